@@ -1,0 +1,21 @@
+# One program runs every suite of tests/c; each examples/*.c is a program of its own.
+pkg_check_modules(check REQUIRED IMPORTED_TARGET check)
+
+file(GLOB KEDGE_TEST_SOURCES CONFIGURE_DEPENDS tests/c/*.c)
+add_executable(kedge-tests ${KEDGE_TEST_SOURCES})
+set_target_properties(kedge-tests PROPERTIES C_EXTENSIONS OFF)
+# The private headers too: what is internal is tested where it lives.
+target_include_directories(kedge-tests PRIVATE csrc tests/c)
+target_link_libraries(kedge-tests PRIVATE kedge_flags kedge_static PkgConfig::check)
+
+enable_testing()
+add_test(NAME kedge-tests COMMAND kedge-tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+
+file(GLOB KEDGE_EXAMPLES CONFIGURE_DEPENDS examples/*.c)
+foreach(source ${KEDGE_EXAMPLES})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(example-${name} ${source})
+    set_target_properties(example-${name} PROPERTIES OUTPUT_NAME ${name} C_EXTENSIONS OFF
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+    target_link_libraries(example-${name} PRIVATE kedge_flags kedge_static)
+endforeach()
