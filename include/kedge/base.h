@@ -153,7 +153,9 @@ static inline bool kedge_span_equal(kedge_span a, kedge_span b)
     X(ENVELOPE_MEMBER_MISSING, 0, "a required member is missing")                                  \
     X(ENVELOPE_MEMBER_TYPE, 0, "a member is of the wrong type")                                    \
     X(ENVELOPE_MEMBER_DOUBLED, 0, "a member stands twice")                                         \
-    X(ENVELOPE_BINARY, 0, "a binary message where text is wanted")
+    X(ENVELOPE_BINARY, 0, "a binary message where text is wanted")                                 \
+    X(ENVELOPE_MEMBER_VALUE, 0, "a member has a value that it must not have")                      \
+    X(ENVELOPE_MEMBER_EXCLUSIVE, 0, "two members stand that exclude each other")
 
 #define KEDGE_STATUS_LIST_SESSION(X)                                                               \
     X(HISTORY_AHEAD, 0, "the position lies beyond what was ever numbered")                         \
