@@ -1,0 +1,202 @@
+/* kedge/hub.h: the sessions and links of one server.
+ *
+ * The hub keeps sessions and topics, answers resumes out of its memory, numbers what is published, and
+ * has one deadline for everything. It judges nobody: who a token belongs to is the application's
+ * answer.
+ *
+ *     connection comes      kedge_hub_link(hub, &link, context, now), then feed the link as link.h says
+ *     IDENTIFY or RESUME    kedge_hub_accept(hub, event.ticket, &acceptance, now), or kedge_hub_refuse
+ *     something happened    kedge_hub_publish(hub, topic, publication, now)
+ *     after anything        while ((link = kedge_hub_next_ready(hub, now)))
+ *                               pull its events, write its outputs
+ *     connection gone       kedge_link_destroy(link); its session waits, detached
+ *     until the next thing  sleep until kedge_hub_deadline(hub), then kedge_hub_tick(hub, now)
+ *
+ * One thread at a time. The cost of a call follows what is due, never how many sessions there are.
+ */
+#ifndef KEDGE_HUB_H
+#define KEDGE_HUB_H
+
+#include "kedge/base.h"
+#include "kedge/link.h"
+#include "kedge/log.h"
+#include "kedge/publication.h"
+#include "kedge/session.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct kedge_hub kedge_hub;
+
+typedef struct kedge_hub_config {
+    kedge_link_config link;        /* of its links; the role is KEDGE_SERVER */
+    kedge_log_limits topic_limits; /* 1000 entries, 4 MiB, ten minutes; kedge_hub_limit_topic differs */
+    kedge_log_limits own_limits;   /* of what is sent to one session alone: the same */
+    kedge_time session_ttl;        /* 300 s that a detached session waits */
+    size_t links_max;              /* 100 000; at most 1 048 575 */
+    size_t sessions_max;           /* 200 000 */
+    size_t sessions_per_user_max;  /* 20 */
+    bool evict_detached;           /* false: past the user's cap a login is refused; true: the user's
+                                      session that has been detached longest ends instead */
+    size_t topics_max;             /* 100 000 */
+    size_t spans_per_session_max;  /* 1000 topics that a session follows or followed of late */
+} kedge_hub_config;
+
+KEDGE_API kedge_hub_config kedge_hub_config_default(kedge_protocol protocol);
+
+/* Makes a hub. INVALID_ARGUMENT (a zero limit, a client's role), UNSUPPORTED, NO_MEMORY. */
+KEDGE_API kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
+                                        const kedge_entropy *entropy, kedge_allocator allocator,
+                                        kedge_time now);
+
+/* Frees the hub, its sessions and topics. Its links must have been destroyed; those that have not
+ * been stay usable only for kedge_link_destroy. */
+KEDGE_API void kedge_hub_destroy(kedge_hub *hub);
+
+/* ---- Links ------------------------------------------------------------------------------------- */
+
+/* A new link, for a connection that asks for an upgrade. LIMIT past links_max, SEALED, NO_MEMORY. */
+KEDGE_API kedge_status kedge_hub_link(kedge_hub *hub, kedge_link **link, void *context,
+                                      kedge_time now);
+
+/* The next link that has an event or an output for its host, or whose reminder is due; NULL if none.
+ * Each is given once, and again when something new came after it had run dry. */
+KEDGE_API kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now);
+
+/* One deadline for all links, sessions and logs. */
+KEDGE_API kedge_time kedge_hub_deadline(kedge_hub *hub);
+KEDGE_API void kedge_hub_tick(kedge_hub *hub, kedge_time now);
+
+/* ---- Decisions --------------------------------------------------------------------------------- */
+
+/* The answer yes to IDENTIFY and RESUME. For IDENTIFY a session is made, it follows the topics, and
+ * `ready` carries the members; for RESUME the session is looked up, its owner compared with `user`,
+ * the topics that it does not follow yet are followed, and the rest is unfollowed if `topics_exact`. */
+typedef struct kedge_acceptance {
+    kedge_span user;    /* whose token it is; not empty */
+    kedge_span members; /* IDENTIFY: a JSON object whose members `ready` carries too, or empty */
+    const kedge_span *topics;
+    size_t topic_count;
+    bool topics_exact;
+} kedge_acceptance;
+
+/* Answers at any later time. A session that is not there, another's, ahead, lost, or a cap: the link
+ * closes with the protocol's code, and that is no failure of the call. STALE_TICKET: answered before, or
+ * the link is gone. INVALID_ARGUMENT, SEALED (the link is closing anyhow), NO_MEMORY (the question still
+ * stands). */
+KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
+                                        const kedge_acceptance *acceptance, kedge_time now);
+
+/* The answer no; see kedge_link_refuse. */
+KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code,
+                                        kedge_span text, kedge_time now);
+
+/* ---- Events and topics ------------------------------------------------------------------------- */
+
+/* Numbers the publication and appends it to the topic's log; whoever follows the topic will get it. The
+ * hub takes a hold of its own. `sessions` (may be NULL) tells how many sessions follow the topic; with
+ * none nothing is stored. LIMIT: larger than a message or the log may be, nothing numbered. SEALED,
+ * NO_MEMORY. */
+KEDGE_API kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic,
+                                         kedge_publication *publication, size_t *sessions,
+                                         kedge_time now);
+
+/* The same for one session alone. */
+KEDGE_API kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session,
+                                      kedge_publication *publication, kedge_time now);
+
+/* From now on, or no longer. A topic exists while a session refers to it. TOO_MANY_TOPICS, UNKNOWN,
+ * NO_MEMORY. */
+KEDGE_API kedge_status kedge_hub_follow(kedge_hub *hub, kedge_session *session, kedge_span topic,
+                                        kedge_time now);
+KEDGE_API kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session, kedge_span topic,
+                                          kedge_time now);
+
+/* Other bounds for the history of one topic; UNKNOWN if nobody follows it. */
+KEDGE_API kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic,
+                                             const kedge_log_limits *limits, kedge_time now);
+
+/* ---- Sessions ---------------------------------------------------------------------------------- */
+
+/* A session by its id, NULL if there is none. Pointers to sessions live until the session ended. */
+KEDGE_API kedge_session *kedge_hub_session(kedge_hub *hub, kedge_span id);
+
+/* Walks a user's sessions, or with an empty `user` all sessions: begin with previous == NULL. Nothing
+ * may be changed during the walk. */
+KEDGE_API kedge_session *kedge_hub_next_session(kedge_hub *hub, kedge_span user,
+                                                const kedge_session *previous);
+
+/* The link that a session is attached to, NULL while it is detached. */
+KEDGE_API kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session);
+
+/* Ends a session for good; its link, if any, is closed with 4009. */
+KEDGE_API kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now);
+
+/* What became of sessions apart from their links. */
+typedef enum kedge_hub_event_kind {
+    KEDGE_HUB_SESSION_EXPIRED = 1, /* nobody came back in time */
+    KEDGE_HUB_SESSION_EVICTED,     /* it made room for another of its user */
+    KEDGE_HUB_SESSION_ENDED        /* the application, or a close that is not resumable */
+} kedge_hub_event_kind;
+
+typedef struct kedge_hub_event {
+    kedge_hub_event_kind kind;
+    kedge_span session_id; /* these live until the next call of next_event */
+    kedge_span user;
+    uint64_t last; /* the highest number that it gave */
+} kedge_hub_event;
+
+/* The next one, false if there is none. The latest 1024 are kept; older ones that nobody pulled are
+ * counted in kedge_hub_counts.events_dropped. */
+KEDGE_API bool kedge_hub_next_event(kedge_hub *hub, kedge_hub_event *event);
+
+/* ---- Stop and go on ---------------------------------------------------------------------------- */
+
+/* Nothing is numbered and no session attached from now on. Only what is sealed can be restored. */
+KEDGE_API void kedge_hub_seal(kedge_hub *hub, kedge_time now);
+
+/* Stops every link, for the gateway with 4008; their sessions stay. Write out what is ready, then
+ * destroy the links. */
+KEDGE_API void kedge_hub_stop(kedge_hub *hub, kedge_time now);
+
+/* The hub's state as bytes: topics, logs, sessions. `wall` is the wall clock in nanoseconds since 1970,
+ * for what must go on while the server is down: times to live, ages. Writes up to `capacity` bytes and
+ * tells the size; NO_SPACE where it does not fit. Of a hub that is not sealed the snapshot is for
+ * reading only: restore refuses its sessions. The format has a version and a checksum. */
+KEDGE_API kedge_status kedge_hub_snapshot(const kedge_hub *hub, uint64_t wall, kedge_time now,
+                                          uint8_t *buffer, size_t capacity, size_t *size);
+
+/* Fills a hub that was just created. SNAPSHOT_BROKEN, SNAPSHOT_VERSION, SNAPSHOT_UNSEALED, UNSUPPORTED
+ * (another protocol), WRONG_STATE (the hub is not new), NO_MEMORY: then the hub is empty, as it was. */
+KEDGE_API kedge_status kedge_hub_restore(kedge_hub *hub, kedge_span snapshot, uint64_t wall,
+                                         kedge_time now);
+
+/* ---- What there is ----------------------------------------------------------------------------- */
+
+typedef struct kedge_hub_counts {
+    size_t links;
+    size_t sessions;
+    size_t attached;
+    size_t topics;
+    size_t history_entries;
+    size_t history_bytes;
+    uint64_t published;      /* since the hub was made, as are the following */
+    uint64_t unheard;        /* published to a topic that nobody follows */
+    uint64_t accepted;
+    uint64_t resumed;
+    uint64_t refused;        /* by the application */
+    uint64_t expired;
+    uint64_t evicted;
+    uint64_t taken_over;
+    uint64_t history_lost;   /* resumes answered 4010, links outrun */
+    uint64_t events_dropped;
+} kedge_hub_counts;
+
+KEDGE_API kedge_hub_counts kedge_hub_counts_now(const kedge_hub *hub);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

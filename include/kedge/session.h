@@ -1,0 +1,123 @@
+/* kedge/session.h: what outlives a connection: identity, position, history.
+ *
+ * "Remember once": an event is appended once, to the log of its topic, whatever the number of sessions
+ * that follow the topic. A session does not copy events; it remembers *spans*: from which index on, and
+ * once it has left the topic up to which, the entries of a log are its own. One more log, its own,
+ * takes what is sent to it alone. Its history is the merge of its spans in the order of stamps, and its
+ * numbers (the `seq` of a gateway) are counted, not stored:
+ *
+ *     last number = checkpoint + the number of entries in its spans
+ *
+ * What it missed since N is found by walking the merge backwards from the end. If that walk needs an
+ * entry that its log has dropped, the history is lost, exactly then and never earlier: each log keeps
+ * the stamp of the newest entry it dropped, and a span that was left keeps the stamp of its last one.
+ *
+ * Readers are *cursors*. Replay and live are one walk: a cursor stands between two entries, and its
+ * owner asks for the next one when it can use it. A cursor that lags costs nothing, until a log drops
+ * what it needs next: then it is outrun. A detached session has no cursor, and costs nothing.
+ *
+ * Who keeps sessions (the hub, an application) gives the stamps: rising, one counter for all logs that
+ * one session can follow.
+ */
+#ifndef KEDGE_SESSION_H
+#define KEDGE_SESSION_H
+
+#include "kedge/base.h"
+#include "kedge/log.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct kedge_session kedge_session;
+
+typedef struct kedge_session_config {
+    kedge_span id;               /* copied; unguessable where peers can name it */
+    kedge_span user;             /* copied; whose session it is */
+    kedge_log_limits own_limits; /* bounds of its own log */
+    size_t spans_max;            /* how many spans it may have, its own log aside */
+} kedge_session_config;
+
+/* Makes a session without history. INVALID_ARGUMENT, NO_MEMORY. */
+KEDGE_API kedge_status kedge_session_create(kedge_session **session,
+                                            const kedge_session_config *config,
+                                            kedge_allocator allocator);
+
+/* Ends its cursors (they stand outrun), leaves its logs, frees it. */
+KEDGE_API void kedge_session_destroy(kedge_session *session);
+
+/* Its id and its user; they live as long as the session. */
+KEDGE_API kedge_span kedge_session_id(const kedge_session *session);
+KEDGE_API kedge_span kedge_session_user(const kedge_session *session);
+
+/* The highest number that was given, 0 if none. */
+KEDGE_API uint64_t kedge_session_last(const kedge_session *session);
+
+/* The lowest position (as `last_seq`) from which a reader can begin now. */
+KEDGE_API uint64_t kedge_session_base(const kedge_session *session);
+
+/* From now on the entries of `log` are part of the history. Following twice is following once.
+ * TOO_MANY_TOPICS, NO_MEMORY. The log must live until the session left it and
+ * kedge_session_refers(session, log) is false. */
+KEDGE_API kedge_status kedge_session_follow(kedge_session *session, kedge_log *log);
+
+/* From now on they are not; what there was stays part of the history while its log holds it.
+ * UNKNOWN if it does not follow the log. */
+KEDGE_API kedge_status kedge_session_unfollow(kedge_session *session, kedge_log *log);
+
+KEDGE_API bool kedge_session_follows(const kedge_session *session, const kedge_log *log);
+KEDGE_API bool kedge_session_refers(const kedge_session *session, const kedge_log *log);
+
+/* Appends to the session's own log; as kedge_log_append. */
+KEDGE_API kedge_status kedge_session_send(kedge_session *session, uint64_t stamp,
+                                          kedge_publication *publication, kedge_time now);
+
+/* The session's own log. */
+KEDGE_API kedge_log *kedge_session_own_log(kedge_session *session);
+
+/* Where one reader stands in a session's history. The caller embeds it and does not move it while it
+ * is open. */
+typedef struct kedge_cursor {
+    kedge_session *private_session;
+    struct kedge_cursor *private_next;
+    struct kedge_cursor **private_link;
+    struct kedge_cursor_place *private_places;
+    size_t private_place_count;
+    size_t private_place_capacity;
+    uint64_t private_number;
+    bool private_outrun;
+    void (*private_wake)(struct kedge_cursor *cursor);
+} kedge_cursor;
+
+/* One step of a cursor. The publication is held by its log until that drops it; take a hold to keep
+ * it. */
+typedef struct kedge_step {
+    uint64_t number;
+    uint64_t stamp;
+    kedge_publication *publication;
+    kedge_log *log;
+    uint64_t index;
+} kedge_step;
+
+/* Opens a cursor behind the entry numbered `position`. HISTORY_AHEAD: that number was never given.
+ * HISTORY_LOST: the entry behind it is no longer held. NO_MEMORY. On failure the cursor is closed. */
+KEDGE_API kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *session,
+                                         uint64_t position);
+
+/* The next entry, and steps over it. PARTIAL: it stands at the end. HISTORY_LOST: it was outrun, and
+ * stays so. */
+KEDGE_API kedge_status kedge_cursor_next(kedge_cursor *cursor, kedge_step *step);
+
+/* The number of the entry that it stands behind; whether it was outrun; whether there is a next. */
+KEDGE_API uint64_t kedge_cursor_position(const kedge_cursor *cursor);
+KEDGE_API bool kedge_cursor_outrun(const kedge_cursor *cursor);
+KEDGE_API bool kedge_cursor_pending(const kedge_cursor *cursor);
+
+/* Closes it; a closed or zeroed cursor may be closed again. */
+KEDGE_API void kedge_cursor_close(kedge_cursor *cursor);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
