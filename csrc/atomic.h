@@ -1,6 +1,7 @@
 /* csrc/atomic.h: all the atomics of the library, over C11's.
  *
- * Private: C11 atomics are no C++, so no public header may show one; structs that hold one are opaque.
+ * Private: C11 atomics are no C++, so no public header may show one; structs that hold one are
+ * opaque.
  */
 #ifndef KEDGE_PRIVATE_ATOMIC_H
 #define KEDGE_PRIVATE_ATOMIC_H
@@ -30,8 +31,8 @@ static inline void kedge_atomic_count_add(kedge_atomic_count *count, size_t more
     (void)atomic_fetch_add_explicit(&count->value, more, memory_order_relaxed);
 }
 
-/* Returns whether the count is now 0: then all that others did before they gave up their references is
- * visible here. */
+/* Returns whether the count is now 0: then all that others did before they gave up their references
+ * is visible here. */
 static inline bool kedge_atomic_count_take(kedge_atomic_count *count, size_t less)
 {
     return atomic_fetch_sub_explicit(&count->value, less, memory_order_acq_rel) == less;

@@ -1,9 +1,10 @@
-/* csrc/random.h: randomness that is derived from the caller's entropy, and the keyed hash it rests on.
+/* csrc/random.h: randomness that is derived from the caller's entropy, and the keyed hash it rests
+ * on.
  *
- * SipHash-2-4 is a pseudo-random function of 64 bits with a key of 128: whoever does not know the key
- * can neither predict it nor search for collisions. In counter mode it gives session ids, mask keys and
- * jitter; over a key's bytes it hashes the tables that a peer may fill (csrc/table.h). The same
- * entropy gives the same numbers on every machine.
+ * SipHash-2-4 is a pseudo-random function of 64 bits with a key of 128: whoever does not know the
+ * key can neither predict it nor search for collisions. In counter mode it gives session ids, mask
+ * keys and jitter; over a key's bytes it hashes the tables that a peer may fill (csrc/table.h). The
+ * same entropy gives the same numbers on every machine.
  */
 #ifndef KEDGE_PRIVATE_RANDOM_H
 #define KEDGE_PRIVATE_RANDOM_H

@@ -1,8 +1,9 @@
 /* csrc/table.h: things found by a key of bytes: a hash table of embedded entries.
  *
- * The hash is keyed (SipHash), so that a peer who chooses the keys cannot make them collide. The table
- * grows by one bucket at a time (linear hashing): no insertion ever rehashes all there is, a million
- * entries cost no pause. The only allocation is the array of buckets, made by kedge_table_reserve.
+ * The hash is keyed (SipHash), so that a peer who chooses the keys cannot make them collide. The
+ * table grows by one bucket at a time (linear hashing): no insertion ever rehashes all there is, a
+ * million entries cost no pause. The only allocation is the array of buckets, made by
+ * kedge_table_reserve.
  *
  *     kedge_table_reserve(&table, 1)               may fail: then nothing was changed
  *     session->entry.key = kedge_span_of(id, 16);
@@ -36,15 +37,15 @@ void kedge_table_init(kedge_table *table, kedge_allocator allocator, kedge_sipha
 /* Frees the buckets. The entries are the owner's and are not touched. */
 void kedge_table_free(kedge_table *table);
 
-/* Makes room for `more` entries besides those that are there. It grows by doubling and never shrinks.
- * KEDGE_NO_MEMORY: nothing was changed. */
+/* Makes room for `more` entries besides those that are there. It grows by doubling and never
+ * shrinks. KEDGE_NO_MEMORY: nothing was changed. */
 kedge_status kedge_table_reserve(kedge_table *table, size_t more);
 
 /* The entry with that key, or null. */
 kedge_table_entry *kedge_table_find(const kedge_table *table, kedge_span key);
 
-/* Puts in an entry whose `key` is set. False: the key is there already, or nothing was ever reserved;
- * nothing was changed. */
+/* Puts in an entry whose `key` is set. False: the key is there already, or nothing was ever
+ * reserved; nothing was changed. */
 bool kedge_table_insert(kedge_table *table, kedge_table_entry *entry);
 
 /* Takes out an entry. False: it is not in this table. */

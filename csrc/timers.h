@@ -1,7 +1,8 @@
 /* csrc/timers.h: many deadlines, of which the earliest is known: a binary heap of embedded timers.
  *
- * The owner embeds a kedge_timer in each thing that has a deadline, and reserves a place for it before
- * it takes the thing in; from then on setting, moving and cancelling never fail, and cost O(log n).
+ * The owner embeds a kedge_timer in each thing that has a deadline, and reserves a place for it
+ * before it takes the thing in; from then on setting, moving and cancelling never fail, and cost
+ * O(log n).
  *
  *     kedge_timers_reserve(&timers, sessions + 1)            may fail: then nothing is taken in
  *     kedge_timers_set(&timers, &session->timer, now + ttl)  never fails
@@ -37,12 +38,12 @@ void kedge_timers_init(kedge_timers *timers, kedge_allocator allocator);
 /* Frees the heap; timers that are still set are cancelled, so they must still be there. */
 void kedge_timers_free(kedge_timers *timers);
 
-/* Makes room for `total` timers to be set at once. It grows by doubling and never shrinks, so it may be
- * called for each thing taken in. KEDGE_NO_MEMORY: nothing was changed. */
+/* Makes room for `total` timers to be set at once. It grows by doubling and never shrinks, so it
+ * may be called for each thing taken in. KEDGE_NO_MEMORY: nothing was changed. */
 kedge_status kedge_timers_reserve(kedge_timers *timers, size_t total);
 
-/* Sets or moves a timer; KEDGE_NEVER cancels it. Room must have been reserved: without it the timer is
- * not set, and false is returned (a mistake of ours, that tests shall find). */
+/* Sets or moves a timer; KEDGE_NEVER cancels it. Room must have been reserved: without it the timer
+ * is not set, and false is returned (a mistake of ours, that tests shall find). */
 bool kedge_timers_set(kedge_timers *timers, kedge_timer *timer, kedge_time deadline);
 
 /* Cancels a timer; one that is not set is passed over. */
@@ -59,8 +60,8 @@ static inline kedge_time kedge_timers_earliest(const kedge_timers *timers)
     return timers->count == 0 ? KEDGE_NEVER : timers->slots[0].deadline;
 }
 
-/* Takes out the earliest timer whose deadline is not after `now` (it is no longer set), or returns null.
- * Timers with the same deadline come in an order that depends only on the calls before. */
+/* Takes out the earliest timer whose deadline is not after `now` (it is no longer set), or returns
+ * null. Timers with the same deadline come in an order that depends only on the calls before. */
 kedge_timer *kedge_timers_pop(kedge_timers *timers, kedge_time now);
 
 #endif

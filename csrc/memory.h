@@ -1,0 +1,34 @@
+/* csrc/memory.h: short words for the allocator's one function (kedge/base.h). */
+#ifndef KEDGE_PRIVATE_MEMORY_H
+#define KEDGE_PRIVATE_MEMORY_H
+
+#include "kedge/base.h"
+
+/* A new block of `size` bytes, which must not be 0; null if there is no memory. */
+static inline void *kedge_memory_new(kedge_allocator allocator, size_t size)
+{
+    return allocator.resize(allocator.context, NULL, 0, size);
+}
+
+/* Frees a block; null is passed over. */
+static inline void kedge_memory_free(kedge_allocator allocator, void *block, size_t size)
+{
+    if (block != NULL) {
+        (void)allocator.resize(allocator.context, block, size, 0);
+    }
+}
+
+/* The capacity to grow to, so that growing by one each time costs O(1): `capacity` doubled until it
+ * holds `needed`, at least `first`. 0 if an array of elements of that size would be too large. */
+static inline size_t kedge_memory_grown(size_t capacity, size_t needed, size_t first,
+                                        size_t element_size)
+{
+    size_t most = SIZE_MAX / 2 / element_size;
+    size_t grown = capacity < first ? first : capacity;
+    while (grown < needed && grown <= most / 2) {
+        grown *= 2;
+    }
+    return grown < needed ? 0 : grown;
+}
+
+#endif

@@ -1,0 +1,311 @@
+#include "kedge/publication.h"
+
+#include "atomic.h"
+#include "kedge/envelope.h"
+#include "memory.h"
+
+/* The prefix of every protocol fits the raw block of a spliced frame, and the head of such a frame
+ * the inline bytes of a scatter list. */
+_Static_assert(KEDGE_ENVELOPE_PREFIX <= KEDGE_ZSTD_PREFIX_MAX, "prefix too long");
+_Static_assert(KEDGE_ZSTD_HEAD_MAX <= KEDGE_SCATTER_INLINE, "head too long");
+
+typedef struct compressed_form {
+    size_t size; /* of this block */
+    kedge_zstd_tail tail;
+    uint8_t bytes[];
+} compressed_form;
+
+struct kedge_publication {
+    kedge_allocator allocator;
+    size_t size; /* of this block */
+    kedge_atomic_count references;
+    kedge_atomic_pointer compressed; /* to a compressed_form, once there is one */
+    kedge_publication_source source; /* its spans point into `bytes` */
+    kedge_span tail;                 /* what follows the number; without one, the whole message */
+    bool is_control;
+    uint8_t bytes[];
+};
+
+static bool is_missing(kedge_span span)
+{
+    return span.data == NULL && span.size != 0;
+}
+
+static bool is_protocol(kedge_protocol protocol)
+{
+    return protocol == KEDGE_GATEWAY || protocol == KEDGE_FLOWLAYER ||
+           protocol == KEDGE_MESSAGING || protocol == KEDGE_BLOBHUB;
+}
+
+static void copy(uint8_t *out, kedge_span bytes)
+{
+    if (bytes.size != 0) {
+        memcpy(out, bytes.data, bytes.size);
+    }
+}
+
+/* A publication with room for `tail_size` bytes, which the caller fills, and a copy of the name. */
+static kedge_publication *publication_new(kedge_allocator allocator,
+                                          const kedge_publication_source *source, size_t tail_size)
+{
+    const size_t head_size = sizeof(kedge_publication);
+    if (tail_size > SIZE_MAX - head_size || source->name.size > SIZE_MAX - head_size - tail_size) {
+        return NULL;
+    }
+    size_t size = head_size + tail_size + source->name.size;
+    kedge_publication *publication = kedge_memory_new(allocator, size);
+    if (publication == NULL) {
+        return NULL;
+    }
+    publication->allocator = allocator;
+    publication->size = size;
+    kedge_atomic_count_init(&publication->references, 1);
+    kedge_atomic_pointer_init(&publication->compressed, NULL);
+    publication->source = *source;
+    publication->source.known_good = true;
+    copy(publication->bytes + tail_size, source->name);
+    publication->source.name = kedge_span_of(publication->bytes + tail_size, source->name.size);
+    publication->tail = kedge_span_of(publication->bytes, tail_size);
+    publication->is_control = false;
+    return publication;
+}
+
+/* The gateway: `"type":...,"d":...}` behind the number, or the whole message without one. */
+static kedge_status encode_gateway(const kedge_publication_source *source, bool checked,
+                                   uint8_t *out, size_t capacity, size_t *size)
+{
+    kedge_envelope_parts parts = {0};
+    parts.type = source->name;
+    parts.payload = source->payload;
+    parts.json_checked = checked;
+    return source->passing ? kedge_envelope_encode(KEDGE_GATEWAY, &parts, out, capacity, size)
+                           : kedge_envelope_encode_tail(KEDGE_GATEWAY, &parts, out, capacity, size);
+}
+
+/* The first pass checks and measures, so that there is exactly one allocation and none for bad
+ * input. */
+static kedge_status create_gateway(kedge_publication **publication, kedge_allocator allocator,
+                                   const kedge_publication_source *source)
+{
+    size_t size = 0;
+    kedge_status status = encode_gateway(source, source->known_good, NULL, 0, &size);
+    if (status != KEDGE_NO_SPACE) {
+        return status;
+    }
+    kedge_publication *made = publication_new(allocator, source, size);
+    if (made == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    status = encode_gateway(source, true, made->bytes, size, &size);
+    if (status != KEDGE_OK) {
+        kedge_publication_release(made);
+        return status;
+    }
+    /* The payload is the last member: only the closing brace follows it. */
+    size_t payload_size = source->payload.size;
+    made->source.payload = payload_size == 0
+                               ? kedge_text(NULL)
+                               : kedge_span_of(made->bytes + size - 1 - payload_size, payload_size);
+    *publication = made;
+    return KEDGE_OK;
+}
+
+kedge_status kedge_publication_create(kedge_publication **publication, kedge_allocator allocator,
+                                      const kedge_publication_source *source)
+{
+    if (publication == NULL || allocator.resize == NULL || source == NULL ||
+        is_missing(source->name) || source->name.size == 0 || is_missing(source->payload) ||
+        !is_protocol(source->protocol)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return source->protocol == KEDGE_GATEWAY ? create_gateway(publication, allocator, source)
+                                             : KEDGE_UNSUPPORTED;
+}
+
+kedge_status kedge_publication_control(kedge_publication **publication, kedge_allocator allocator,
+                                       kedge_protocol protocol, kedge_span text)
+{
+    kedge_publication_source source = {0};
+    if (publication == NULL || allocator.resize == NULL || is_missing(text) || text.size == 0 ||
+        !is_protocol(protocol)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    source.protocol = protocol;
+    source.passing = true;
+    kedge_publication *made = publication_new(allocator, &source, text.size);
+    if (made == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    copy(made->bytes, text);
+    made->source.payload = made->tail;
+    made->is_control = true;
+    *publication = made;
+    return KEDGE_OK;
+}
+
+kedge_publication *kedge_publication_hold(kedge_publication *publication)
+{
+    return kedge_publication_hold_many(publication, 1);
+}
+
+kedge_publication *kedge_publication_hold_many(kedge_publication *publication, size_t count)
+{
+    if (publication != NULL) {
+        kedge_atomic_count_add(&publication->references, count);
+    }
+    return publication;
+}
+
+void kedge_publication_release(kedge_publication *publication)
+{
+    kedge_publication_release_many(publication, 1);
+}
+
+void kedge_publication_release_many(kedge_publication *publication, size_t count)
+{
+    if (publication == NULL || !kedge_atomic_count_take(&publication->references, count)) {
+        return;
+    }
+    kedge_allocator allocator = publication->allocator;
+    compressed_form *form = kedge_atomic_pointer_get(&publication->compressed);
+    if (form != NULL) {
+        kedge_memory_free(allocator, form, form->size);
+    }
+    kedge_memory_free(allocator, publication, publication->size);
+}
+
+kedge_publication_source kedge_publication_describe(const kedge_publication *publication)
+{
+    kedge_publication_source nothing = {0};
+    return publication == NULL ? nothing : publication->source;
+}
+
+bool kedge_publication_is_control(const kedge_publication *publication)
+{
+    return publication != NULL && publication->is_control;
+}
+
+static const compressed_form *compressed_of(const kedge_publication *publication)
+{
+    return publication == NULL ? NULL : kedge_atomic_pointer_get(&publication->compressed);
+}
+
+/* Gives back what the bound was too large by; an allocator that cannot shrink leaves the block as
+ * it is. */
+static compressed_form *trim(kedge_allocator allocator, compressed_form *form)
+{
+    size_t size = sizeof *form + form->tail.blocks.size;
+
+    memmove(form->bytes, form->tail.blocks.data, form->tail.blocks.size);
+    compressed_form *trimmed = allocator.resize(allocator.context, form, form->size, size);
+    if (trimmed != NULL) {
+        form = trimmed;
+        form->size = size;
+    }
+    form->tail.blocks.data = form->bytes;
+    return form;
+}
+
+kedge_status kedge_publication_compress(kedge_publication *publication, kedge_zstd_encoder *encoder)
+{
+    if (compressed_of(publication) != NULL) {
+        return KEDGE_OK;
+    }
+    if (publication == NULL || encoder == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_allocator allocator = publication->allocator;
+    size_t bound = kedge_zstd_bound(publication->tail.size);
+    if (bound == 0) {
+        return KEDGE_LIMIT;
+    }
+    size_t size = sizeof(compressed_form) + bound;
+    compressed_form *form = kedge_memory_new(allocator, size);
+    if (form == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    form->size = size;
+    kedge_status status =
+        kedge_zstd_encode_tail(encoder, publication->tail, form->bytes, bound, &form->tail);
+    if (status != KEDGE_OK) {
+        kedge_memory_free(allocator, form, size);
+        return status;
+    }
+    form = trim(allocator, form);
+    if (!kedge_atomic_pointer_set_once(&publication->compressed, form)) {
+        kedge_memory_free(allocator, form, form->size);
+    }
+    return KEDGE_OK;
+}
+
+bool kedge_publication_is_compressed(const kedge_publication *publication)
+{
+    return compressed_of(publication) != NULL;
+}
+
+/* What stands before the tail: the gateway's, since only its publications carry a number so far. */
+static size_t write_prefix(const kedge_publication *publication, uint64_t number,
+                           uint8_t out[KEDGE_ZSTD_PREFIX_MAX])
+{
+    return publication->source.passing ? 0 : kedge_envelope_prefix(out, number);
+}
+
+static size_t write_compressed_head(const kedge_publication *publication,
+                                    const compressed_form *form, uint64_t number,
+                                    uint8_t out[KEDGE_ZSTD_HEAD_MAX])
+{
+    uint8_t prefix[KEDGE_ZSTD_PREFIX_MAX];
+    size_t size = write_prefix(publication, number, prefix);
+    return kedge_zstd_splice_head(kedge_span_of(prefix, size), &form->tail, out);
+}
+
+size_t kedge_publication_plain_size(const kedge_publication *publication, uint64_t number)
+{
+    uint8_t prefix[KEDGE_ZSTD_PREFIX_MAX];
+    return publication == NULL ? 0
+                               : write_prefix(publication, number, prefix) + publication->tail.size;
+}
+
+size_t kedge_publication_compressed_size(const kedge_publication *publication, uint64_t number)
+{
+    uint8_t head[KEDGE_ZSTD_HEAD_MAX];
+    const compressed_form *form = compressed_of(publication);
+    return form == NULL
+               ? 0
+               : write_compressed_head(publication, form, number, head) + form->tail.blocks.size;
+}
+
+size_t kedge_publication_memory(const kedge_publication *publication)
+{
+    const compressed_form *form = compressed_of(publication);
+    return publication == NULL ? 0 : publication->size + (form == NULL ? 0 : form->size);
+}
+
+static void add_part(kedge_scatter *scatter, kedge_span part)
+{
+    if (part.size != 0) {
+        scatter->parts[scatter->count] = part;
+        scatter->count++;
+        scatter->size += part.size;
+    }
+}
+
+kedge_status kedge_publication_write(const kedge_publication *publication, uint64_t number,
+                                     bool compressed, kedge_scatter *scatter)
+{
+    const compressed_form *form = compressed ? compressed_of(publication) : NULL;
+    if (publication == NULL || scatter == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (compressed && form == NULL) {
+        return KEDGE_WRONG_STATE;
+    }
+    size_t head = compressed
+                      ? write_compressed_head(publication, form, number, scatter->inline_bytes)
+                      : write_prefix(publication, number, scatter->inline_bytes);
+    scatter->count = 0;
+    scatter->size = 0;
+    add_part(scatter, kedge_span_of(scatter->inline_bytes, head));
+    add_part(scatter, compressed ? form->tail.blocks : publication->tail);
+    return KEDGE_OK;
+}

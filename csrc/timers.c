@@ -1,0 +1,140 @@
+#include "timers.h"
+
+#include "memory.h"
+
+#define FIRST_CAPACITY 8
+
+/* Places count from 1: the children of place p are 2p and 2p + 1, its parent is p / 2. */
+static kedge_timers_slot *slot_at(kedge_timers *timers, size_t place)
+{
+    return &timers->slots[place - 1];
+}
+
+static void put(kedge_timers *timers, size_t place, kedge_timers_slot slot)
+{
+    *slot_at(timers, place) = slot;
+    slot.timer->position = place;
+}
+
+/* Moves the hole at `place` up to where `slot` belongs, and puts it there. */
+static void put_upwards(kedge_timers *timers, size_t place, kedge_timers_slot slot)
+{
+    while (place > 1 && slot_at(timers, place / 2)->deadline > slot.deadline) {
+        put(timers, place, *slot_at(timers, place / 2));
+        place /= 2;
+    }
+    put(timers, place, slot);
+}
+
+static void put_downwards(kedge_timers *timers, size_t place, kedge_timers_slot slot)
+{
+    while (place <= timers->count / 2) {
+        size_t child = 2 * place;
+        if (child < timers->count &&
+            slot_at(timers, child + 1)->deadline < slot_at(timers, child)->deadline) {
+            child++;
+        }
+        if (slot_at(timers, child)->deadline >= slot.deadline) {
+            break;
+        }
+        put(timers, place, *slot_at(timers, child));
+        place = child;
+    }
+    put(timers, place, slot);
+}
+
+static void put_anywhere(kedge_timers *timers, size_t place, kedge_timers_slot slot)
+{
+    if (place > 1 && slot_at(timers, place / 2)->deadline > slot.deadline) {
+        put_upwards(timers, place, slot);
+    } else {
+        put_downwards(timers, place, slot);
+    }
+}
+
+void kedge_timers_init(kedge_timers *timers, kedge_allocator allocator)
+{
+    timers->allocator = allocator;
+    timers->slots = NULL;
+    timers->count = 0;
+    timers->capacity = 0;
+}
+
+void kedge_timers_free(kedge_timers *timers)
+{
+    while (timers->count > 0) {
+        kedge_timers_cancel(timers, slot_at(timers, timers->count)->timer);
+    }
+    kedge_memory_free(timers->allocator, timers->slots, timers->capacity * sizeof *timers->slots);
+    kedge_timers_init(timers, timers->allocator);
+}
+
+kedge_status kedge_timers_reserve(kedge_timers *timers, size_t total)
+{
+    const size_t slot_size = sizeof *timers->slots;
+
+    if (total <= timers->capacity) {
+        return KEDGE_OK;
+    }
+    size_t capacity = kedge_memory_grown(timers->capacity, total, FIRST_CAPACITY, slot_size);
+    if (capacity == 0) {
+        return KEDGE_NO_MEMORY;
+    }
+    kedge_timers_slot *slots =
+        timers->allocator.resize(timers->allocator.context, timers->slots,
+                                 timers->capacity * slot_size, capacity * slot_size);
+    if (slots == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    timers->slots = slots;
+    timers->capacity = capacity;
+    return KEDGE_OK;
+}
+
+bool kedge_timers_set(kedge_timers *timers, kedge_timer *timer, kedge_time deadline)
+{
+    kedge_timers_slot slot = {deadline, timer};
+
+    if (deadline == KEDGE_NEVER) {
+        kedge_timers_cancel(timers, timer);
+        return true;
+    }
+    if (kedge_timer_is_set(timer)) {
+        timer->deadline = deadline;
+        put_anywhere(timers, timer->position, slot);
+        return true;
+    }
+    if (timers->count == timers->capacity) {
+        return false;
+    }
+    timer->deadline = deadline;
+    timers->count++;
+    put_upwards(timers, timers->count, slot);
+    return true;
+}
+
+void kedge_timers_cancel(kedge_timers *timers, kedge_timer *timer)
+{
+    size_t place = timer->position;
+
+    timer->deadline = KEDGE_NEVER;
+    if (place == 0) {
+        return;
+    }
+    timer->position = 0;
+    kedge_timers_slot last = *slot_at(timers, timers->count);
+    timers->count--;
+    if (last.timer != timer) {
+        put_anywhere(timers, place, last);
+    }
+}
+
+kedge_timer *kedge_timers_pop(kedge_timers *timers, kedge_time now)
+{
+    if (timers->count == 0 || timers->slots[0].deadline > now) {
+        return NULL;
+    }
+    kedge_timer *timer = timers->slots[0].timer;
+    kedge_timers_cancel(timers, timer);
+    return timer;
+}
