@@ -10,11 +10,16 @@
 #define KEDGE_GATEWAY_H
 
 #include "kedge/base.h"
-#include "kedge/envelope.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* A list of words, as in mls_type. */
+typedef struct kedge_words {
+    const char *const *words;
+    size_t count;
+} kedge_words;
 
 /* X(NAME, code, resumable, meaning): a close with a resumable code keeps the session. */
 #define KEDGE_GATEWAY_CLOSE_LIST(X)                                                                \
@@ -52,12 +57,14 @@ typedef struct kedge_gateway_server_config {
     uint32_t rate_burst;           /* 120 messages at once; 0: no limit */
     uint32_t rate_per_second;      /* refilled 2 a second */
     uint32_t protocol_version;     /* 1 */
-    kedge_word_list capabilities;  /* none; what this server has */
+    kedge_words capabilities;      /* none; what this server has */
     kedge_gateway_unknown unknown; /* close */
     bool invalid_payload_closes;   /* true: 4002; false: an `error`, and the link stays */
     bool send_resumed;             /* true: `resumed` ends a replay */
     size_t compress_above;         /* 0: with compress=zstd every message; else only larger ones */
-    kedge_gateway_words words;     /* what client payloads may say; the documented lists */
+    kedge_words mls_types;         /* welcome commit proposal */
+    kedge_words cpace_types;       /* isi rsi confirm new_device_key */
+    kedge_words media_types;       /* audio video screen */
 } kedge_gateway_server_config;
 
 typedef struct kedge_gateway_client_config {
@@ -66,7 +73,7 @@ typedef struct kedge_gateway_client_config {
     bool compress;                 /* false; true asks for compress=zstd */
     uint32_t protocol_version;     /* 1 */
     bool capabilities_given;       /* false: none are named, so the server gives all */
-    kedge_word_list capabilities;  /* what is asked for */
+    kedge_words capabilities;      /* what is asked for */
     bool sync_after_resume;        /* false; true: SYNC after every resume */
     bool resumed_expected;         /* true; false for a server that never sends `resumed` */
     bool sync_when_given_up;       /* true: SYNC where resuming was given up */
