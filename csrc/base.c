@@ -2,17 +2,6 @@
 
 #include <stdlib.h>
 
-#define STATUS_LIST(X)                                                                             \
-    KEDGE_STATUS_LIST_GENERAL(X)                                                                   \
-    KEDGE_STATUS_LIST_UTF8(X)                                                                      \
-    KEDGE_STATUS_LIST_JSON(X)                                                                      \
-    KEDGE_STATUS_LIST_WEBSOCKET(X)                                                                 \
-    KEDGE_STATUS_LIST_HANDSHAKE(X)                                                                 \
-    KEDGE_STATUS_LIST_ZSTD(X)                                                                      \
-    KEDGE_STATUS_LIST_ENVELOPE(X)                                                                  \
-    KEDGE_STATUS_LIST_SESSION(X)                                                                   \
-    KEDGE_STATUS_LIST_SNAPSHOT(X)
-
 /* The switches are over int: a status may come from anywhere, and a number that no constant has is an
  * answer here, not undefined behaviour. */
 
@@ -22,7 +11,7 @@ const char *kedge_status_name(kedge_status status)
 #define NAME_CASE(name, close_code, text)                                                          \
     case KEDGE_##name:                                                                             \
         return #name;
-        STATUS_LIST(NAME_CASE)
+        KEDGE_STATUS_LIST(NAME_CASE)
 #undef NAME_CASE
     default:
         return "UNKNOWN_STATUS";
@@ -35,7 +24,7 @@ const char *kedge_status_text(kedge_status status)
 #define TEXT_CASE(name, close_code, text)                                                          \
     case KEDGE_##name:                                                                             \
         return text;
-        STATUS_LIST(TEXT_CASE)
+        KEDGE_STATUS_LIST(TEXT_CASE)
 #undef TEXT_CASE
     default:
         return "not a status of this library";
@@ -48,7 +37,7 @@ uint16_t kedge_status_close_code(kedge_status status)
 #define CLOSE_CODE_CASE(name, close_code, text)                                                    \
     case KEDGE_##name:                                                                             \
         return close_code;
-        STATUS_LIST(CLOSE_CODE_CASE)
+        KEDGE_STATUS_LIST(CLOSE_CODE_CASE)
 #undef CLOSE_CODE_CASE
     default:
         return 0;

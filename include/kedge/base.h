@@ -182,6 +182,19 @@ static inline bool kedge_span_equal(kedge_span a, kedge_span b)
     X(SNAPSHOT_VERSION, 0, "the snapshot is of another version")                                   \
     X(SNAPSHOT_UNSEALED, 0, "the snapshot was not sealed; it restores no session")
 
+/* All blocks in order. */
+#define KEDGE_STATUS_LIST(X)                                                                       \
+    KEDGE_STATUS_LIST_GENERAL(X)                                                                   \
+    KEDGE_STATUS_LIST_UTF8(X)                                                                      \
+    KEDGE_STATUS_LIST_JSON(X)                                                                      \
+    KEDGE_STATUS_LIST_WEBSOCKET(X)                                                                 \
+    KEDGE_STATUS_LIST_HANDSHAKE(X)                                                                 \
+    KEDGE_STATUS_LIST_ZSTD(X)                                                                      \
+    KEDGE_STATUS_LIST_ENVELOPE(X)                                                                  \
+    KEDGE_STATUS_LIST_SESSION(X)                                                                   \
+    KEDGE_STATUS_LIST_SNAPSHOT(X)
+
+/* clang-format off */
 typedef enum kedge_status {
 #define KEDGE_STATUS_CONSTANT(name, close_code, text) KEDGE_##name,
     KEDGE_STATUS_GENERAL_ = -1,
@@ -205,6 +218,7 @@ typedef enum kedge_status {
 #undef KEDGE_STATUS_CONSTANT
     KEDGE_STATUS_END_
 } kedge_status;
+/* clang-format on */
 
 /* What a reader of bytes returns: on KEDGE_OK and KEDGE_PARTIAL `offset` is how many bytes were
  * consumed; otherwise it is the offset of the first byte that cannot be right. */

@@ -1,0 +1,59 @@
+# Every command installs first what it lacks (tools/setup.sh), once.
+#   PYTHON=  the Python to build for; by default the newest that can
+#   PREFIX=  where `make install` installs; DESTDIR= is honoured
+
+PYTHON ?=
+PREFIX ?= /usr/local
+export PYTHON
+
+CHECK = .venv/bin/python tools/check.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint test-c test-python sanitize format wheel install clean
+
+help:
+	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
+	@echo 'make test         build everything with warnings as errors and run every test'
+	@echo 'make lint         format, static analysis and types only'
+	@echo 'make test-c       the C library only, installed too'
+	@echo 'make test-python  the Python package only'
+	@echo 'make sanitize     the C tests under ASan and UBSan'
+	@echo 'make format       bring all sources into shape'
+	@echo 'make wheel        an sdist, and a wheel built from it, in dist/'
+	@echo 'make install      the C library, to PREFIX ($(PREFIX))'
+	@echo 'make clean        remove what was built; .venv too'
+
+demo:
+	@tools/setup.sh package
+	@tools/extension.sh
+	@.venv/bin/python -m kedge demo
+
+test:
+	@tools/setup.sh test
+	@$(CHECK)
+
+lint test-c test-python sanitize:
+	@tools/setup.sh test
+	@$(CHECK) $@
+
+format:
+	@tools/setup.sh test
+	@find include csrc python/ext tests examples docs/design -name '*.[ch]' \
+	    -exec .venv/bin/clang-format -i {} +
+	@.venv/bin/ruff check -q --fix-only .
+	@.venv/bin/ruff format -q .
+
+wheel:
+	@tools/setup.sh test
+	@.venv/bin/python -m build --no-isolation --outdir dist
+
+install:
+	@tools/setup.sh library
+	@cmake -S . -B build/install -DCMAKE_BUILD_TYPE=Release -DKEDGE_TESTS=OFF \
+	    -DCMAKE_INSTALL_PREFIX='$(abspath $(PREFIX))'
+	@cmake --build build/install
+	@cmake --install build/install
+
+clean:
+	rm -rf build dist .venv .pytest_cache .ruff_cache python/kedge.egg-info
+	find python -name '*.so' -delete -o -name __pycache__ -prune -exec rm -rf {} +

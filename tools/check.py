@@ -1,0 +1,231 @@
+"""Runs the steps of `make test`, or some of them: two or more at once, one line each.
+
+    tools/check.py [GROUP or STEP ...]
+
+What a step needs is run before it. The output of a step goes to build/log/NAME.log and is shown if
+the step fails. A step that tests many things says so by `N passed, N failed`; any other counts as
+one. The last line is the sum.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build/log"
+PYTHON = sys.executable
+TOOLS = Path(PYTHON).parent
+JOBS = str(os.cpu_count() or 1)
+TIME_LIMIT = 900.0
+WARNINGS = "-O2 -g -Wall -Wextra -Wconversion -Wshadow -Werror"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the report: a command, run when the steps it needs have passed."""
+
+    name: str
+    title: str
+    command: str
+    groups: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    passed: int
+    failed: int
+    seconds: float
+    output: str = ""
+
+
+def cmake(folder: str, options: str) -> str:
+    return f"cmake -S . -B {folder} -DKEDGE_WERROR=ON {options} && cmake --build {folder} -j {JOBS}"
+
+
+C_FILES = "$(find include csrc python/ext tests examples docs/design -name '*.[ch]')"
+PYTHON_FILES = "setup.py python tests tools $(find benchmarks examples docs -name '*.py')"
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+STEPS = (
+    Step(
+        "build-c",
+        "build the C library, tests and examples",
+        cmake("build/c", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"),
+        ("build",),
+    ),
+    Step(
+        "build-python",
+        "build the Python extension",
+        "tools/extension.sh",
+        ("build",),
+        environment={"CFLAGS": WARNINGS},
+    ),
+    Step("test-suites", "C tests", "build/c/kedge-tests", ("test-c",), ("build-c",)),
+    Step(
+        "test-python",
+        "Python tests",
+        f"{PYTHON} -m pytest -q --color=no",
+        ("test-python",),
+        ("build-c", "build-python"),
+    ),
+    Step("clang-tidy", "clang-tidy", f"{PYTHON} tools/tidy.py", ("lint",)),
+    Step("headers", "each header alone, C11 and C++17", f"{PYTHON} tools/headers.py", ("test-c",)),
+    Step("install", "the installed library", "tests/install/check.sh", ("test-c",)),
+    Step(
+        "clang-format",
+        "clang-format",
+        f"{TOOLS}/clang-format --dry-run -Werror {C_FILES}",
+        ("lint",),
+    ),
+    Step("ruff", "ruff check", f"{TOOLS}/ruff check -q {PYTHON_FILES}", ("lint",)),
+    Step("ruff-format", "ruff format", f"{TOOLS}/ruff format -q --check {PYTHON_FILES}", ("lint",)),
+    Step("mypy", "mypy --strict", f"{TOOLS}/mypy python/kedge tools", ("lint",)),
+    Step(
+        "stubs",
+        "stubs against the extension",
+        f"{PYTHON} -m mypy.stubtest kedge._core",
+        ("lint",),
+        ("build-python",),
+    ),
+    Step(
+        "build-sanitize",
+        "build with ASan and UBSan",
+        cmake("build/sanitize", "-DCMAKE_BUILD_TYPE=Debug -DKEDGE_SANITIZE=address,undefined"),
+    ),
+    Step(
+        "sanitize",
+        "C tests under ASan and UBSan",
+        "build/sanitize/kedge-tests",
+        needs=("build-sanitize",),
+        environment=SANITIZERS | {"CK_TIMEOUT_MULTIPLIER": "10"},
+    ),
+)
+
+DEFAULT_GROUPS = ("build", "lint", "test-c", "test-python")
+
+
+def chosen(words: Iterable[str]) -> list[Step]:
+    """The steps that the words name, by themselves or by group, and what those need, in order."""
+    by_name = {step.name: step for step in STEPS}
+    wanted: set[str] = set()
+
+    def want(name: str) -> None:
+        if name not in wanted:
+            wanted.add(name)
+            for needed in by_name[name].needs:
+                want(needed)
+
+    for word in words:
+        names = [step.name for step in STEPS if word == step.name or word in step.groups]
+        if not names:
+            raise SystemExit(f"check.py: there is no step or group {word!r}")
+        for name in names:
+            want(name)
+    return [step for step in STEPS if step.name in wanted]
+
+
+def counted(output: str) -> tuple[int, int] | None:
+    """What the last line with `N passed` or `N failed` says; pytest's errors are failures."""
+    for line in reversed(output.splitlines()):
+        numbers = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|errors?)\b", line)}
+        if numbers:
+            errors = numbers.get("error", 0) + numbers.get("errors", 0)
+            return numbers.get("passed", 0), numbers.get("failed", 0) + errors
+    return None
+
+
+def run(step: Step) -> Outcome:
+    begin = time.monotonic()
+    log = LOGS / f"{step.name}.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            ["bash", "-c", step.command],
+            cwd=ROOT,
+            env=os.environ | step.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait(TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            status = process.wait()
+            out.write(f"\nkilled after {TIME_LIMIT:.0f} s\n")
+    output = log.read_text(errors="replace")
+    counts = counted(output) if step.name in COUNTING else None
+    passed, failed = counts or (int(status == 0), int(status != 0))
+    if status != 0 and failed == 0:
+        failed = 1
+    return Outcome(passed, failed, time.monotonic() - begin, output)
+
+
+COUNTING = {"test-suites", "test-python", "headers", "install", "sanitize"}
+
+
+def report(step: Step, outcome: Outcome) -> None:
+    word = "FAIL" if outcome.failed else "ok"
+    count = f"{outcome.passed:6} passed" if step.name in COUNTING else ""
+    if outcome.failed and step.name in COUNTING:
+        count += f", {outcome.failed} failed"
+    print(f"{word:4}  {step.title:42} {outcome.seconds:6.1f} s {count}".rstrip(), flush=True)
+    if outcome.failed:
+        print(outcome.output.rstrip(), flush=True)
+        print(f"----  end of build/log/{step.name}.log", flush=True)
+
+
+def run_all(steps: list[Step]) -> list[Outcome]:
+    """Runs the steps, side by side where their needs allow it."""
+    waiting = list(steps)
+    running: dict[Future[Outcome], Step] = {}
+    finished: dict[str, Outcome] = {}
+    slots = max(2, os.cpu_count() or 1)
+    with ThreadPoolExecutor(slots) as pool:
+        while waiting or running:
+            for step in list(waiting):
+                broken = [n for n in step.needs if n in finished and finished[n].failed]
+                if broken:
+                    waiting.remove(step)
+                    finished[step.name] = Outcome(0, 1, 0.0, f"not run: {broken[0]} failed")
+                    report(step, finished[step.name])
+                elif len(running) < slots and all(n in finished for n in step.needs):
+                    waiting.remove(step)
+                    running[pool.submit(run, step)] = step
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                step = running.pop(future)
+                finished[step.name] = future.result()
+                report(step, finished[step.name])
+    return [finished[step.name] for step in steps]
+
+
+def main() -> int:
+    steps = chosen(sys.argv[1:] or DEFAULT_GROUPS)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (ROOT / "build/check.lock").open("w") as lock:
+        # Two runs in one tree would build over each other: the second waits.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        outcomes = run_all(steps)
+    passed = sum(outcome.passed for outcome in outcomes)
+    failed = sum(outcome.failed for outcome in outcomes)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
