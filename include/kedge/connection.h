@@ -9,7 +9,7 @@
  *                               kedge_connection_consumed(connection, writev(...), now)
  *     end of stream, error  kedge_connection_lost(connection, now)
  *     finished()            close the socket, destroy the connection
- *     time                  deadline(), tick()
+ *     deadline() passed     the same two loops: next_event does what is due
  *
  * With a hub the connection's deadline is folded into its link's (kedge_link_remind), so that
  * kedge_hub_deadline and kedge_hub_next_ready are all that a server needs.
@@ -74,8 +74,6 @@ KEDGE_API kedge_status kedge_connection_receive_mutable(kedge_connection *connec
 /* The stream ended or broke. */
 KEDGE_API void kedge_connection_lost(kedge_connection *connection, kedge_time now);
 
-KEDGE_API void kedge_connection_tick(kedge_connection *connection, kedge_time now);
-
 typedef enum kedge_connection_event_kind {
     KEDGE_CONNECTION_LINK = 1, /* an event of the link */
     KEDGE_CONNECTION_REQUEST,  /* server without a link: an upgrade is asked for: accept or answer it */
@@ -99,6 +97,7 @@ typedef struct kedge_connection_event {
     kedge_span reason;               /* CLOSED: of whoever closed first */
 } kedge_connection_event;
 
+/* The next event, false if there is none now. It also does what is due by `now`: time-outs, pings. */
 KEDGE_API bool kedge_connection_next_event(kedge_connection *connection,
                                            kedge_connection_event *event, kedge_time now);
 
