@@ -79,14 +79,19 @@ KEDGE_API kedge_log *kedge_session_own_log(kedge_session *session);
  * is open. */
 typedef struct kedge_cursor {
     kedge_session *private_session;
+    void (*private_wake)(struct kedge_cursor *cursor);
+    size_t private_pending; /* how many of its places have something for it */
+    struct kedge_cursor_head {
+        uint64_t stamp;
+        size_t place;
+    } private_first; /* the earliest of them; the others are a heap */
+    struct kedge_cursor_head *private_heap;
+    struct kedge_cursor_place *private_places;
+    size_t private_capacity;
+    uint64_t private_number;
     struct kedge_cursor *private_next;
     struct kedge_cursor **private_link;
-    struct kedge_cursor_place *private_places;
-    size_t private_place_count;
-    size_t private_place_capacity;
-    uint64_t private_number;
     bool private_outrun;
-    void (*private_wake)(struct kedge_cursor *cursor);
 } kedge_cursor;
 
 /* One step of a cursor. The publication is held by its log until that drops it; take a hold to keep

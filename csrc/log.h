@@ -1,0 +1,103 @@
+/* csrc/log.h: what a log is made of, for those who read it as it grows and who save it.
+ *
+ * Entries lie in a ring whose capacity is a power of two, so that an entry's slot follows from its index
+ * and stays until the ring grows.
+ *
+ * Readers: whoever wants to be told about a log registers a *reader* in it, which holds the index of the
+ * entry that is wanted next. They lie side by side, so that an append passes over thousands of them
+ * without touching what owns them, but for those who had read everything and are told that something
+ * came. Sessions that nobody reads have no reader: what they follow costs nothing by that.
+ */
+#ifndef KEDGE_PRIVATE_LOG_H
+#define KEDGE_PRIVATE_LOG_H
+
+#include "kedge/log.h"
+#include "kedge/zstd.h"
+
+/* No stamp of an entry: greater than all of them. */
+#define KEDGE_STAMP_NONE UINT64_MAX
+
+typedef struct kedge_log_slot {
+    kedge_log_entry entry;
+    size_t charged; /* bytes that the log counts for it */
+} kedge_log_slot;
+
+/* `owner` and `place` are the owner's words for it (a cursor and one of its places). */
+typedef struct kedge_log_reader {
+    void *owner;
+    size_t place;
+    uint64_t next; /* the index it wants next; the owner moves it forward */
+} kedge_log_reader;
+
+/* What the owners of readers are told. They note it, and may remove readers within `outrun`; they append
+ * to no log and drop nothing. */
+typedef struct kedge_log_listener {
+    /* The entry that a reader waited for is there. */
+    void (*arrived)(void *owner, size_t place, uint64_t stamp);
+    /* The entry that a reader wants next was dropped. */
+    void (*outrun)(void *owner);
+    /* A reader lies in another slot now. */
+    void (*moved)(void *owner, size_t place, size_t slot);
+} kedge_log_listener;
+
+struct kedge_log {
+    kedge_allocator allocator;
+    kedge_log_limits limits;
+
+    kedge_log_slot *slots;
+    size_t capacity; /* a power of two, or 0 */
+    uint64_t base;   /* the entries held are those of base + 1 .. last */
+    uint64_t base_stamp;
+    uint64_t last;
+    uint64_t last_stamp; /* stays when that entry is dropped */
+    size_t bytes;
+    kedge_time now; /* the latest time that it was told */
+
+    const kedge_log_listener *listener;
+    kedge_log_reader *readers;
+    size_t reader_count;
+    size_t reader_capacity;
+    uint64_t slowest; /* no reader wants an index below this one */
+
+    size_t following; /* sessions that follow it now */
+    size_t referring; /* spans of sessions, open and ended, their own logs' included */
+    bool doomed;      /* destroyed while spans referred to it: goes with the last of them */
+
+    /* Called, where set, when `referring` fell to 0. It may be called within any function of a session, so
+     * it notes the fact, and whoever set it looks at `referring` again before it destroys the log. */
+    void (*unreferred)(kedge_log *log);
+};
+
+/* A log within another struct: init and clear, in place of create and destroy. Nothing may refer to it
+ * when it is cleared. Limits must be right. */
+void kedge_log_init(kedge_log *log, const kedge_log_limits *limits, kedge_allocator allocator);
+void kedge_log_clear(kedge_log *log);
+
+bool kedge_log_limits_right(const kedge_log_limits *limits);
+
+/* A log to which nothing was appended yet goes on where another one ended: as if the entries up to `base`
+ * had been appended and dropped. WRONG_STATE, INVALID_ARGUMENT. */
+kedge_status kedge_log_restore(kedge_log *log, uint64_t base, uint64_t base_stamp);
+
+/* Makes the compressed form of an entry, unless it is there, and charges what it takes: where that is
+ * more than the byte limit leaves, the oldest entries go, this one at last. So hold the publication.
+ * UNKNOWN: the entry is not held. Otherwise as kedge_publication_compress; then nothing was changed. */
+kedge_status kedge_log_compress(kedge_log *log, uint64_t index, kedge_zstd_encoder *encoder);
+
+/* Spans come and go. */
+void kedge_log_refer(kedge_log *log);
+void kedge_log_unrefer(kedge_log *log);
+
+/* Room for `more` readers; NO_MEMORY. Then adding never fails; it returns the slot. */
+kedge_status kedge_log_reserve_readers(kedge_log *log, size_t more);
+size_t kedge_log_add_reader(kedge_log *log, const kedge_log_listener *listener,
+                            kedge_log_reader reader);
+void kedge_log_remove_reader(kedge_log *log, size_t slot);
+
+/* The entry at an index that is held. */
+static inline const kedge_log_entry *kedge_log_entry_of(const kedge_log *log, uint64_t index)
+{
+    return &log->slots[(size_t)(index & (uint64_t)(log->capacity - 1))].entry;
+}
+
+#endif

@@ -1,0 +1,74 @@
+/* csrc/session.h: what a session is made of, for those who wake its readers and who save it.
+ *
+ * A session, its own log, its id and its user are one allocation; its spans are another. An open cursor
+ * has one *place* for each span of its session, at the same index, and a heap of the places that have
+ * something for it.
+ *
+ *     session   spans   [own log][topic a][topic b, ended]
+ *     cursor    places  [ slot 0][ slot 7][   drained    ]    each a reader in that span's log
+ */
+#ifndef KEDGE_PRIVATE_SESSION_H
+#define KEDGE_PRIVATE_SESSION_H
+
+#include "kedge/session.h"
+#include "log.h"
+
+/* The end of a span whose log is followed. */
+#define KEDGE_SPAN_OPEN UINT64_MAX
+
+/* The entries first .. end of a log. An ended span is never empty; an open one may be. */
+typedef struct kedge_session_span {
+    kedge_log *log;
+    uint64_t first;
+    uint64_t end;       /* KEDGE_SPAN_OPEN: all that come */
+    uint64_t end_stamp; /* of an ended span: the stamp of its last entry */
+} kedge_session_span;
+
+struct kedge_session {
+    kedge_allocator allocator;
+    size_t size; /* of the allocation */
+    kedge_span id;
+    kedge_span user;
+    size_t spans_max;
+
+    /* History that was folded: `checkpoint_number` entries, with stamps up to `checkpoint_stamp`. */
+    uint64_t checkpoint_number;
+    uint64_t checkpoint_stamp;
+
+    kedge_session_span *spans; /* [0] is the own log's, always open */
+    size_t span_count;
+    size_t span_capacity;
+    size_t ended_count;
+    size_t fold_at; /* fold when more spans than this have ended */
+
+    kedge_cursor *cursors; /* the open ones, outrun ones included */
+    size_t cursor_count;
+    kedge_log own;
+};
+
+/* Where a cursor stands in one span. */
+struct kedge_cursor_place {
+    kedge_log *log;
+    size_t slot;  /* of its reader in the log; KEDGE_CURSOR_DRAINED: an ended span, read to its end */
+    uint64_t end; /* of the span */
+};
+
+#define KEDGE_CURSOR_DRAINED SIZE_MAX
+
+/* Waking: whoever embeds a cursor sets cursor->private_wake after kedge_cursor_open (which leaves it
+ * null). It is called when something came for a cursor that had nothing pending, and when the cursor was
+ * outrun or its session destroyed; within an append or a drop, so it notes that and touches no log,
+ * session or cursor. KEDGE_CONTAINER finds the struct around the cursor. */
+
+/* Moves the checkpoint up to the newest entry that was dropped from its history: nothing before that can
+ * be asked for any more. Spans that this empties are removed. Numbers do not change. */
+void kedge_session_fold(kedge_session *session);
+
+/* A session without history and readers takes over what a former one had: its checkpoint and spans. The
+ * first span is its own log's, whatever `log` says. Logs must have been restored before.
+ * WRONG_STATE, INVALID_ARGUMENT, TOO_MANY_TOPICS, NO_MEMORY. */
+kedge_status kedge_session_restore(kedge_session *session, uint64_t checkpoint_number,
+                                   uint64_t checkpoint_stamp, const kedge_session_span *spans,
+                                   size_t count);
+
+#endif
