@@ -39,11 +39,11 @@ typedef enum kedge_opcode {
 
 typedef struct kedge_frame_header {
     kedge_opcode opcode;
-    bool fin;             /* the last frame of its message */
-    bool masked;          /* a mask key is there */
-    uint8_t reserved;     /* the reserved bits that are set, 0 to 7 */
-    uint8_t header_size;  /* 2 to 14; set by parsing, not looked at by writing */
-    uint8_t mask_key[4];  /* zeros if not masked */
+    bool fin;            /* the last frame of its message */
+    bool masked;         /* a mask key is there */
+    uint8_t reserved;    /* the reserved bits that are set, 0 to 7 */
+    uint8_t header_size; /* 2 to 14; set by parsing, not looked at by writing */
+    uint8_t mask_key[4]; /* zeros if not masked */
     uint64_t payload_size;
 } kedge_frame_header;
 
