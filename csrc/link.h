@@ -1,0 +1,357 @@
+/* csrc/link.h: what the links of all protocols and roles are made of.
+ *
+ * A link is a kedge_link at the head of a larger struct of its protocol and role, which gives a table of
+ * operations. csrc/link.c does what is the same for all: it checks arguments, folds the time (it never
+ * goes back), keeps the events, the queue of control messages, the answer to an upgrade and the close
+ * that waits, and tells the hub that something changed. The operations do the rest; they may rely on
+ * link->now, on their arguments being right, and on being called only while the link belongs to
+ * somebody (link->commons is not null).
+ *
+ *     struct kedge_gateway_server {
+ *         kedge_link base;
+ *         kedge_event events[4];
+ *         ...
+ *     };
+ */
+#ifndef KEDGE_PRIVATE_LINK_H
+#define KEDGE_PRIVATE_LINK_H
+
+#include <kedge/json.h>
+#include <kedge/link.h>
+#include <kedge/zstd.h>
+#include "random.h"
+#include "timers.h"
+
+/* ---- What the links of one server share --------------------------------------------------------- */
+
+/* A hub has one for all its links, a link without a hub one of its own. */
+typedef struct kedge_commons {
+    kedge_allocator allocator;
+    kedge_random random;
+    kedge_zstd_encoder *encoder; /* made when first needed, as are those below */
+    kedge_zstd_decoder *decoder;
+    kedge_publication *greeting;       /* the gateway's `hello`: the same for every link */
+    kedge_publication *acknowledgement;/* the gateway's `heartbeat_ack`, but for its number */
+    uint64_t receipts;   /* how many questions were received: their order decides take-overs */
+    bool listing;        /* keep the list below (a hub does) */
+    kedge_link *changed; /* links that changed since the list was last drained, first to last */
+    kedge_link *changed_last;
+    /* A link is being destroyed: it was told to end already, its memory is still there. May be null. */
+    void (*leaving)(struct kedge_commons *commons, kedge_link *link);
+} kedge_commons;
+
+void kedge_commons_init(kedge_commons *commons, const kedge_entropy *entropy,
+                        kedge_allocator allocator);
+void kedge_commons_free(kedge_commons *commons);
+
+/* The first link that changed, taken off the list; null if none did. */
+kedge_link *kedge_commons_next_changed(kedge_commons *commons);
+
+kedge_status kedge_commons_encoder(kedge_commons *commons, kedge_zstd_encoder **encoder);
+kedge_status kedge_commons_decoder(kedge_commons *commons, kedge_zstd_decoder **decoder);
+
+/* ---- Parts of a link ---------------------------------------------------------------------------- */
+
+/* One of a link's deadlines. */
+typedef struct kedge_deadline {
+    kedge_time at;
+    bool extended; /* our own host came too late once */
+} kedge_deadline;
+
+static inline kedge_deadline kedge_deadline_at(kedge_time at)
+{
+    kedge_deadline deadline;
+    deadline.at = at;
+    deadline.extended = false;
+    return deadline;
+}
+
+/* now + span, KEDGE_NEVER where that is too far away. */
+static inline kedge_time kedge_time_after(kedge_time now, kedge_time span)
+{
+    return span >= KEDGE_NEVER - now ? KEDGE_NEVER : now + span;
+}
+
+/* True if it passed. One that passed more than the stall tolerance ago was overslept by ourselves: it is
+ * moved to now + tolerance, once, and counted. */
+bool kedge_link_due(kedge_link *link, kedge_deadline *deadline);
+
+/* `burst` messages at once, `per_second` more a second. A burst of 0: no limit. */
+typedef struct kedge_bucket {
+    kedge_time full; /* when it will be full again, nothing being taken */
+} kedge_bucket;
+
+/* Takes one, or returns false. */
+bool kedge_bucket_take(kedge_bucket *bucket, uint32_t burst, uint32_t per_second, kedge_time now);
+
+/* When there will be one to take; not after `now` if there is. */
+kedge_time kedge_bucket_ready(const kedge_bucket *bucket, uint32_t burst, uint32_t per_second,
+                              kedge_time now);
+
+/* Messages that wait to be written, in order. A few need no memory. All zero: empty. */
+typedef struct kedge_queued {
+    kedge_publication *publication;
+    uint64_t number;
+} kedge_queued;
+
+#define KEDGE_QUEUE_INLINE 4
+
+typedef struct kedge_queue {
+    kedge_queued *slots; /* a ring; null: `few` is it */
+    size_t capacity;     /* of `slots` */
+    size_t first;
+    size_t count;
+    size_t bytes; /* of the plain messages */
+    kedge_queued few[KEDGE_QUEUE_INLINE];
+} kedge_queue;
+
+/* Appends; the queue takes a hold of its own. NO_MEMORY changes nothing. */
+kedge_status kedge_queue_push(kedge_queue *queue, kedge_allocator allocator,
+                              kedge_publication *publication, uint64_t number);
+
+/* The first, which stays; null if it is empty. */
+const kedge_queued *kedge_queue_first(const kedge_queue *queue);
+
+/* Takes the first out; its hold is the caller's now. The queue must not be empty. */
+kedge_queued kedge_queue_pop(kedge_queue *queue);
+
+/* Releases everything, memory too. */
+void kedge_queue_clear(kedge_queue *queue, kedge_allocator allocator);
+
+/* A question that waits for its answer, and what the answer needs. */
+typedef struct kedge_question {
+    kedge_ticket ticket; /* 0: none waits */
+    kedge_event_kind kind;
+    uint64_t receipt;      /* its order among the questions of all links */
+    uint64_t position;     /* RESUME */
+    kedge_span session_id; /* RESUME; in `memory` */
+    kedge_span granted;    /* IDENTIFY: the capabilities to be told, as JSON; in `memory` */
+    uint8_t *memory;
+    size_t memory_size;
+} kedge_question;
+
+/* A ticket is the link's slot in its hub, that slot's generation, and the link's own counter. */
+#define KEDGE_TICKET_COUNTER_BITS 28
+#define KEDGE_TICKET_GENERATION_BITS 16
+#define KEDGE_TICKET_SLOT_BITS 20
+
+static inline uint32_t kedge_ticket_slot(kedge_ticket ticket)
+{
+    return (uint32_t)(ticket >> (KEDGE_TICKET_COUNTER_BITS + KEDGE_TICKET_GENERATION_BITS));
+}
+
+static inline uint16_t kedge_ticket_generation(kedge_ticket ticket)
+{
+    return (uint16_t)(ticket >> KEDGE_TICKET_COUNTER_BITS);
+}
+
+/* How a connection ended, other than by this link. */
+typedef enum kedge_ending {
+    KEDGE_ENDING_LOST,
+    KEDGE_ENDING_PEER_CLOSED,
+    KEDGE_ENDING_HOST_CLOSED
+} kedge_ending;
+
+/* The first output of a server. */
+typedef enum kedge_answer {
+    KEDGE_ANSWER_NONE,
+    KEDGE_ANSWER_UPGRADE,
+    KEDGE_ANSWER_DECLINE
+} kedge_answer;
+
+/* The longest reason that fits a close frame. */
+#define KEDGE_REASON_MAX 123
+
+/* What a protocol does in one role. A null operation belongs to the other role (WRONG_ROLE), but for
+ * those that say what null means. */
+typedef struct kedge_link_operations {
+    kedge_protocol protocol;
+    kedge_role role;
+    size_t size;          /* of the whole struct, whose first member is the kedge_link */
+    size_t events_offset; /* of its array of events */
+    uint8_t event_room;   /* how many that holds */
+
+    kedge_status (*check)(const kedge_link_config *config); /* is it usable? */
+    kedge_status (*create)(kedge_link *link); /* null: the zeros are fine */
+    void (*destroy)(kedge_link *link);        /* null: nothing of its own to free */
+
+    kedge_status (*requested)(kedge_link *link, const kedge_request *request);
+    kedge_status (*opened)(kedge_link *link);
+    kedge_status (*receive)(kedge_link *link, kedge_message_kind kind, kedge_span message);
+    kedge_status (*alive)(kedge_link *link); /* null: nothing to do */
+    kedge_status (*ended)(kedge_link *link, kedge_ending ending, uint16_t code, kedge_span reason);
+    kedge_status (*tick)(kedge_link *link);
+    kedge_status (*stop)(kedge_link *link);
+    kedge_status (*close)(kedge_link *link, uint16_t code, kedge_span reason);
+
+    kedge_status (*attach)(kedge_link *link, kedge_session *session, kedge_span members,
+                           uint64_t stamp);
+    kedge_status (*refuse)(kedge_link *link, uint16_t code, kedge_span text);
+
+    kedge_status (*start)(kedge_link *link);
+    kedge_status (*handshake_begin)(kedge_link *link, kedge_link_handshake *handshake);
+    kedge_status (*connect_failed)(kedge_link *link, uint16_t http_status, kedge_time retry_after);
+    kedge_status (*notify)(kedge_link *link, kedge_span name, kedge_span payload);
+    kedge_status (*set_credentials)(kedge_link *link, kedge_span token);
+    kedge_status (*save)(const kedge_link *link, uint8_t *buffer, size_t capacity, size_t *size);
+    kedge_status (*load)(kedge_link *link, kedge_span saved);
+
+    kedge_time (*deadline)(const kedge_link *link); /* the protocol's earliest */
+
+    /* More events than the ring holds, made when they are pulled; asked once the ring is empty. Null:
+     * none. */
+    bool (*next_event)(kedge_link *link, kedge_event *event);
+    bool (*event_waiting)(const kedge_link *link);
+
+    /* What is written after the queue and before a close that waits. Null: nothing. */
+    bool (*next_output)(kedge_link *link, kedge_output *output);
+    bool (*output_waiting)(const kedge_link *link);
+
+    /* Acts on what was noticed in the midst of another's call: the cursor was outrun, another link has
+     * the session. Called before outputs are given and by the hub. Null: nothing. */
+    void (*settle)(kedge_link *link);
+} kedge_link_operations;
+
+/* ---- The link ----------------------------------------------------------------------------------- */
+
+struct kedge_link {
+    const kedge_link_operations *operations;
+    const kedge_link_config *config; /* the hub's, or that in `alone` */
+    kedge_allocator allocator;
+    kedge_commons *commons;          /* null once its hub is gone: only to be destroyed */
+    struct kedge_link_alone *alone;  /* what a link without a hub owns; else null */
+    void *context;
+
+    kedge_time now;      /* of the latest input; never goes back */
+    kedge_time reminder; /* the host's */
+    kedge_link_counts counts;
+
+    kedge_event *events; /* a ring, at operations->events_offset */
+    uint8_t event_first;
+    uint8_t event_count;
+
+    bool open;       /* messages can be written */
+    bool ended;      /* this connection's conversation is over (a close may still have to go out) */
+    bool compressed; /* what is sent is compressed, if it is larger than compress_above */
+    bool close_waits;
+    bool abort_waits;
+
+    kedge_answer answer;    /* waits to be given */
+    uint16_t answer_status; /* of a decline */
+    kedge_span answer_body; /* of a decline; static */
+
+    kedge_queue queue;
+    size_t compress_above;
+
+    uint16_t close_code; /* of the close that waits */
+    uint8_t reason_size;
+    uint8_t reason[KEDGE_REASON_MAX]; /* of whoever closed */
+
+    uint8_t *scratch; /* what an event needs besides the message: decoded texts, a decompressed message */
+    size_t scratch_size;
+
+    /* Server */
+    kedge_question question;
+    uint32_t questions;     /* asked so far */
+    kedge_session *session; /* attached to, or left behind when it ended; null if none, or if another
+                               link has it */
+    bool attached;          /* `cursor` is open on `session` */
+    bool resumable;         /* once ended: the session it left behind is to be kept */
+    kedge_time ended_at;
+    kedge_cursor cursor;
+
+    /* The hub's */
+    kedge_link *changed_next;
+    bool listed;   /* it is on the list of changed links */
+    bool handed;   /* its host was told to pull output and has not seen the end of it: a publish does
+                      not list it. Set by the hub, cleared when next_output has nothing */
+    bool reminded; /* a reminder passed; cleared by the hub */
+    bool ready;    /* it is on the hub's list of ready links */
+    kedge_link *ready_next;
+    void *hub_session; /* the hub's record of `session` */
+    uint32_t slot;
+    uint16_t generation;
+    kedge_timer timer;
+};
+
+/* Makes a link for a hub, or with `commons` null one alone (kedge_link_create). The configuration of a
+ * hub's link must outlive it, and be checked (kedge_link_config_check). */
+kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
+                             kedge_commons *commons, kedge_allocator allocator, kedge_time now);
+kedge_status kedge_link_config_check(const kedge_link_config *config);
+
+/* The tables; null for what this build does not speak. */
+extern const kedge_link_operations kedge_gateway_server_operations;
+extern const kedge_link_operations kedge_gateway_client_operations;
+const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, kedge_role role);
+
+/* ---- For the operations ------------------------------------------------------------------------- */
+
+/* Deadline, events, output or state changed: puts the link on the list of its commons, once. */
+void kedge_link_changed(kedge_link *link);
+
+/* Room for an event, zeroed but for its kind; the ring has room by the rule that receive refuses while
+ * events wait. To be filled at once. */
+kedge_event *kedge_link_event(kedge_link *link, kedge_event_kind kind);
+
+/* Puts a message into the queue. QUEUE_FULL past queue_limit, NO_MEMORY: nothing was changed. */
+kedge_status kedge_link_queue(kedge_link *link, kedge_publication *publication, uint64_t number);
+
+/* The bytes of the reason are kept in the link; returns where. A longer one is cut at a character. */
+kedge_span kedge_link_keep_reason(kedge_link *link, kedge_span reason);
+
+/* A close frame goes out after the queue. */
+void kedge_link_send_close(kedge_link *link, uint16_t code, kedge_span reason);
+
+/* Nothing is written any more: forgets answer, queue and close. */
+void kedge_link_drop_output(kedge_link *link);
+
+/* Fills the output with a message. `compressed` as asked for; the compressed form must be there. The
+ * output takes over the caller's hold. */
+kedge_status kedge_link_emit(kedge_link *link, kedge_publication *publication, uint64_t number,
+                             bool compressed, kedge_output *output);
+
+/* Whether a message of that plain size goes out compressed on this link. */
+bool kedge_link_compresses(const kedge_link *link, size_t plain_size);
+
+/* Memory that lives until the next receive; what was there before is wiped and freed. */
+kedge_status kedge_link_scratch(kedge_link *link, size_t size, uint8_t **memory);
+void kedge_link_scratch_free(kedge_link *link);
+
+/* The decoded texts of `count` values (texts, or KEDGE_JSON_KIND_NONE: empty): slices of the message
+ * where nothing is escaped, else in the scratch memory. */
+kedge_status kedge_link_texts(kedge_link *link, const kedge_json_value *values, kedge_span *texts,
+                              size_t count);
+
+/* Sets up a question and its ticket; `session_id` and `granted` are copied. NO_MEMORY changes nothing. */
+kedge_status kedge_link_ask(kedge_link *link, kedge_event_kind kind, kedge_span session_id,
+                            kedge_span granted, uint64_t position);
+
+/* The question is answered, or nobody will be asked any more. */
+void kedge_link_unask(kedge_link *link);
+
+/* Overwrites what must not stay in memory. */
+void kedge_wipe(void *memory, size_t size);
+
+/* ---- For the hub -------------------------------------------------------------------------------- */
+
+/* The question that the ticket names, null if it is not this link's or does not wait any more. */
+const kedge_question *kedge_link_question(const kedge_link *link, kedge_ticket ticket);
+
+/* Acts on what others did to it (see `settle` above). To be called for each link on the list. */
+void kedge_link_settle(kedge_link *link, kedge_time now);
+
+/* True if there are events or outputs for the host. */
+bool kedge_link_ready(const kedge_link *link);
+
+/* Its session is about to be gone, or belongs to another link. One that is attached is closed by the
+ * caller first. */
+void kedge_link_forget_session(kedge_link *link);
+
+/* Its hub is about to be gone: it gives everything back that belongs to the hub. */
+void kedge_link_orphan(kedge_link *link);
+
+/* The link that is attached to a session, null if none. */
+kedge_link *kedge_link_holding(const kedge_session *session);
+
+#endif
