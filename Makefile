@@ -38,7 +38,7 @@ lint test-c test-python sanitize:
 
 format:
 	@tools/setup.sh test
-	@find include csrc python/ext tests examples docs/design -name '*.[ch]' \
+	@find . -name '*.[ch]' -not -path './.venv/*' -not -path './build/*' \
 	    -exec .venv/bin/clang-format -i {} +
 	@.venv/bin/ruff check -q --fix-only .
 	@.venv/bin/ruff format -q .

@@ -54,8 +54,14 @@ def cmake(folder: str, options: str) -> str:
     return f"cmake -S . -B {folder} -DKEDGE_WERROR=ON {options} && cmake --build {folder} -j {JOBS}"
 
 
-C_FILES = "$(find include csrc python/ext tests examples docs/design -name '*.[ch]')"
-PYTHON_FILES = "setup.py python tests tools $(find benchmarks examples docs -name '*.py')"
+C_FOLDERS = ("include", "csrc", "python/ext", "tests", "examples", "docs")
+C_FILES = " ".join(
+    sorted(
+        str(path.relative_to(ROOT))
+        for folder in C_FOLDERS
+        for path in (ROOT / folder).rglob("*.[ch]")
+    )
+)
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -92,8 +98,8 @@ STEPS = (
         f"{TOOLS}/clang-format --dry-run -Werror {C_FILES}",
         ("lint",),
     ),
-    Step("ruff", "ruff check", f"{TOOLS}/ruff check -q {PYTHON_FILES}", ("lint",)),
-    Step("ruff-format", "ruff format", f"{TOOLS}/ruff format -q --check {PYTHON_FILES}", ("lint",)),
+    Step("ruff", "ruff check", f"{TOOLS}/ruff check -q .", ("lint",)),
+    Step("ruff-format", "ruff format", f"{TOOLS}/ruff format -q --check .", ("lint",)),
     Step("mypy", "mypy --strict", f"{TOOLS}/mypy python/kedge tools", ("lint",)),
     Step(
         "stubs",
@@ -116,6 +122,8 @@ STEPS = (
     ),
 )
 
+# The steps that test many things; their last lines are believed.
+COUNTING = {"test-suites", "test-python", "headers", "install", "sanitize"}
 DEFAULT_GROUPS = ("build", "lint", "test-c", "test-python")
 
 
@@ -174,9 +182,6 @@ def run(step: Step) -> Outcome:
     if status != 0 and failed == 0:
         failed = 1
     return Outcome(passed, failed, time.monotonic() - begin, output)
-
-
-COUNTING = {"test-suites", "test-python", "headers", "install", "sanitize"}
 
 
 def report(step: Step, outcome: Outcome) -> None:

@@ -17,7 +17,7 @@ say() { printf 'kedge: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
 # Runs a command into the log, which is shown when it fails.
-logged() { "$@" >>"$log" 2>&1 || { cat "$log" >&2; die "this failed: $*"; }; }
+logged() { "$@" >"$log" 2>&1 || { cat "$log" >&2; die "this failed: $*"; }; }
 
 # ---- system packages ----
 
@@ -106,16 +106,22 @@ make_venv() {
     logged "$python" -m venv --clear .venv
 }
 
-# The stamp holds the digest of the lists that were installed.
+# What was installed is told by a copy of each list in .venv.
 install_python_packages() {
-    local lists=(tools/requirements-build.txt) stamp=.venv/kedge-$scope.stamp digest
-    [ "$scope" = package ] || lists+=(tools/requirements-test.txt)
-    digest=$(sha256sum "${lists[@]}")
-    if [ "$(cat "$stamp" 2>/dev/null)" != "$digest" ]; then
-        say "installing Python packages into .venv: ${lists[*]}"
-        logged .venv/bin/python -m pip install -q --disable-pip-version-check "${lists[@]/#/-r}"
-        printf '%s\n' "$digest" >"$stamp"
-    fi
+    local lists=(build) stale=() files=() list
+    [ "$scope" = package ] || lists+=(test)
+    for list in "${lists[@]}"; do
+        cmp -s "tools/requirements-$list.txt" ".venv/requirements-$list.txt" && continue
+        stale+=("$list")
+        files+=(-r "tools/requirements-$list.txt")
+    done
+    [ "${#stale[@]}" -gt 0 ] || return 0
+    say "installing Python packages into .venv, for: ${stale[*]}"
+    logged .venv/bin/python -m pip install -q --disable-pip-version-check \
+        "${files[@]}"
+    for list in "${stale[@]}"; do
+        cp "tools/requirements-$list.txt" .venv/
+    done
 }
 
 # ---- the work ----
@@ -129,7 +135,6 @@ fi
 
 packages=$(missing_packages)
 if [ -n "$packages" ]; then
-    : >"$log"
     # shellcheck disable=SC2086  # words on purpose
     install_packages $packages
 fi
