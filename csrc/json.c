@@ -1,8 +1,8 @@
 /* json.c: the reader and its values, see kedge/json.h.
  *
- * The scanning functions take a place in the text and return the place behind what they scanned, or NULL
- * after they noted the fault in the reader; so the place stays in a register. What is open is a stack of
- * bits, one a level: 1 for an object, 0 for an array.
+ * The scanning functions take a place in the text and return the place behind what they scanned, or
+ * NULL after they noted the fault in the reader; so the place stays in a register. What is open is
+ * a stack of bits, one a level: 1 for an object, 0 for an array.
  */
 #include "kedge/json.h"
 
@@ -59,10 +59,10 @@ static uint8_t hexadecimal(uint8_t digit)
     return lower >= 'a' && lower <= 'f' ? (uint8_t)(lower - 'a' + 10) : 16;
 }
 
-/* ---- strings ----------------------------------------------------------------------------------- */
+/* ---- strings -------------------------------------------------------------------------------- */
 
-/* The four digits of \u. Those of a low surrogate must stand behind a high one and nowhere else; *first
- * is set to the value of the first two. */
+/* The four digits of \u. Those of a low surrogate must stand behind a high one and nowhere else;
+ * *first is set to the value of the first two. */
 static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bool low_half,
                                 unsigned *first)
 {
@@ -160,7 +160,7 @@ static const uint8_t *scan_text(kedge_json_reader *reader, const uint8_t *at, bo
     return NULL;
 }
 
-/* ---- numbers and words ------------------------------------------------------------------------- */
+/* ---- numbers and words ---------------------------------------------------------------------- */
 
 /* One digit at least. */
 static const uint8_t *scan_digits(kedge_json_reader *reader, const uint8_t *at)
@@ -232,7 +232,7 @@ static const uint8_t *scan_scalar(kedge_json_reader *reader, const uint8_t *at, 
     }
 }
 
-/* ---- arrays and objects ------------------------------------------------------------------------ */
+/* ---- arrays and objects --------------------------------------------------------------------- */
 
 static const uint8_t *skip_space(const uint8_t *at, const uint8_t *end)
 {
@@ -290,8 +290,8 @@ static const uint8_t *scan_name(kedge_json_reader *reader, const uint8_t *at,
     return at + 1;
 }
 
-/* Within an array or object, at its beginning (`first`) or behind a value: goes to the next value, past the
- * comma and a member's name; or behind the closing bracket, and then *left is set. */
+/* Within an array or object, at its beginning (`first`) or behind a value: goes to the next value,
+ * past the comma and a member's name; or behind the closing bracket, and then *left is set. */
 static const uint8_t *advance(kedge_json_reader *reader, const uint8_t *at, bool first,
                               kedge_json_value *name, bool *left)
 {
@@ -338,7 +338,7 @@ static const uint8_t *scan_container(kedge_json_reader *reader, const uint8_t *a
     return NULL;
 }
 
-/* ---- the reader's calls ------------------------------------------------------------------------ */
+/* ---- the reader's calls --------------------------------------------------------------------- */
 
 /* May the call that needs this place go ahead? */
 static bool is_due(kedge_json_reader *reader, bool fits)
@@ -362,7 +362,8 @@ static bool is_member_due(kedge_json_reader *reader, bool object)
     if (reader == NULL) {
         return false;
     }
-    bool within = reader->private_expects == EXPECTS_FIRST || reader->private_expects == EXPECTS_NEXT;
+    bool within =
+        reader->private_expects == EXPECTS_FIRST || reader->private_expects == EXPECTS_NEXT;
     return is_due(reader, within && in_object(reader) == object);
 }
 
@@ -411,15 +412,14 @@ static bool go_on(kedge_json_reader *reader, kedge_json_value *name)
     return true;
 }
 
-void kedge_json_begin(kedge_json_reader *reader, kedge_span text,
-                      const kedge_json_options *options)
+void kedge_json_begin(kedge_json_reader *reader, kedge_span text, const kedge_json_options *options)
 {
     if (reader == NULL) {
         return;
     }
     size_t depth = options == NULL ? KEDGE_JSON_DEPTH : options->depth;
-    bool fits = depth > 0 && depth <= KEDGE_JSON_DEPTH_MAXIMUM &&
-                (text.data != NULL || text.size == 0);
+    bool fits =
+        depth > 0 && depth <= KEDGE_JSON_DEPTH_MAXIMUM && (text.data != NULL || text.size == 0);
     /* An empty text gets an address, so that places can be compared. */
     static const uint8_t nothing[1] = {0};
     reader->private_start = text.data != NULL ? text.data : nothing;
@@ -530,7 +530,7 @@ kedge_result kedge_json_validate(kedge_span text, size_t depth)
     return kedge_json_finish(&reader);
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values --------------------------------------------------------------------------------- */
 
 /* Reads digits to the end of the span: false where there are none, another byte, or a value above
  * `limit`. */
@@ -661,7 +661,8 @@ static size_t decode_escape(const uint8_t **at, uint8_t bytes[4])
     return encode_point(point, bytes);
 }
 
-/* The next stretch of the decoded text: a run without escapes as it stands, or one escape in `bytes`. */
+/* The next stretch of the decoded text: a run without escapes as it stands, or one escape in
+ * `bytes`. */
 static kedge_span next_stretch(const uint8_t **at, const uint8_t *end, uint8_t bytes[4])
 {
     const uint8_t *first = *at;
@@ -673,8 +674,7 @@ static kedge_span next_stretch(const uint8_t **at, const uint8_t *end, uint8_t b
     return kedge_span_of(first, (size_t)(*at - first));
 }
 
-kedge_status kedge_json_text(kedge_json_value value, uint8_t *buffer, size_t capacity,
-                             size_t *size)
+kedge_status kedge_json_text(kedge_json_value value, uint8_t *buffer, size_t capacity, size_t *size)
 {
     if (size == NULL || (buffer == NULL && capacity > 0)) {
         return KEDGE_INVALID_ARGUMENT;

@@ -1,4 +1,5 @@
-/* json_text.h: the bytes within a JSON string, for those who read and those who write it. Private. */
+/* json_text.h: the bytes within a JSON string, for those who read and those who write it.
+ * Private. */
 #ifndef KEDGE_JSON_TEXT_H
 #define KEDGE_JSON_TEXT_H
 
@@ -24,8 +25,8 @@ static inline int kedge_json_byte(uint8_t byte)
 
 #define KEDGE_JSON_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The high bit of a byte is set where the byte is below `limit` (at most 80): exact up to the first such
- * byte, and that there is one is all that is asked. */
+/* The high bit of a byte is set where the byte is below `limit` (at most 80): exact up to the first
+ * such byte, and that there is one is all that is asked. */
 static inline uint64_t kedge_json_below(uint64_t word, uint64_t limit)
 {
     return (word - KEDGE_JSON_EACH(limit)) & ~word & KEDGE_JSON_EACH(0x80);
@@ -38,7 +39,8 @@ static inline uint64_t kedge_json_stops(uint64_t word, uint64_t high)
            kedge_json_below(word ^ KEDGE_JSON_EACH('\\'), 1) | (word & high);
 }
 
-/* The end of the run of bytes that need no look: plain ones, and with `high_too` those of 80 and above. */
+/* The end of the run of bytes that need no look: plain ones, and with `high_too` those of 80 and
+ * above. */
 static inline const uint8_t *kedge_json_run(const uint8_t *at, const uint8_t *end, bool high_too)
 {
     uint64_t high = high_too ? 0 : KEDGE_JSON_EACH(0x80);

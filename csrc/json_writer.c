@@ -83,7 +83,7 @@ static void write_token(kedge_json_writer *writer, const void *bytes, size_t siz
     }
 }
 
-/* ---- strings ----------------------------------------------------------------------------------- */
+/* ---- strings -------------------------------------------------------------------------------- */
 
 /* The letter of a two-character escape, or 0. */
 static char short_escape(uint8_t byte)
@@ -154,7 +154,7 @@ static void put_text(kedge_json_writer *writer, kedge_span text)
     put(writer, "\"", 1);
 }
 
-/* ---- the writer's calls ------------------------------------------------------------------------ */
+/* ---- the writer's calls --------------------------------------------------------------------- */
 
 void kedge_json_writer_begin(kedge_json_writer *writer, uint8_t *buffer, size_t capacity)
 {

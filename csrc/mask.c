@@ -1,8 +1,8 @@
 /* mask.c: see kedge/mask.h. */
 #include "kedge/mask.h"
 
-/* Words are read and written through memcpy: no alignment is asked for, and since the key lies in its
- * word as it lies in memory, no order of bytes either. */
+/* Words are read and written through memcpy: no alignment is asked for, and since the key lies in
+ * its word as it lies in memory, no order of bytes either. */
 void kedge_mask(uint8_t *to, const uint8_t *from, size_t size, const uint8_t key[4],
                 size_t key_offset)
 {

@@ -25,10 +25,17 @@ typedef enum kedge_member_kind {
 
 typedef struct kedge_member {
     const char *name;
+    size_t name_size;
     kedge_member_kind kind;
     bool required; /* otherwise `null` is the same as absent */
     uint8_t words; /* KEDGE_MEMBER_WORD: which of the word lists */
 } kedge_member;
+
+/* The rows of a table. */
+#define KEDGE_MEMBER_REQUIRED(name, kind) {name, sizeof name - 1, kind, true, 0}
+#define KEDGE_MEMBER_OPTIONAL(name, kind) {name, sizeof name - 1, kind, false, 0}
+#define KEDGE_MEMBER_REQUIRED_WORD(name, words)                                                    \
+    {name, sizeof name - 1, KEDGE_MEMBER_WORD, true, words}
 
 /* The most members a table may have. */
 #define KEDGE_MEMBERS_MAXIMUM 16

@@ -1,4 +1,5 @@
-/* utf8.c: see kedge/utf8.h. The whole text is a stream of one piece, so that there is one validator. */
+/* utf8.c: see kedge/utf8.h. The whole text is a stream of one piece, so that there is one
+ * validator. */
 #include "kedge/utf8.h"
 
 #include "utf8_character.h"

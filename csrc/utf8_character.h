@@ -20,8 +20,8 @@ static inline kedge_status kedge_utf8_lead(uint8_t lead, uint8_t *needed)
     return KEDGE_OK;
 }
 
-/* May this continuation byte follow? `lead` is the first byte if this is the second, else 0: only the
- * second byte's range depends on it. */
+/* May this continuation byte follow? `lead` is the first byte if this is the second, else 0: only
+ * the second byte's range depends on it. */
 static inline kedge_status kedge_utf8_continuation(uint8_t lead, uint8_t byte)
 {
     if ((byte & 0xC0) != 0x80) {
@@ -41,8 +41,8 @@ static inline kedge_status kedge_utf8_continuation(uint8_t lead, uint8_t byte)
     }
 }
 
-/* The character at *at, whose first byte is 80 or above: moves *at behind it, or, where it is wrong,
- * onto the byte that is (KEDGE_UTF8_TRUNCATED: onto `end`). */
+/* The character at *at, whose first byte is 80 or above: moves *at behind it, or, where it is
+ * wrong, onto the byte that is (KEDGE_UTF8_TRUNCATED: onto `end`). */
 static inline kedge_status kedge_utf8_character(const uint8_t **at, const uint8_t *end)
 {
     uint8_t needed = 0;

@@ -44,14 +44,14 @@ typedef struct kedge_envelope_name {
  */
 typedef struct kedge_envelope {
     kedge_protocol protocol;
-    bool numbered;            /* is there a `sequence`? */
-    uint64_t sequence;        /* 0 where there is none */
+    bool numbered;     /* is there a `sequence`? */
+    uint64_t sequence; /* 0 where there is none */
     kedge_envelope_name type;
     kedge_envelope_name name; /* not in the gateway */
     kedge_json_value id;      /* not in the gateway; as it stood, to be echoed byte for byte */
     kedge_json_value time;    /* not in the gateway */
     kedge_json_value payload;
-    kedge_json_value error;   /* not in the gateway */
+    kedge_json_value error; /* not in the gateway */
 } kedge_envelope;
 
 /* Decodes `text`, one whole message. `options` are those of the JSON reader (null: the defaults);
@@ -79,21 +79,20 @@ KEDGE_API kedge_span kedge_envelope_name_text(const kedge_envelope_name *name);
 /* Is the name, decoded, exactly this text? Whatever its length and escapes. */
 KEDGE_API bool kedge_envelope_name_is(const kedge_envelope_name *name, kedge_span text);
 
-/* ---- encoding
- * ---------------------------------------------------------------------------------- */
+/* ---- encoding ------------------------------------------------------------------------------- */
 
 /* What a message is made of. Members that the protocol does not have must be left zero, else
  * KEDGE_INVALID_ARGUMENT. */
 typedef struct kedge_envelope_parts {
-    kedge_span type;      /* UTF-8, not empty (unless the message is a BlobHub response) */
-    kedge_span name;      /* not in the gateway; UTF-8 */
-    kedge_span id;        /* not in the gateway; JSON */
-    kedge_span time;      /* not in the gateway; JSON */
-    kedge_span payload;   /* JSON; empty: no such member */
-    kedge_span error;     /* not in the gateway; JSON */
-    uint64_t sequence;    /* where numbered */
+    kedge_span type;    /* UTF-8, not empty (unless the message is a BlobHub response) */
+    kedge_span name;    /* not in the gateway; UTF-8 */
+    kedge_span id;      /* not in the gateway; JSON */
+    kedge_span time;    /* not in the gateway; JSON */
+    kedge_span payload; /* JSON; empty: no such member */
+    kedge_span error;   /* not in the gateway; JSON */
+    uint64_t sequence;  /* where numbered */
     bool numbered;
-    bool json_checked;    /* the caller knows that the JSON parts are valid */
+    bool json_checked; /* the caller knows that the JSON parts are valid */
 } kedge_envelope_parts;
 
 /* Writes the message into `buffer`. KEDGE_OK, *size is its size; KEDGE_NO_SPACE, *size is the
@@ -109,8 +108,8 @@ KEDGE_API kedge_status kedge_envelope_encode(kedge_protocol protocol,
  * a prefix. prefix + tail is, byte for byte, what kedge_envelope_encode writes for the numbered
  * message. `parts->numbered` must be false. The gateway only. */
 KEDGE_API kedge_status kedge_envelope_encode_tail(kedge_protocol protocol,
-                                                  const kedge_envelope_parts *parts, uint8_t *buffer,
-                                                  size_t capacity, size_t *size);
+                                                  const kedge_envelope_parts *parts,
+                                                  uint8_t *buffer, size_t capacity, size_t *size);
 
 /* The gateway's prefix, `{"seq":N,`: at most KEDGE_ENVELOPE_PREFIX bytes; returns how many. */
 #define KEDGE_ENVELOPE_PREFIX 28

@@ -70,9 +70,9 @@ typedef struct kedge_json_options {
     bool utf8_checked; /* the caller knows that the text is UTF-8: it is not checked again */
 } kedge_json_options;
 
-/* ---- reading
- * ----------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
+/* Where a call hands out a name or a value, a null pointer says that it is not wanted. */
 typedef struct kedge_json_reader {
     const uint8_t *private_start;
     const uint8_t *private_next;
@@ -119,7 +119,8 @@ KEDGE_API bool kedge_json_next_member(kedge_json_reader *reader, kedge_json_valu
 KEDGE_API bool kedge_json_next_item(kedge_json_reader *reader);
 KEDGE_API bool kedge_json_next_element(kedge_json_reader *reader, kedge_json_value *value);
 
-/* The offset of the first byte that was not consumed yet. */
+/* The offset of the first byte that was not consumed yet. Behind next_name and next_item that is
+ * the first byte of the value. */
 KEDGE_API size_t kedge_json_position(const kedge_json_reader *reader);
 
 /* KEDGE_OK with the bytes consumed so far, or the fault. A call that does not fit the reader's
@@ -131,8 +132,7 @@ KEDGE_API kedge_result kedge_json_result(const kedge_json_reader *reader);
  * with the size of the text, or the fault. */
 KEDGE_API kedge_result kedge_json_finish(kedge_json_reader *reader);
 
-/* ---- values
- * ------------------------------------------------------------------------------------ */
+/* ---- values --------------------------------------------------------------------------------- */
 
 /* These take values that a reader gave; another kind than theirs is KEDGE_JSON_TYPE, and nothing is
  * written then. */
@@ -158,8 +158,7 @@ KEDGE_API kedge_status kedge_json_text(kedge_json_value value, uint8_t *buffer, 
 /* Is it a text that decodes to exactly these bytes? */
 KEDGE_API bool kedge_json_text_equals(kedge_json_value value, kedge_span text);
 
-/* ---- writing
- * ----------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 /* Writes one JSON text into the caller's memory, with the commas and colons set by itself and no
  * white space. It may be nested KEDGE_JSON_DEPTH deep. Faults are sticky and told by

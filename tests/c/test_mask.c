@@ -22,8 +22,8 @@ START_TEST(the_example_of_the_standard)
 }
 END_TEST
 
-/* The bytes lie at the very end of a block of their own, `alignment` bytes from its start: what reads or
- * writes beyond shows under a sanitizer. */
+/* The bytes lie at the very end of a block of their own, `alignment` bytes from its start: what
+ * reads or writes beyond shows under a sanitizer. */
 static void check_apart(size_t size, size_t alignment, size_t key_offset)
 {
     uint8_t *from = malloc(alignment + size);

@@ -5,12 +5,11 @@
 
 #include "vectors.h"
 
-static void assert_result(kedge_result result, kedge_status status, size_t offset,
-                          const char *what)
+static void assert_result(kedge_result result, kedge_status status, size_t offset, const char *what)
 {
-    ck_assert_msg(result.status == status && result.offset == offset, "%s: %s at %zu, not %s at %zu",
-                  what, kedge_status_name(result.status), result.offset, kedge_status_name(status),
-                  offset);
+    ck_assert_msg(result.status == status && result.offset == offset,
+                  "%s: %s at %zu, not %s at %zu", what, kedge_status_name(result.status),
+                  result.offset, kedge_status_name(status), offset);
 }
 
 static kedge_span part_of(kedge_span text, size_t from, size_t to)
@@ -101,7 +100,7 @@ START_TEST(misuse_is_a_status)
 }
 END_TEST
 
-/* ---- against a decoder that works by code points ------------------------------------------------ */
+/* ---- against a decoder that works by code points -------------------------------------------- */
 
 static size_t encode(uint32_t point, uint8_t *to)
 {
@@ -134,8 +133,8 @@ START_TEST(every_code_point_is_taken_and_every_surrogate_refused)
 }
 END_TEST
 
-/* Can these bytes begin a well-formed text? Asked of the list of all code points: the beginning fits if a
- * code point's encoding begins so. */
+/* Can these bytes begin a well-formed text? Asked of the list of all code points: the beginning
+ * fits if a code point's encoding begins so. */
 static bool can_begin(const bool *beginnings, const uint8_t *bytes, size_t size)
 {
     uint32_t index = 0;

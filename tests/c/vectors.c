@@ -124,8 +124,8 @@ static kedge_span hexadecimal_input(kedge_json_value entry)
     size_t size = strlen(text) / 2;
     uint8_t *data = block_new(size);
     for (size_t i = 0; i < size; i++) {
-        data[i] = (uint8_t)(hexadecimal_digit(text[2 * i]) << 4 |
-                            hexadecimal_digit(text[2 * i + 1]));
+        data[i] =
+            (uint8_t)(hexadecimal_digit(text[2 * i]) << 4 | hexadecimal_digit(text[2 * i + 1]));
     }
     free(text);
     return kedge_span_of(data, size);

@@ -1,7 +1,7 @@
 /* vectors.h: the cases of tests/vectors, which the Python tests read too.
  *
- * A file is {"about": text, "cases": [{...}, ...]}. Tests run in the project's directory. What is broken
- * in a file fails the test that reads it.
+ * A file is {"about": text, "cases": [{...}, ...]}. Tests run in the project's directory. What is
+ * broken in a file fails the test that reads it.
  */
 #ifndef KEDGE_TESTS_VECTORS_H
 #define KEDGE_TESTS_VECTORS_H
@@ -29,9 +29,9 @@ uint64_t vector_unsigned(kedge_json_value entry, const char *name);
 char *vector_text(kedge_json_value entry, const char *name);
 kedge_status vector_status(kedge_json_value entry, const char *name);
 
-/* The bytes of a case in a block of exactly their size, so that an over-read shows under a sanitizer:
- * its member "hex" in hexadecimal; or its "text", repeated "times" times if that is there, between "head"
- * and "tail". */
+/* The bytes of a case in a block of exactly their size, so that an over-read shows under a
+ * sanitizer: its member "hex" in hexadecimal; or its "text", repeated "times" times if that is
+ * there, between "head" and "tail". */
 kedge_span vector_input(kedge_json_value entry);
 
 /* The same for bytes at hand. Both are freed with block_free. */

@@ -1,0 +1,206 @@
+/* members.c: see members.h. */
+#include "members.h"
+
+/* One pass over one object. */
+typedef struct member_pass {
+    const kedge_member_table *table;
+    const kedge_words *words;
+    kedge_json_value *values;
+    kedge_json_reader reader;
+    const uint8_t *start;
+    uint32_t seen; /* a bit a member of the table */
+    kedge_result doubled;
+    kedge_result wrong;
+} member_pass;
+
+static size_t offset_of(const member_pass *pass, kedge_json_value value)
+{
+    return (size_t)(value.raw.data - pass->start);
+}
+
+static void note_first(kedge_result *fault, kedge_status status, size_t offset)
+{
+    if (fault->status == KEDGE_OK) {
+        *fault = (kedge_result){status, offset};
+    }
+}
+
+/* The table's index of a name; its size, if it is none that is read. */
+static size_t find_member(const kedge_member_table *table, kedge_json_value name)
+{
+    size_t i = 0;
+    while (i < table->count) {
+        const kedge_member *member = &table->members[i];
+        if (kedge_json_text_equals(name, kedge_span_of(member->name, member->name_size))) {
+            break;
+        }
+        i++;
+    }
+    return i;
+}
+
+static kedge_status check_word(const kedge_words *words, kedge_json_value value)
+{
+    if (value.kind != KEDGE_JSON_KIND_TEXT) {
+        return KEDGE_ENVELOPE_MEMBER_TYPE;
+    }
+    for (size_t i = 0; i < words->count; i++) {
+        if (kedge_json_text_equals(value, kedge_text(words->words[i]))) {
+            return KEDGE_OK;
+        }
+    }
+    return KEDGE_ENVELOPE_MEMBER_VALUE;
+}
+
+static bool is_of_kind(kedge_member_kind kind, kedge_json_value value)
+{
+    int64_t integer;
+    uint64_t unsigned_integer;
+    switch (kind) {
+    case KEDGE_MEMBER_BOOLEAN:
+        return value.kind == KEDGE_JSON_KIND_BOOLEAN;
+    case KEDGE_MEMBER_INTEGER:
+    case KEDGE_MEMBER_INTEGERS:
+        return kedge_json_integer(value, &integer) == KEDGE_OK;
+    case KEDGE_MEMBER_UNSIGNED:
+        return kedge_json_unsigned(value, &unsigned_integer) == KEDGE_OK;
+    case KEDGE_MEMBER_OBJECT:
+        return value.kind == KEDGE_JSON_KIND_OBJECT;
+    case KEDGE_MEMBER_TEXT_OR_OBJECT:
+        return value.kind == KEDGE_JSON_KIND_TEXT || value.kind == KEDGE_JSON_KIND_OBJECT;
+    case KEDGE_MEMBER_TEXT:
+    case KEDGE_MEMBER_TEXTS:
+    case KEDGE_MEMBER_WORD:
+        return value.kind == KEDGE_JSON_KIND_TEXT;
+    default:
+        return true;
+    }
+}
+
+static kedge_status check_value(const member_pass *pass, const kedge_member *member,
+                                kedge_json_value value)
+{
+    if (member->kind == KEDGE_MEMBER_WORD) {
+        return check_word(&pass->words[member->words], value);
+    }
+    bool array = member->kind == KEDGE_MEMBER_INTEGERS || member->kind == KEDGE_MEMBER_TEXTS;
+    return !array && is_of_kind(member->kind, value) ? KEDGE_OK : KEDGE_ENVELOPE_MEMBER_TYPE;
+}
+
+/* An array of INTEGERS or TEXTS, its elements checked as they are read. */
+static kedge_json_value read_array(member_pass *pass, const kedge_member *member)
+{
+    kedge_json_value element;
+    size_t first = kedge_json_position(&pass->reader);
+    kedge_json_array_begin(&pass->reader);
+    while (kedge_json_next_element(&pass->reader, &element)) {
+        if (!is_of_kind(member->kind, element)) {
+            note_first(&pass->wrong, KEDGE_ENVELOPE_MEMBER_TYPE, offset_of(pass, element));
+        }
+    }
+    size_t size = kedge_json_position(&pass->reader) - first;
+    return (kedge_json_value){KEDGE_JSON_KIND_ARRAY, false,
+                              kedge_span_of(pass->start + first, size)};
+}
+
+static kedge_json_value read_value(member_pass *pass, const kedge_member *member)
+{
+    bool array = member->kind == KEDGE_MEMBER_INTEGERS || member->kind == KEDGE_MEMBER_TEXTS;
+    if (array && kedge_json_peek(&pass->reader) == KEDGE_JSON_KIND_ARRAY) {
+        return read_array(pass, member);
+    }
+    kedge_json_value value;
+    if (!kedge_json_read(&pass->reader, &value)) {
+        return value;
+    }
+    if (value.kind == KEDGE_JSON_KIND_NULL && !member->required &&
+        member->kind != KEDGE_MEMBER_ANY) {
+        value.kind = KEDGE_JSON_KIND_NONE;
+        return value;
+    }
+    kedge_status status = check_value(pass, member, value);
+    if (status != KEDGE_OK) {
+        note_first(&pass->wrong, status, offset_of(pass, value));
+    }
+    return value;
+}
+
+static void read_members(member_pass *pass)
+{
+    kedge_json_value name;
+    kedge_json_object_begin(&pass->reader);
+    while (kedge_json_next_name(&pass->reader, &name)) {
+        size_t index = find_member(pass->table, name);
+        if (index == pass->table->count) {
+            kedge_json_read(&pass->reader, NULL);
+            continue;
+        }
+        if ((pass->seen >> index & 1) != 0) {
+            note_first(&pass->doubled, KEDGE_ENVELOPE_MEMBER_DOUBLED, offset_of(pass, name));
+        }
+        pass->seen |= UINT32_C(1) << index;
+        pass->values[index] = read_value(pass, &pass->table->members[index]);
+    }
+}
+
+/* What is no object must still be JSON: that fault comes first. */
+static kedge_result refuse_other_kind(member_pass *pass)
+{
+    kedge_json_value value;
+    kedge_json_read(&pass->reader, &value);
+    kedge_result result = kedge_json_finish(&pass->reader);
+    if (result.status == KEDGE_OK) {
+        result = (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, offset_of(pass, value)};
+    }
+    return result;
+}
+
+static bool is_complete(const member_pass *pass)
+{
+    for (size_t i = 0; i < pass->table->count; i++) {
+        if (pass->table->members[i].required && (pass->seen >> i & 1) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The ranks of kedge/envelope.h, the object having been read to its end. */
+static kedge_result judge(member_pass *pass)
+{
+    size_t behind = kedge_json_position(&pass->reader);
+    kedge_result result = kedge_json_finish(&pass->reader);
+    if (result.status != KEDGE_OK) {
+        return result;
+    }
+    if (pass->doubled.status != KEDGE_OK) {
+        return pass->doubled;
+    }
+    if (pass->wrong.status != KEDGE_OK) {
+        return pass->wrong;
+    }
+    return is_complete(pass) ? result : (kedge_result){KEDGE_ENVELOPE_MEMBER_MISSING, behind - 1};
+}
+
+kedge_result kedge_members_read(const kedge_member_table *table, kedge_span text,
+                                const kedge_json_options *options, const kedge_words *words,
+                                kedge_json_value *values)
+{
+    member_pass pass;
+    pass.table = table;
+    pass.words = words;
+    pass.values = values;
+    pass.start = text.data;
+    pass.seen = 0;
+    pass.doubled = (kedge_result){KEDGE_OK, 0};
+    pass.wrong = (kedge_result){KEDGE_OK, 0};
+    for (size_t i = 0; i < table->count; i++) {
+        values[i] = (kedge_json_value){KEDGE_JSON_KIND_NONE, false, {NULL, 0}};
+    }
+    kedge_json_begin(&pass.reader, text, options);
+    if (kedge_json_peek(&pass.reader) != KEDGE_JSON_KIND_OBJECT) {
+        return refuse_other_kind(&pass);
+    }
+    read_members(&pass);
+    return judge(&pass);
+}
