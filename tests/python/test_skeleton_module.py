@@ -27,7 +27,7 @@ def test_a_second_load_is_a_module_of_its_own() -> None:
 
 
 def test_loading_again_and_again_leaks_nothing() -> None:
-    # A leaked table would hold some hundred rows a load.
+    # A leaked table or type is more than ten blocks a load; interpreters keep two or three themselves.
     program = """
 import gc, importlib.util, sys
 spec = importlib.util.find_spec("kedge._core")
@@ -46,4 +46,4 @@ print(blocks() - before)
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert int(run.stdout) < 100
+    assert int(run.stdout) < 50 * 10
