@@ -27,7 +27,7 @@ def test_a_second_load_is_a_module_of_its_own() -> None:
 
 
 def test_loading_again_and_again_leaks_nothing() -> None:
-    # A leaked table or type is more than ten blocks a load; interpreters keep two or three themselves.
+    # A leaked table or type is more than ten blocks a load; interpreters keep a few themselves.
     program = """
 import gc, importlib.util, sys
 spec = importlib.util.find_spec("kedge._core")
