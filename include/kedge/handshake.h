@@ -61,17 +61,17 @@ typedef struct kedge_handshake_limits {
 KEDGE_API kedge_handshake_limits kedge_handshake_limits_default(void);
 
 typedef struct kedge_request {
-    bool is_upgrade;         /* asks for a WebSocket, and all that it takes is there and right */
-    bool body_chunked;       /* a plain request with a body of unknown size follows */
-    kedge_span method;       /* "GET"; case counts */
-    kedge_span target;       /* as it was written: "/path?query", "http://host/path", or "*" */
-    kedge_span path;         /* begins with '/', or is "*"; not percent-decoded */
-    kedge_span query;        /* behind the '?'; data is null if there is none */
+    bool is_upgrade;   /* asks for a WebSocket, and all that it takes is there and right */
+    bool body_chunked; /* a plain request with a body of unknown size follows */
+    kedge_span method; /* "GET"; case counts */
+    kedge_span target; /* as it was written: "/path?query", "http://host/path", or "*" */
+    kedge_span path;   /* begins with '/', or is "*"; not percent-decoded */
+    kedge_span query;  /* behind the '?'; data is null if there is none */
     kedge_span host;
-    kedge_span origin;       /* data is null if there is none, as from anything but a browser */
-    kedge_span key;          /* Sec-WebSocket-Key, 24 bytes; empty unless is_upgrade */
-    uint64_t body_size;      /* of a plain request's Content-Length, else 0 */
-    size_t head_size;        /* what follows is the body, or frames */
+    kedge_span origin;  /* data is null if there is none, as from anything but a browser */
+    kedge_span key;     /* Sec-WebSocket-Key, 24 bytes; empty unless is_upgrade */
+    uint64_t body_size; /* of a plain request's Content-Length, else 0 */
+    size_t head_size;   /* what follows is the body, or frames */
     size_t header_count;
     kedge_header headers[KEDGE_HEADERS_MAX];
 } kedge_request;
@@ -255,7 +255,7 @@ typedef struct kedge_response {
     kedge_span reason;      /* the phrase; may be empty */
     kedge_span subprotocol; /* the one chosen; empty if none */
     uint64_t body_size;
-    size_t head_size;       /* what follows is frames, or the refusal's body */
+    size_t head_size; /* what follows is frames, or the refusal's body */
     size_t header_count;
     kedge_header headers[KEDGE_HEADERS_MAX]; /* Retry-After, WWW-Authenticate, ... */
 } kedge_response;

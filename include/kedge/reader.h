@@ -27,10 +27,10 @@
  *     frame is not complete.
  *   - Memory is taken for bytes that arrived, never for a length that was announced. An
  *     unfragmented message that lies whole within a chunk is handed out as a slice of it and costs
- *     none: from kedge_reader_feed always, from kedge_reader_feed_const if it is not masked. At
- *     most, a reader holds twice what it has of an unfinished message, and as much as the last
- *     chunk, but of an unfinished message never more than the limit. Streaming keeps nothing of a
- *     message. Control frames need no memory.
+ *     none: from kedge_reader_feed always, from kedge_reader_feed_const if it is not masked. What
+ *     was taken is kept for the next message until kedge_reader_trim; at most, it is twice what
+ *     there was of an unfinished message, within the limit, and twice the last chunk. Streaming
+ *     keeps nothing of a message. Control frames need no memory.
  */
 #ifndef KEDGE_READER_H
 #define KEDGE_READER_H
@@ -65,9 +65,9 @@ KEDGE_API kedge_reader_config kedge_reader_config_default(kedge_role role);
 typedef enum kedge_reader_kind {
     KEDGE_READER_TEXT,
     KEDGE_READER_BINARY,
-    KEDGE_READER_PING,  /* answer with a pong of the same data, then call kedge_reader_answered */
+    KEDGE_READER_PING, /* answer with a pong of the same data, then call kedge_reader_answered */
     KEDGE_READER_PONG,
-    KEDGE_READER_CLOSE  /* `code` and, in `data`, the reason; nothing may follow it */
+    KEDGE_READER_CLOSE /* `code` and, in `data`, the reason; nothing may follow it */
 } kedge_reader_kind;
 
 typedef struct kedge_reader_item {
@@ -105,7 +105,8 @@ typedef struct kedge_reader {
     uint8_t private_opcode;
     uint8_t private_fin;
     uint8_t private_masked;
-    uint8_t private_begun;
+    uint8_t private_within;
+    uint8_t private_handed;
     uint8_t private_mask_key[4];
     uint8_t private_mask_offset;
     uint8_t private_header_size;
@@ -129,8 +130,7 @@ KEDGE_API void kedge_reader_release(kedge_reader *reader);
  * allowed.
  *
  *   KEDGE_OK                the reader refers to the chunk until it was consumed
- *   KEDGE_WRONG_STATE       the chunk before was not consumed yet: kedge_reader_next did not return
- *                           KEDGE_PARTIAL
+ *   KEDGE_WRONG_STATE       the chunk before was not consumed yet: there is more to pull
  *   KEDGE_INVALID_ARGUMENT  a null pointer
  *   the failure, if the reader failed before */
 KEDGE_API kedge_status kedge_reader_feed(kedge_reader *reader, uint8_t *bytes, size_t size);
