@@ -44,8 +44,8 @@ format:
 	@.venv/bin/ruff format -q .
 
 wheel:
-	@tools/setup.sh test
-	@.venv/bin/python -m build --no-isolation --outdir dist
+	@tools/setup.sh wheel
+	@tools/wheel.sh
 
 install:
 	@tools/setup.sh library

@@ -32,13 +32,15 @@ WARNINGS = "-O2 -g -Wall -Wextra -Wconversion -Wshadow -Werror"
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the report: a command, run when the steps it needs have passed."""
+    """One line of the report: a command, run when the steps it needs have passed, and those that it
+    comes after have ended."""
 
     name: str
     title: str
     command: str
     groups: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -51,7 +53,8 @@ class Outcome:
 
 
 def cmake(folder: str, options: str) -> str:
-    return f"cmake -S . -B {folder} -DKEDGE_WERROR=ON {options} && cmake --build {folder} -j {JOBS}"
+    configure = f"cmake -S . -B {folder} -DKEDGE_WERROR=ON {options}"
+    return f"{configure} && cmake --build {folder} -j {JOBS} -t kedge_shared -t kedge-tests"
 
 
 C_FOLDERS = ("include", "csrc", "python/ext", "tests", "examples", "docs")
@@ -70,9 +73,16 @@ SANITIZERS = {
 STEPS = (
     Step(
         "build-c",
-        "build the C library, tests and examples",
+        "build the C library and its tests",
         cmake("build/c", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"),
         ("build",),
+    ),
+    Step(
+        "build-examples",
+        "build the C examples",
+        f"cmake --build build/c -j {JOBS}",
+        ("build", "test-c"),
+        ("build-c",),
     ),
     Step(
         "build-python",
@@ -81,6 +91,7 @@ STEPS = (
         ("build",),
         environment={"CFLAGS": WARNINGS},
     ),
+    Step("clang-tidy", "clang-tidy", f"{PYTHON} tools/tidy.py", ("lint",)),
     Step("test-suites", "C tests", "build/c/kedge-tests", ("test-c",), ("build-c",)),
     Step(
         "test-python",
@@ -88,8 +99,8 @@ STEPS = (
         f"{PYTHON} -m pytest -q --color=no",
         ("test-python",),
         ("build-c", "build-python"),
+        after=("build-examples",),
     ),
-    Step("clang-tidy", "clang-tidy", f"{PYTHON} tools/tidy.py", ("lint",)),
     Step("headers", "each header alone, C11 and C++17", f"{PYTHON} tools/headers.py", ("test-c",)),
     Step("install", "the installed library", "tests/install/check.sh", ("test-c",)),
     Step(
@@ -128,14 +139,14 @@ DEFAULT_GROUPS = ("build", "lint", "test-c", "test-python")
 
 
 def chosen(words: Iterable[str]) -> list[Step]:
-    """The steps that the words name, by themselves or by group, and what those need, in order."""
+    """The steps that the words name, by themselves or by group, and those before them, in order."""
     by_name = {step.name: step for step in STEPS}
     wanted: set[str] = set()
 
     def want(name: str) -> None:
         if name not in wanted:
             wanted.add(name)
-            for needed in by_name[name].needs:
+            for needed in by_name[name].needs + by_name[name].after:
                 want(needed)
 
     for word in words:
@@ -209,7 +220,7 @@ def run_all(steps: list[Step]) -> list[Outcome]:
                     waiting.remove(step)
                     finished[step.name] = Outcome(0, 1, 0.0, f"not run: {broken[0]} failed")
                     report(step, finished[step.name])
-                elif len(running) < slots and all(n in finished for n in step.needs):
+                elif len(running) < slots and all(n in finished for n in step.needs + step.after):
                     waiting.remove(step)
                     running[pool.submit(run, step)] = step
             for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -3,14 +3,15 @@
 #
 #   tools/setup.sh library    to build the C library
 #   tools/setup.sh package    to build the Python package
-#   tools/setup.sh test       everything
+#   tools/setup.sh wheel      to make a wheel that needs nothing
+#   tools/setup.sh test       everything else
 #
 # System packages come by apt, as root or by sudo; without apt it names what to install. Python packages
 # go into .venv, made by $PYTHON or else by the newest Python on PATH that can build an extension.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly scope=${1:?library, package or test}
+readonly scope=${1:?library, package, wheel or test}
 readonly log=build/setup.log
 
 say() { printf 'kedge: %s\n' "$*" >&2; }
@@ -29,7 +30,7 @@ missing_packages() {
     has_command cc || echo gcc libc6-dev
     has_command pkg-config || echo pkg-config
     has_library 'libzstd >= 1.4.0' || echo libzstd-dev
-    [ "$scope" = package ] || has_command cmake || echo cmake
+    [[ $scope = @(package|wheel) ]] || has_command cmake || echo cmake
     if [ "$scope" = test ]; then
         has_command c++ || echo g++
         has_library check || echo check
@@ -109,7 +110,7 @@ make_venv() {
 # What was installed is told by a copy of each list in .venv.
 install_python_packages() {
     local lists=(build) stale=() files=() list
-    [ "$scope" = package ] || lists+=(test)
+    [ "$scope" = package ] || lists+=("$scope")
     for list in "${lists[@]}"; do
         cmp -s "tools/requirements-$list.txt" ".venv/requirements-$list.txt" && continue
         stale+=("$list")

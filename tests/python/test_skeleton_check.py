@@ -75,7 +75,7 @@ def test_what_needs_a_failed_step_is_not_run_but_counted(
     steps = [
         check.Step("first", "the first", "echo broken; false"),
         check.Step("second", "the second", f"touch {tmp_path}/ran", needs=("first",)),
-        check.Step("third", "the third", "true"),
+        check.Step("third", "the third", "true", after=("first",)),
     ]
     outcomes = check.run_all(steps)
     assert [(outcome.passed, outcome.failed) for outcome in outcomes] == [(0, 1), (0, 1), (1, 0)]
@@ -88,6 +88,6 @@ def test_what_needs_a_failed_step_is_not_run_but_counted(
 
 def test_a_step_is_chosen_with_all_that_it_needs(check: ModuleType) -> None:
     names = [step.name for step in check.chosen(["test-python"])]
-    assert names == ["build-c", "build-python", "test-python"]
+    assert names == ["build-c", "build-examples", "build-python", "test-python"]
     with pytest.raises(SystemExit, match="no step or group 'nonsense'"):
         check.chosen(["nonsense"])

@@ -53,6 +53,49 @@ def test_without_apt_it_names_what_to_install(poor_path: str) -> None:
     )
 
 
+def add_command(folder: str, name: str, script: str) -> None:
+    command = Path(folder) / name
+    command.unlink(missing_ok=True)
+    command.write_text(f"#!/usr/bin/env bash\n{script}\n")
+    command.chmod(0o755)
+
+
+def test_without_root_and_sudo_it_names_the_command(poor_path: str) -> None:
+    add_command(poor_path, "apt-get", "exit 0")
+    add_command(poor_path, "id", "echo 1000")
+    done = run("library", PATH=poor_path)
+    assert done.returncode != 0
+    assert done.stderr == (
+        "kedge: please install, as root:"
+        " apt-get install gcc libc6-dev pkg-config libzstd-dev cmake\n"
+    )
+
+
+@pytest.mark.parametrize("user", ["root", "sudoer"])
+def test_it_installs_by_apt_what_is_missing_and_says_so(poor_path: str, user: str) -> None:
+    record = Path(poor_path) / "record"
+    add_command(poor_path, "apt-get", f'echo "apt-get $*" >>{record}')
+    add_command(poor_path, "id", "echo 0" if user == "root" else "echo 1000")
+    add_command(poor_path, "sudo", f'echo "sudo" >>{record}; exec "$@"')
+    done = run("library", PATH=poor_path)
+    packages = "gcc libc6-dev pkg-config libzstd-dev cmake"
+    assert (done.returncode, done.stderr) == (0, f"kedge: installing system packages: {packages}\n")
+    said = record.read_text().splitlines()
+    assert said.count("sudo") == (0 if user == "root" else 2)
+    assert [line for line in said if line != "sudo"] == [
+        "apt-get update -q",
+        f"apt-get install -q -y --no-install-recommends {packages}",
+    ]
+
+
+def test_when_apt_fails_its_words_are_shown(poor_path: str) -> None:
+    add_command(poor_path, "apt-get", "echo 'no network'; exit 100")
+    add_command(poor_path, "id", "echo 0")
+    done = run("library", PATH=poor_path)
+    assert done.returncode != 0
+    assert "no network\nkedge: this failed: apt-get update -q\n" in done.stderr
+
+
 def test_an_unknown_interpreter_is_refused_in_words() -> None:
     done = run("package", PYTHON="/nowhere/python3")
     assert done.returncode != 0
