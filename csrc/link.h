@@ -32,8 +32,9 @@ typedef struct kedge_commons {
     kedge_zstd_decoder *decoder;
     kedge_publication *greeting;       /* the gateway's `hello`: the same for every link */
     kedge_publication *acknowledgement;/* the gateway's `heartbeat_ack`, but for its number */
-    uint64_t receipts;   /* how many questions were received: their order decides take-overs */
-    bool listing;        /* keep the list below (a hub does) */
+    uint64_t receipts;   /* of the latest question: their order decides take-overs */
+    bool shared;         /* by the links of a hub: receipts are counted (else they are times, so that
+                            links without a hub can be compared), and the list below is kept */
     kedge_link *changed; /* links that changed since the list was last drained, first to last */
     kedge_link *changed_last;
     /* A link is being destroyed: it was told to end already, its memory is still there. May be null. */
@@ -76,7 +77,7 @@ static inline kedge_time kedge_time_after(kedge_time now, kedge_time span)
  * moved to now + tolerance, once, and counted. */
 bool kedge_link_due(kedge_link *link, kedge_deadline *deadline);
 
-/* `burst` messages at once, `per_second` more a second. A burst of 0: no limit. */
+/* `burst` messages at once, `per_second` (not 0) more a second. A burst of 0: no limit. */
 typedef struct kedge_bucket {
     kedge_time full; /* when it will be full again, nothing being taken */
 } kedge_bucket;
@@ -122,7 +123,7 @@ void kedge_queue_clear(kedge_queue *queue, kedge_allocator allocator);
 typedef struct kedge_question {
     kedge_ticket ticket; /* 0: none waits */
     kedge_event_kind kind;
-    uint64_t receipt;      /* its order among the questions of all links */
+    uint64_t receipt;      /* its order among the questions of the server's links */
     uint64_t position;     /* RESUME */
     kedge_span session_id; /* RESUME; in `memory` */
     kedge_span granted;    /* IDENTIFY: the capabilities to be told, as JSON; in `memory` */
@@ -186,7 +187,7 @@ typedef struct kedge_link_operations {
 
     kedge_status (*attach)(kedge_link *link, kedge_session *session, kedge_span members,
                            uint64_t stamp);
-    kedge_status (*refuse)(kedge_link *link, uint16_t code, kedge_span text);
+    kedge_status (*refuse)(kedge_link *link, kedge_status cause, uint16_t code, kedge_span text);
 
     kedge_status (*start)(kedge_link *link);
     kedge_status (*handshake_begin)(kedge_link *link, kedge_link_handshake *handshake);
@@ -197,6 +198,10 @@ typedef struct kedge_link_operations {
     kedge_status (*load)(kedge_link *link, kedge_span saved);
 
     kedge_time (*deadline)(const kedge_link *link); /* the protocol's earliest */
+
+    /* A message of the queue could not be written, for want of memory: ends the connection by the
+     * protocol's code for that. Null where the queue is not used. */
+    void (*failed)(kedge_link *link, kedge_status cause);
 
     /* More events than the ring holds, made when they are pulled; asked once the ring is empty. Null:
      * none. */
@@ -262,6 +267,7 @@ struct kedge_link {
 
     /* The hub's */
     kedge_link *changed_next;
+    kedge_link *changed_previous;
     bool listed;   /* it is on the list of changed links */
     bool handed;   /* its host was told to pull output and has not seen the end of it: a publish does
                       not list it. Set by the hub, cleared when next_output has nothing */
@@ -311,6 +317,11 @@ void kedge_link_drop_output(kedge_link *link);
 kedge_status kedge_link_emit(kedge_link *link, kedge_publication *publication, uint64_t number,
                              bool compressed, kedge_output *output);
 
+/* The same for a message without a place in a history: compressed if the link wants it, made so first
+ * if need be. When it fails the hold is still the caller's. */
+kedge_status kedge_link_emit_control(kedge_link *link, kedge_publication *publication,
+                                     uint64_t number, kedge_output *output);
+
 /* Whether a message of that plain size goes out compressed on this link. */
 bool kedge_link_compresses(const kedge_link *link, size_t plain_size);
 
@@ -330,6 +341,9 @@ kedge_status kedge_link_ask(kedge_link *link, kedge_event_kind kind, kedge_span 
 /* The question is answered, or nobody will be asked any more. */
 void kedge_link_unask(kedge_link *link);
 
+/* Opens the link's cursor behind `position`; what comes for it lists the link. As kedge_cursor_open. */
+kedge_status kedge_link_open_cursor(kedge_link *link, kedge_session *session, uint64_t position);
+
 /* Overwrites what must not stay in memory. */
 void kedge_wipe(void *memory, size_t size);
 
@@ -337,6 +351,10 @@ void kedge_wipe(void *memory, size_t size);
 
 /* The question that the ticket names, null if it is not this link's or does not wait any more. */
 const kedge_question *kedge_link_question(const kedge_link *link, kedge_ticket ticket);
+
+/* As kedge_link_refuse, and CLOSED will tell that cause (refuse tells REFUSED). */
+kedge_status kedge_link_refuse_because(kedge_link *link, kedge_ticket ticket, kedge_status cause,
+                                       uint16_t code, kedge_span text, kedge_time now);
 
 /* Acts on what others did to it (see `settle` above). To be called for each link on the list. */
 void kedge_link_settle(kedge_link *link, kedge_time now);
@@ -351,7 +369,7 @@ void kedge_link_forget_session(kedge_link *link);
 /* Its hub is about to be gone: it gives everything back that belongs to the hub. */
 void kedge_link_orphan(kedge_link *link);
 
-/* The link that is attached to a session, null if none. */
-kedge_link *kedge_link_holding(const kedge_session *session);
+/* The link whose cursor is open on a session, null if none; `except` (may be null) does not count. */
+kedge_link *kedge_link_holding(const kedge_session *session, const kedge_link *except);
 
 #endif

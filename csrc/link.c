@@ -1,0 +1,1072 @@
+#include "link.h"
+
+#include <kedge/frame.h>
+#include <kedge/utf8.h>
+
+#include "container.h"
+#include "gateway.h"
+#include "memory.h"
+#include "session.h"
+
+/* What a link without a hub owns. */
+struct kedge_link_alone {
+    kedge_commons commons;
+    kedge_link_config config;
+};
+
+/* ---- Commons ------------------------------------------------------------------------------------ */
+
+void kedge_commons_init(kedge_commons *commons, const kedge_entropy *entropy,
+                        kedge_allocator allocator)
+{
+    memset(commons, 0, sizeof *commons);
+    commons->allocator = allocator;
+    kedge_random_init(&commons->random, entropy);
+}
+
+void kedge_commons_free(kedge_commons *commons)
+{
+    kedge_zstd_encoder_free(commons->encoder);
+    kedge_zstd_decoder_free(commons->decoder);
+    kedge_publication_release(commons->greeting);
+    kedge_publication_release(commons->acknowledgement);
+    kedge_wipe(&commons->random, sizeof commons->random);
+}
+
+kedge_status kedge_commons_encoder(kedge_commons *commons, kedge_zstd_encoder **encoder)
+{
+    kedge_status status = KEDGE_OK;
+    if (commons->encoder == NULL) {
+        status = kedge_zstd_encoder_create(&commons->encoder, commons->allocator, 0);
+    }
+    *encoder = commons->encoder;
+    return status;
+}
+
+kedge_status kedge_commons_decoder(kedge_commons *commons, kedge_zstd_decoder **decoder)
+{
+    kedge_status status = KEDGE_OK;
+    if (commons->decoder == NULL) {
+        status = kedge_zstd_decoder_create(&commons->decoder, commons->allocator);
+    }
+    *decoder = commons->decoder;
+    return status;
+}
+
+void kedge_link_changed(kedge_link *link)
+{
+    kedge_commons *commons = link->commons;
+    if (link->listed || !commons->shared) {
+        return;
+    }
+    link->listed = true;
+    link->changed_next = NULL;
+    link->changed_previous = commons->changed_last;
+    if (commons->changed_last == NULL) {
+        commons->changed = link;
+    } else {
+        commons->changed_last->changed_next = link;
+    }
+    commons->changed_last = link;
+}
+
+static void unlist(kedge_link *link)
+{
+    kedge_commons *commons = link->commons;
+    if (!link->listed) {
+        return;
+    }
+    link->listed = false;
+    if (link->changed_previous == NULL) {
+        commons->changed = link->changed_next;
+    } else {
+        link->changed_previous->changed_next = link->changed_next;
+    }
+    if (link->changed_next == NULL) {
+        commons->changed_last = link->changed_previous;
+    } else {
+        link->changed_next->changed_previous = link->changed_previous;
+    }
+}
+
+kedge_link *kedge_commons_next_changed(kedge_commons *commons)
+{
+    kedge_link *link = commons->changed;
+    if (link != NULL) {
+        unlist(link);
+    }
+    return link;
+}
+
+/* ---- Parts -------------------------------------------------------------------------------------- */
+
+void kedge_wipe(void *memory, size_t size)
+{
+    volatile uint8_t *bytes = memory;
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = 0;
+    }
+}
+
+bool kedge_link_due(kedge_link *link, kedge_deadline *deadline)
+{
+    kedge_time tolerance = link->config->stall_tolerance;
+    if (link->now < deadline->at) {
+        return false;
+    }
+    if (!deadline->extended && link->now - deadline->at > tolerance && tolerance > 0) {
+        deadline->at = kedge_time_after(link->now, tolerance);
+        deadline->extended = true;
+        link->counts.stalls++;
+        return false;
+    }
+    return true;
+}
+
+/* What one message costs; at least 1, so that a bucket always empties. */
+static kedge_time bucket_cost(uint32_t per_second)
+{
+    kedge_time cost = per_second == 0 ? KEDGE_NEVER : KEDGE_SECOND / per_second;
+    return cost == 0 ? 1 : cost;
+}
+
+kedge_time kedge_bucket_ready(const kedge_bucket *bucket, uint32_t burst, uint32_t per_second,
+                              kedge_time now)
+{
+    kedge_time cost = bucket_cost(per_second);
+    if (burst == 0 || bucket->full <= now) {
+        return now;
+    }
+    kedge_time slack = (kedge_time)(burst - 1) > KEDGE_NEVER / cost ? KEDGE_NEVER : cost * (burst - 1);
+    return bucket->full <= slack ? now : bucket->full - slack;
+}
+
+bool kedge_bucket_take(kedge_bucket *bucket, uint32_t burst, uint32_t per_second, kedge_time now)
+{
+    if (kedge_bucket_ready(bucket, burst, per_second, now) > now) {
+        return false;
+    }
+    if (burst != 0) {
+        kedge_time from = bucket->full > now ? bucket->full : now;
+        bucket->full = kedge_time_after(from, bucket_cost(per_second));
+    }
+    return true;
+}
+
+/* ---- The queue ---------------------------------------------------------------------------------- */
+
+static size_t queue_capacity(const kedge_queue *queue)
+{
+    return queue->slots == NULL ? KEDGE_QUEUE_INLINE : queue->capacity;
+}
+
+static kedge_queued *queue_slot(kedge_queue *queue, size_t index)
+{
+    kedge_queued *slots = queue->slots == NULL ? queue->few : queue->slots;
+    return &slots[(queue->first + index) % queue_capacity(queue)];
+}
+
+static kedge_status queue_grow(kedge_queue *queue, kedge_allocator allocator)
+{
+    size_t capacity = kedge_memory_grown(queue_capacity(queue), queue->count + 1,
+                                         KEDGE_QUEUE_INLINE * 4, sizeof(kedge_queued));
+    kedge_queued *slots =
+        capacity == 0 ? NULL : kedge_memory_new(allocator, capacity * sizeof *slots);
+    if (slots == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    for (size_t i = 0; i < queue->count; i++) {
+        slots[i] = *queue_slot(queue, i);
+    }
+    kedge_memory_free(allocator, queue->slots, queue->capacity * sizeof *slots);
+    queue->slots = slots;
+    queue->capacity = capacity;
+    queue->first = 0;
+    return KEDGE_OK;
+}
+
+kedge_status kedge_queue_push(kedge_queue *queue, kedge_allocator allocator,
+                              kedge_publication *publication, uint64_t number)
+{
+    if (queue->count == queue_capacity(queue)) {
+        kedge_status status = queue_grow(queue, allocator);
+        if (status != KEDGE_OK) {
+            return status;
+        }
+    }
+    kedge_queued *slot = queue_slot(queue, queue->count);
+    slot->publication = kedge_publication_hold(publication);
+    slot->number = number;
+    queue->count++;
+    queue->bytes += kedge_publication_plain_size(publication, number);
+    return KEDGE_OK;
+}
+
+const kedge_queued *kedge_queue_first(const kedge_queue *queue)
+{
+    const kedge_queued *slots = queue->slots == NULL ? queue->few : queue->slots;
+    return queue->count == 0 ? NULL : &slots[queue->first];
+}
+
+kedge_queued kedge_queue_pop(kedge_queue *queue)
+{
+    kedge_queued queued = *queue_slot(queue, 0);
+    queue->first = (queue->first + 1) % queue_capacity(queue);
+    queue->count--;
+    queue->bytes -= kedge_publication_plain_size(queued.publication, queued.number);
+    return queued;
+}
+
+void kedge_queue_clear(kedge_queue *queue, kedge_allocator allocator)
+{
+    while (queue->count > 0) {
+        kedge_publication_release(kedge_queue_pop(queue).publication);
+    }
+    kedge_memory_free(allocator, queue->slots, queue->capacity * sizeof *queue->slots);
+    memset(queue, 0, sizeof *queue);
+}
+
+/* ---- Settings ----------------------------------------------------------------------------------- */
+
+const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, kedge_role role)
+{
+    if (protocol != KEDGE_GATEWAY) {
+        return NULL;
+    }
+    return role == KEDGE_SERVER ? &kedge_gateway_server_operations
+                                : &kedge_gateway_client_operations;
+}
+
+kedge_link_config kedge_link_config_default(kedge_protocol protocol, kedge_role role)
+{
+    kedge_link_config config;
+    memset(&config, 0, sizeof config);
+    config.protocol = protocol;
+    config.role = role;
+    config.message_limit = (size_t)1 << 20;
+    config.queue_limit = (size_t)1 << 20;
+    config.depth_limit = KEDGE_JSON_DEPTH;
+    config.stall_tolerance = 5 * KEDGE_SECOND;
+    if (protocol == KEDGE_GATEWAY && role == KEDGE_SERVER) {
+        config.as.gateway_server = kedge_gateway_server_config_default();
+    } else if (protocol == KEDGE_GATEWAY) {
+        config.as.gateway_client = kedge_gateway_client_config_default();
+    }
+    return config;
+}
+
+kedge_status kedge_link_config_check(const kedge_link_config *config)
+{
+    if (config == NULL || (config->role != KEDGE_CLIENT && config->role != KEDGE_SERVER) ||
+        config->protocol > KEDGE_BLOBHUB) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    const kedge_link_operations *operations =
+        kedge_link_operations_of(config->protocol, config->role);
+    if (operations == NULL) {
+        return KEDGE_UNSUPPORTED;
+    }
+    if (config->message_limit == 0 || config->queue_limit == 0 || config->depth_limit == 0 ||
+        config->depth_limit > KEDGE_JSON_DEPTH_MAXIMUM) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return operations->check(config);
+}
+
+/* ---- Life --------------------------------------------------------------------------------------- */
+
+kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
+                             kedge_commons *commons, kedge_allocator allocator, kedge_time now)
+{
+    const kedge_link_operations *operations =
+        kedge_link_operations_of(config->protocol, config->role);
+    kedge_link *made = kedge_memory_new(allocator, operations->size);
+    if (made == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    memset(made, 0, operations->size);
+    made->operations = operations;
+    made->config = config;
+    made->allocator = allocator;
+    made->commons = commons;
+    made->now = now;
+    made->reminder = KEDGE_NEVER;
+    made->events = (kedge_event *)(void *)((uint8_t *)made + operations->events_offset);
+    kedge_status status = operations->create == NULL ? KEDGE_OK : operations->create(made);
+    if (status != KEDGE_OK) {
+        kedge_memory_free(allocator, made, operations->size);
+        return status;
+    }
+    *link = made;
+    return KEDGE_OK;
+}
+
+kedge_status kedge_link_create(kedge_link **link, const kedge_link_config *config,
+                               const kedge_entropy *entropy, kedge_allocator allocator,
+                               kedge_time now)
+{
+    if (link == NULL || config == NULL || entropy == NULL || allocator.resize == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_status status = kedge_link_config_check(config);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    struct kedge_link_alone *alone = kedge_memory_new(allocator, sizeof *alone);
+    if (alone == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    alone->config = *config;
+    kedge_commons_init(&alone->commons, entropy, allocator);
+    status = kedge_link_make(link, &alone->config, &alone->commons, allocator, now);
+    if (status != KEDGE_OK) {
+        kedge_commons_free(&alone->commons);
+        kedge_memory_free(allocator, alone, sizeof *alone);
+        return status;
+    }
+    (*link)->alone = alone;
+    return KEDGE_OK;
+}
+
+static void free_alone(kedge_link *link)
+{
+    if (link->alone != NULL) {
+        kedge_commons_free(&link->alone->commons);
+        kedge_memory_free(link->allocator, link->alone, sizeof *link->alone);
+    }
+}
+
+/* Leaves its hub, so that nothing of the hub's points to it any more. */
+static void leave_commons(kedge_link *link)
+{
+    kedge_commons *commons = link->commons;
+    if (commons == NULL) {
+        return;
+    }
+    if (!link->ended) {
+        (void)link->operations->ended(link, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
+    }
+    if (commons->leaving != NULL) {
+        commons->leaving(commons, link);
+    }
+    unlist(link);
+}
+
+void kedge_link_destroy(kedge_link *link)
+{
+    if (link == NULL) {
+        return;
+    }
+    leave_commons(link);
+    kedge_cursor_close(&link->cursor);
+    if (link->operations->destroy != NULL) {
+        link->operations->destroy(link);
+    }
+    kedge_link_unask(link);
+    kedge_link_drop_output(link);
+    kedge_link_scratch_free(link);
+    free_alone(link);
+    kedge_memory_free(link->allocator, link, link->operations->size);
+}
+
+void kedge_link_orphan(kedge_link *link)
+{
+    kedge_cursor_close(&link->cursor);
+    link->attached = false;
+    link->session = NULL;
+    unlist(link);
+    link->commons = NULL;
+    link->hub_session = NULL;
+    link->ended = true;
+}
+
+void kedge_link_set_context(kedge_link *link, void *context)
+{
+    if (link != NULL) {
+        link->context = context;
+    }
+}
+
+void *kedge_link_context(const kedge_link *link)
+{
+    return link == NULL ? NULL : link->context;
+}
+
+kedge_protocol kedge_link_protocol(const kedge_link *link)
+{
+    return link == NULL ? KEDGE_GATEWAY : link->operations->protocol;
+}
+
+kedge_role kedge_link_role(const kedge_link *link)
+{
+    return link == NULL ? KEDGE_CLIENT : link->operations->role;
+}
+
+/* ---- In ----------------------------------------------------------------------------------------- */
+
+static bool is_missing(kedge_span span)
+{
+    return span.data == NULL && span.size != 0;
+}
+
+static void advance(kedge_link *link, kedge_time now)
+{
+    if (now < link->now) {
+        link->counts.clock_backward++;
+    } else {
+        link->now = now;
+    }
+}
+
+/* The beginning of every input: is the call right, and what time is it? */
+#define KEDGE_LINK_ENTER(link, operation, now)                                                     \
+    do {                                                                                           \
+        if ((link) == NULL) {                                                                      \
+            return KEDGE_INVALID_ARGUMENT;                                                         \
+        }                                                                                          \
+        if ((link)->operations->operation == NULL) {                                               \
+            return KEDGE_WRONG_ROLE;                                                               \
+        }                                                                                          \
+        if ((link)->commons == NULL) {                                                             \
+            return KEDGE_WRONG_STATE;                                                              \
+        }                                                                                          \
+        advance((link), (now));                                                                    \
+    } while (0)
+
+/* And its end. */
+static kedge_status leave(kedge_link *link, kedge_status status)
+{
+    kedge_link_changed(link);
+    return status;
+}
+
+kedge_status kedge_link_requested(kedge_link *link, const kedge_request *request, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, requested, now);
+    if (request == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return leave(link, link->operations->requested(link, request));
+}
+
+kedge_status kedge_link_opened(kedge_link *link, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, opened, now);
+    return leave(link, link->operations->opened(link));
+}
+
+static bool events_wait(const kedge_link *link)
+{
+    return link->event_count > 0 ||
+           (link->operations->event_waiting != NULL && link->operations->event_waiting(link));
+}
+
+kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge_span message,
+                                kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, receive, now);
+    if (is_missing(message) || (kind != KEDGE_MESSAGE_TEXT && kind != KEDGE_MESSAGE_BINARY)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (events_wait(link)) {
+        return KEDGE_WRONG_STATE;
+    }
+    kedge_link_scratch_free(link);
+    return leave(link, link->operations->receive(link, kind, message));
+}
+
+kedge_status kedge_link_alive(kedge_link *link, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, tick, now);
+    return link->operations->alive == NULL ? KEDGE_OK
+                                           : leave(link, link->operations->alive(link));
+}
+
+/* A connection that ended by itself is not news where this side had closed it: but nothing more gets
+ * out. */
+static kedge_status end(kedge_link *link, kedge_ending ending, uint16_t code, kedge_span reason)
+{
+    kedge_status status = KEDGE_OK;
+    if (!link->ended) {
+        status = link->operations->ended(link, ending, code, reason);
+    }
+    kedge_link_drop_output(link);
+    link->open = false;
+    return leave(link, status);
+}
+
+/* 1005 and 1006 are ways to say that there was no code. */
+static uint16_t code_given(uint16_t code)
+{
+    return code == 1005 || code == 1006 ? 0 : code;
+}
+
+kedge_status kedge_link_peer_closed(kedge_link *link, uint16_t code, kedge_span reason,
+                                    kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, ended, now);
+    if (is_missing(reason)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return end(link, KEDGE_ENDING_PEER_CLOSED, code_given(code), reason);
+}
+
+kedge_status kedge_link_host_closed(kedge_link *link, uint16_t code, kedge_span reason,
+                                    kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, ended, now);
+    if (is_missing(reason)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return end(link, KEDGE_ENDING_HOST_CLOSED, code_given(code), reason);
+}
+
+kedge_status kedge_link_lost(kedge_link *link, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, ended, now);
+    return end(link, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
+}
+
+kedge_status kedge_link_tick(kedge_link *link, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, tick, now);
+    if (link->now < kedge_link_deadline(link)) {
+        return KEDGE_OK;
+    }
+    if (link->reminder <= link->now) {
+        link->reminder = KEDGE_NEVER;
+        link->reminded = true;
+    }
+    return leave(link, link->operations->tick(link));
+}
+
+kedge_status kedge_link_stop(kedge_link *link, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, stop, now);
+    return leave(link, link->operations->stop(link));
+}
+
+static bool is_reason(kedge_span reason)
+{
+    return !is_missing(reason) && reason.size <= KEDGE_REASON_MAX &&
+           kedge_utf8_validate(reason).status == KEDGE_OK;
+}
+
+kedge_status kedge_link_close(kedge_link *link, uint16_t code, kedge_span reason, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, close, now);
+    if (!kedge_close_code_valid(code) || !is_reason(reason)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return leave(link, link->operations->close(link, code, reason));
+}
+
+/* ---- Decisions ---------------------------------------------------------------------------------- */
+
+const kedge_question *kedge_link_question(const kedge_link *link, kedge_ticket ticket)
+{
+    return ticket != 0 && link->question.ticket == ticket ? &link->question : NULL;
+}
+
+kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket, kedge_session *session,
+                               kedge_span members, uint64_t stamp, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, attach, now);
+    if (kedge_link_question(link, ticket) == NULL) {
+        return KEDGE_STALE_TICKET;
+    }
+    if (session == NULL || is_missing(members)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return leave(link, link->operations->attach(link, session, members, stamp));
+}
+
+kedge_status kedge_link_refuse_because(kedge_link *link, kedge_ticket ticket, kedge_status cause,
+                                       uint16_t code, kedge_span text, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, refuse, now);
+    if (kedge_link_question(link, ticket) == NULL) {
+        return KEDGE_STALE_TICKET;
+    }
+    if (!is_reason(text)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return leave(link, link->operations->refuse(link, cause, code, text));
+}
+
+kedge_status kedge_link_refuse(kedge_link *link, kedge_ticket ticket, uint16_t code,
+                               kedge_span text, kedge_time now)
+{
+    return kedge_link_refuse_because(link, ticket, KEDGE_REFUSED, code, text, now);
+}
+
+kedge_session *kedge_link_session(const kedge_link *link)
+{
+    return link == NULL || !link->attached ? NULL : link->session;
+}
+
+static void copy(uint8_t *out, kedge_span bytes)
+{
+    if (bytes.size > 0) {
+        memcpy(out, bytes.data, bytes.size);
+    }
+}
+
+kedge_status kedge_link_ask(kedge_link *link, kedge_event_kind kind, kedge_span session_id,
+                            kedge_span granted, uint64_t position)
+{
+    size_t size = session_id.size + granted.size;
+    uint8_t *memory = size == 0 ? NULL : kedge_memory_new(link->allocator, size);
+    if (memory == NULL && size > 0) {
+        return KEDGE_NO_MEMORY;
+    }
+    copy(memory, session_id);
+    copy(memory + session_id.size, granted);
+    kedge_commons *commons = link->commons;
+    commons->receipts = commons->shared ? commons->receipts + 1 : link->now;
+    link->questions++;
+    link->question.ticket =
+        (kedge_ticket)link->slot << (KEDGE_TICKET_GENERATION_BITS + KEDGE_TICKET_COUNTER_BITS) |
+        (kedge_ticket)link->generation << KEDGE_TICKET_COUNTER_BITS |
+        (link->questions & (((kedge_ticket)1 << KEDGE_TICKET_COUNTER_BITS) - 1));
+    link->question.kind = kind;
+    link->question.receipt = commons->receipts;
+    link->question.position = position;
+    link->question.session_id = kedge_span_of(memory, session_id.size);
+    link->question.granted = kedge_span_of(memory + session_id.size, granted.size);
+    link->question.memory = memory;
+    link->question.memory_size = size;
+    return KEDGE_OK;
+}
+
+void kedge_link_unask(kedge_link *link)
+{
+    kedge_memory_free(link->allocator, link->question.memory, link->question.memory_size);
+    memset(&link->question, 0, sizeof link->question);
+}
+
+/* A cursor is a link's if it is woken as one: an application may have cursors of its own. */
+static void wake(kedge_cursor *cursor)
+{
+    kedge_link *link = KEDGE_CONTAINER(cursor, kedge_link, cursor);
+    if (!link->handed || kedge_cursor_outrun(cursor)) {
+        kedge_link_changed(link);
+    }
+}
+
+kedge_status kedge_link_open_cursor(kedge_link *link, kedge_session *session, uint64_t position)
+{
+    kedge_status status = kedge_cursor_open(&link->cursor, session, position);
+    if (status == KEDGE_OK) {
+        link->cursor.private_wake = wake;
+    }
+    return status;
+}
+
+kedge_link *kedge_link_holding(const kedge_session *session, const kedge_link *except)
+{
+    for (kedge_cursor *cursor = session->cursors; cursor != NULL; cursor = cursor->private_next) {
+        kedge_link *link = KEDGE_CONTAINER(cursor, kedge_link, cursor);
+        if (cursor->private_wake == wake && link != except) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+void kedge_link_forget_session(kedge_link *link)
+{
+    kedge_cursor_close(&link->cursor);
+    link->attached = false;
+    link->session = NULL;
+    link->hub_session = NULL;
+}
+
+void kedge_link_settle(kedge_link *link, kedge_time now)
+{
+    advance(link, now > link->now ? now : link->now);
+    if (link->operations->settle != NULL && !link->ended) {
+        link->operations->settle(link);
+    }
+}
+
+/* ---- The client's calls ------------------------------------------------------------------------- */
+
+kedge_status kedge_link_start(kedge_link *link, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, start, now);
+    return link->operations->start(link);
+}
+
+kedge_status kedge_link_handshake_begin(kedge_link *link, kedge_link_handshake *handshake,
+                                        kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, handshake_begin, now);
+    if (handshake == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return link->operations->handshake_begin(link, handshake);
+}
+
+kedge_status kedge_link_connect_failed(kedge_link *link, uint16_t http_status,
+                                       kedge_time retry_after, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, connect_failed, now);
+    return link->operations->connect_failed(link, http_status, retry_after);
+}
+
+kedge_status kedge_link_notify(kedge_link *link, kedge_span name, kedge_span payload,
+                               kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, notify, now);
+    if (is_missing(name) || name.size == 0 || is_missing(payload)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return link->operations->notify(link, name, payload);
+}
+
+kedge_status kedge_link_set_credentials(kedge_link *link, kedge_span token, kedge_time now)
+{
+    KEDGE_LINK_ENTER(link, set_credentials, now);
+    if (is_missing(token)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return link->operations->set_credentials(link, token);
+}
+
+kedge_status kedge_link_save(const kedge_link *link, uint8_t *buffer, size_t capacity, size_t *size)
+{
+    if (link == NULL || size == NULL || (buffer == NULL && capacity > 0)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return link->operations->save == NULL ? KEDGE_WRONG_ROLE
+                                          : link->operations->save(link, buffer, capacity, size);
+}
+
+kedge_status kedge_link_load(kedge_link *link, kedge_span saved)
+{
+    if (link == NULL || is_missing(saved)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return link->operations->load == NULL ? KEDGE_WRONG_ROLE
+                                          : link->operations->load(link, saved);
+}
+
+/* ---- Events ------------------------------------------------------------------------------------- */
+
+kedge_event *kedge_link_event(kedge_link *link, kedge_event_kind kind)
+{
+    uint8_t room = link->operations->event_room;
+    kedge_event *event = &link->events[(link->event_first + link->event_count) % room];
+    link->event_count++;
+    memset(event, 0, sizeof *event);
+    event->kind = kind;
+    kedge_link_changed(link);
+    return event;
+}
+
+/* What an event tells of a session holds when it is pulled, not when it happened: the session may be
+ * gone by then. */
+static void refresh(const kedge_link *link, kedge_event *event)
+{
+    if (event->kind == KEDGE_EVENT_CLOSED) {
+        event->as.closed.session = link->session;
+        event->as.closed.resumable = link->session != NULL && link->resumable;
+    } else if (event->kind == KEDGE_EVENT_ATTACHED) {
+        event->as.attached.session = link->session;
+    }
+}
+
+bool kedge_link_next_event(kedge_link *link, kedge_event *event)
+{
+    if (link == NULL || event == NULL) {
+        return false;
+    }
+    if (link->event_count == 0) {
+        return link->operations->next_event != NULL && link->operations->next_event(link, event);
+    }
+    *event = link->events[link->event_first];
+    link->event_first = (uint8_t)((link->event_first + 1) % link->operations->event_room);
+    link->event_count--;
+    refresh(link, event);
+    return true;
+}
+
+void kedge_link_scratch_free(kedge_link *link)
+{
+    if (link->scratch != NULL) {
+        kedge_wipe(link->scratch, link->scratch_size);
+        kedge_memory_free(link->allocator, link->scratch, link->scratch_size);
+        link->scratch = NULL;
+        link->scratch_size = 0;
+    }
+}
+
+kedge_status kedge_link_scratch(kedge_link *link, size_t size, uint8_t **memory)
+{
+    uint8_t *made = size == 0 ? NULL : kedge_memory_new(link->allocator, size);
+    if (made == NULL && size > 0) {
+        return KEDGE_NO_MEMORY;
+    }
+    kedge_link_scratch_free(link);
+    link->scratch = made;
+    link->scratch_size = size;
+    *memory = made;
+    return KEDGE_OK;
+}
+
+kedge_status kedge_link_texts(kedge_link *link, const kedge_json_value *values, kedge_span *texts,
+                              size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = kedge_json_text_raw(values[i]);
+        size += values[i].escaped ? texts[i].size : 0;
+    }
+    uint8_t *memory = NULL;
+    if (size == 0) {
+        return KEDGE_OK;
+    }
+    if (kedge_link_scratch(link, size, &memory) != KEDGE_OK) {
+        return KEDGE_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t room = texts[i].size;
+        if (values[i].escaped && kedge_json_text(values[i], memory, room, &texts[i].size) == KEDGE_OK) {
+            texts[i].data = memory;
+            memory += room;
+        }
+    }
+    return KEDGE_OK;
+}
+
+/* ---- Outputs ------------------------------------------------------------------------------------ */
+
+kedge_status kedge_link_queue(kedge_link *link, kedge_publication *publication, uint64_t number)
+{
+    size_t size = kedge_publication_plain_size(publication, number);
+    size_t room = link->config->queue_limit - link->queue.bytes;
+    if (size > room) {
+        return KEDGE_QUEUE_FULL;
+    }
+    kedge_link_changed(link);
+    return kedge_queue_push(&link->queue, link->allocator, publication, number);
+}
+
+kedge_span kedge_link_keep_reason(kedge_link *link, kedge_span reason)
+{
+    size_t size = reason.size;
+    if (size > KEDGE_REASON_MAX) {
+        size = KEDGE_REASON_MAX;
+        while (size > 0 && (reason.data[size] & 0xC0) == 0x80) {
+            size--;
+        }
+    }
+    copy(link->reason, kedge_span_of(reason.data, size));
+    link->reason_size = (uint8_t)size;
+    return kedge_span_of(link->reason, size);
+}
+
+void kedge_link_send_close(kedge_link *link, uint16_t code, kedge_span reason)
+{
+    (void)kedge_link_keep_reason(link, reason);
+    link->close_code = code;
+    link->close_waits = true;
+}
+
+void kedge_link_drop_output(kedge_link *link)
+{
+    kedge_queue_clear(&link->queue, link->allocator);
+    link->answer = KEDGE_ANSWER_NONE;
+    link->close_waits = false;
+    link->abort_waits = false;
+}
+
+bool kedge_link_compresses(const kedge_link *link, size_t plain_size)
+{
+    return link->compressed && plain_size > link->compress_above;
+}
+
+kedge_status kedge_link_emit(kedge_link *link, kedge_publication *publication, uint64_t number,
+                             bool compressed, kedge_output *output)
+{
+    kedge_status status =
+        kedge_publication_write(publication, number, compressed, &output->message);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    output->kind = compressed ? KEDGE_OUTPUT_BINARY : KEDGE_OUTPUT_TEXT;
+    output->private_publication = publication;
+    link->counts.sent++;
+    return KEDGE_OK;
+}
+
+kedge_status kedge_link_emit_control(kedge_link *link, kedge_publication *publication,
+                                     uint64_t number, kedge_output *output)
+{
+    bool compressed =
+        kedge_link_compresses(link, kedge_publication_plain_size(publication, number));
+    kedge_zstd_encoder *encoder = NULL;
+    kedge_status status = KEDGE_OK;
+    if (compressed && !kedge_publication_is_compressed(publication)) {
+        status = kedge_commons_encoder(link->commons, &encoder);
+        if (status == KEDGE_OK) {
+            status = kedge_publication_compress(publication, encoder);
+        }
+    }
+    return status == KEDGE_OK ? kedge_link_emit(link, publication, number, compressed, output)
+                              : status;
+}
+
+static void give_answer(kedge_link *link, kedge_output *output)
+{
+    if (link->answer == KEDGE_ANSWER_UPGRADE) {
+        output->kind = KEDGE_OUTPUT_UPGRADE;
+    } else {
+        output->kind = KEDGE_OUTPUT_DECLINE;
+        output->http_status = link->answer_status;
+        output->headers[0].name = kedge_text("Content-Type");
+        output->headers[0].value = kedge_text("application/json");
+        output->header_count = 1;
+        output->body = link->answer_body;
+    }
+    link->answer = KEDGE_ANSWER_NONE;
+}
+
+/* The first message of the queue. If it cannot be written for want of memory the conversation ends by
+ * the protocol's rule, and what it had to say is lost. */
+static bool give_queued(kedge_link *link, kedge_output *output)
+{
+    if (link->queue.count == 0) {
+        return false;
+    }
+    kedge_queued queued = kedge_queue_pop(&link->queue);
+    kedge_status status = kedge_link_emit_control(link, queued.publication, queued.number, output);
+    if (status == KEDGE_OK) {
+        return true;
+    }
+    kedge_publication_release(queued.publication);
+    kedge_queue_clear(&link->queue, link->allocator);
+    if (!link->ended) {
+        link->operations->failed(link, status);
+    }
+    return false;
+}
+
+static bool give_close(kedge_link *link, kedge_output *output)
+{
+    if (!link->close_waits && !link->abort_waits) {
+        return false;
+    }
+    output->kind = link->close_waits ? KEDGE_OUTPUT_CLOSE : KEDGE_OUTPUT_ABORT;
+    output->code = link->close_code;
+    output->reason = kedge_span_of(link->reason, link->reason_size);
+    link->close_waits = false;
+    link->abort_waits = false;
+    link->open = false;
+    return true;
+}
+
+static bool give_own(kedge_link *link, kedge_output *output)
+{
+    return !link->ended && link->operations->next_output != NULL &&
+           link->operations->next_output(link, output);
+}
+
+static bool give(kedge_link *link, kedge_output *output)
+{
+    memset(output, 0, offsetof(kedge_output, message));
+    memset(&output->code, 0, sizeof *output - offsetof(kedge_output, code));
+    if (link->answer != KEDGE_ANSWER_NONE) {
+        give_answer(link, output);
+        return true;
+    }
+    return link->open && (give_queued(link, output) || give_own(link, output) ||
+                          give_close(link, output));
+}
+
+bool kedge_link_next_output(kedge_link *link, kedge_output *output)
+{
+    if (link == NULL || output == NULL || link->commons == NULL) {
+        return false;
+    }
+    kedge_link_settle(link, link->now);
+    bool given = give(link, output);
+    if (!given) {
+        link->handed = false;
+    }
+    return given;
+}
+
+void kedge_output_release(kedge_output *output)
+{
+    if (output != NULL) {
+        kedge_publication_release(output->private_publication);
+        output->private_publication = NULL;
+    }
+}
+
+bool kedge_link_output_waiting(const kedge_link *link)
+{
+    if (link == NULL || link->commons == NULL) {
+        return false;
+    }
+    if (link->answer != KEDGE_ANSWER_NONE) {
+        return true;
+    }
+    if (!link->open) {
+        return false;
+    }
+    return link->queue.count > 0 || link->close_waits || link->abort_waits ||
+           (!link->ended && link->operations->output_waiting != NULL &&
+            link->operations->output_waiting(link));
+}
+
+bool kedge_link_ready(const kedge_link *link)
+{
+    return events_wait(link) || kedge_link_output_waiting(link);
+}
+
+/* ---- What there is ------------------------------------------------------------------------------ */
+
+size_t kedge_link_queued(const kedge_link *link)
+{
+    return link == NULL ? 0 : link->queue.bytes;
+}
+
+bool kedge_link_reading_wanted(const kedge_link *link)
+{
+    return link != NULL && link->commons != NULL &&
+           link->queue.bytes <= link->config->queue_limit / 2;
+}
+
+kedge_time kedge_link_deadline(const kedge_link *link)
+{
+    if (link == NULL || link->commons == NULL) {
+        return KEDGE_NEVER;
+    }
+    kedge_time deadline = link->operations->deadline(link);
+    return deadline < link->reminder ? deadline : link->reminder;
+}
+
+void kedge_link_remind(kedge_link *link, kedge_time at)
+{
+    if (link != NULL && link->commons != NULL) {
+        link->reminder = at;
+        kedge_link_changed(link);
+    }
+}
+
+bool kedge_link_finished(const kedge_link *link)
+{
+    return link == NULL || link->commons == NULL ||
+           (link->ended && !events_wait(link) && link->answer == KEDGE_ANSWER_NONE &&
+            link->queue.count == 0 && !link->close_waits && !link->abort_waits);
+}
+
+kedge_link_counts kedge_link_counts_now(const kedge_link *link)
+{
+    kedge_link_counts none;
+    memset(&none, 0, sizeof none);
+    return link == NULL ? none : link->counts;
+}
