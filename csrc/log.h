@@ -61,6 +61,7 @@ struct kedge_log {
 
     size_t following; /* sessions that follow it now */
     size_t referring; /* spans of sessions, open and ended, their own logs' included */
+    bool own;         /* a session's own: no other session may follow it */
     bool doomed;      /* destroyed while spans referred to it: goes with the last of them */
 
     /* Called, where set, when `referring` fell to 0. It may be called within any function of a session, so
@@ -73,6 +74,7 @@ struct kedge_log {
 void kedge_log_init(kedge_log *log, const kedge_log_limits *limits, kedge_allocator allocator);
 void kedge_log_clear(kedge_log *log);
 
+/* Whether a log can be made with these (null: no). */
 bool kedge_log_limits_right(const kedge_log_limits *limits);
 
 /* A log to which nothing was appended yet goes on where another one ended: as if the entries up to `base`

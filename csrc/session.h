@@ -41,8 +41,9 @@ struct kedge_session {
     size_t ended_count;
     size_t fold_at; /* fold when more spans than this have ended */
 
+    uint64_t receipt; /* of the question whose answer attached a link last (csrc/link.h); 0: none yet */
+
     kedge_cursor *cursors; /* the open ones, outrun ones included */
-    size_t cursor_count;
     kedge_log own;
 };
 
@@ -63,6 +64,10 @@ struct kedge_cursor_place {
 /* Moves the checkpoint up to the newest entry that was dropped from its history: nothing before that can
  * be asked for any more. Spans that this empties are removed. Numbers do not change. */
 void kedge_session_fold(kedge_session *session);
+
+/* Room for `more` spans, so that as many logs can be followed without failing; but where cursors are open,
+ * kedge_session_follow needs room in the log as well. TOO_MANY_TOPICS, NO_MEMORY. */
+kedge_status kedge_session_reserve(kedge_session *session, size_t more);
 
 /* A session without history and readers takes over what a former one had: its checkpoint and spans. The
  * first span is its own log's, whatever `log` says. Logs must have been restored before.

@@ -22,8 +22,8 @@ extern "C" {
 
 typedef struct kedge_log kedge_log;
 
-/* Count and bytes are at least 1; an age of KEDGE_NEVER is no bound. Bytes are those of the
- * publications, plain and, once a reader needed it, compressed. */
+/* None may be 0; an age of KEDGE_NEVER is no bound. An entry goes at the latest when it is `age` old.
+ * Bytes are those of the publications, plain and, once a reader of this log needed it, compressed. */
 typedef struct kedge_log_limits {
     size_t count;
     size_t bytes;
@@ -43,13 +43,16 @@ typedef struct kedge_log_entry {
 KEDGE_API kedge_status kedge_log_create(kedge_log **log, const kedge_log_limits *limits,
                                         kedge_allocator allocator);
 
-/* Releases the log and what it holds. No session may follow it any more. */
+/* Releases the log and what it holds. While sessions still refer to it, it is only emptied, for good: their
+ * history is lost as far as it lay there, and the log goes with the last of them; the caller must not
+ * touch it any more, but to unfollow. A null pointer is passed over. */
 KEDGE_API void kedge_log_destroy(kedge_log *log);
 
 /* Appends a publication, of which it takes a hold of its own; drops the oldest entries that no longer
- * fit. The stamp must be greater than that of the last entry: INVALID_ARGUMENT. A publication that is
- * over the byte limit by itself is refused (LIMIT) and nothing is dropped. NO_MEMORY changes nothing.
- * Readers that wait at the end are woken; readers that had not read what was dropped are outrun. */
+ * fit. The stamp must be greater than that of the last entry (and of the base), and less than UINT64_MAX:
+ * INVALID_ARGUMENT. A publication that is over the byte limit by itself is refused (LIMIT) and nothing is
+ * dropped. NO_MEMORY changes nothing. Readers that wait at the end are woken; readers that had not read
+ * what was dropped are outrun. Its cost does not follow the number of sessions that nobody reads. */
 KEDGE_API kedge_status kedge_log_append(kedge_log *log, uint64_t stamp,
                                         kedge_publication *publication, kedge_time now);
 

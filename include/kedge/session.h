@@ -43,7 +43,8 @@ KEDGE_API kedge_status kedge_session_create(kedge_session **session,
                                             const kedge_session_config *config,
                                             kedge_allocator allocator);
 
-/* Ends its cursors (they stand outrun), leaves its logs, frees it. */
+/* Ends its cursors (they stand outrun, and may be closed at any later time), leaves its logs, frees it. A
+ * null pointer is passed over. */
 KEDGE_API void kedge_session_destroy(kedge_session *session);
 
 /* Its id and its user; they live as long as the session. */
@@ -56,15 +57,17 @@ KEDGE_API uint64_t kedge_session_last(const kedge_session *session);
 /* The lowest position (as `last_seq`) from which a reader can begin now. */
 KEDGE_API uint64_t kedge_session_base(const kedge_session *session);
 
-/* From now on the entries of `log` are part of the history. Following twice is following once.
- * TOO_MANY_TOPICS, NO_MEMORY. The log must live until the session left it and
- * kedge_session_refers(session, log) is false. */
+/* From now on the entries of `log` are part of the history. Following twice is following once; to leave
+ * and follow again before anything was appended is as if it had not been left. TOO_MANY_TOPICS,
+ * NO_MEMORY; INVALID_ARGUMENT where it is another session's own log. See kedge_log_destroy for a log
+ * that goes before its sessions. */
 KEDGE_API kedge_status kedge_session_follow(kedge_session *session, kedge_log *log);
 
 /* From now on they are not; what there was stays part of the history while its log holds it.
- * UNKNOWN if it does not follow the log. */
+ * UNKNOWN if it does not follow the log; INVALID_ARGUMENT where it is its own. */
 KEDGE_API kedge_status kedge_session_unfollow(kedge_session *session, kedge_log *log);
 
+/* Whether it follows the log, and whether any of its history lies there. */
 KEDGE_API bool kedge_session_follows(const kedge_session *session, const kedge_log *log);
 KEDGE_API bool kedge_session_refers(const kedge_session *session, const kedge_log *log);
 
@@ -75,17 +78,20 @@ KEDGE_API kedge_status kedge_session_send(kedge_session *session, uint64_t stamp
 /* The session's own log. */
 KEDGE_API kedge_log *kedge_session_own_log(kedge_session *session);
 
+/* What a cursor has to read next in one of its places. */
+typedef struct kedge_cursor_head {
+    uint64_t private_stamp;
+    size_t private_place;
+} kedge_cursor_head;
+
 /* Where one reader stands in a session's history. The caller embeds it and does not move it while it
  * is open. */
 typedef struct kedge_cursor {
     kedge_session *private_session;
     void (*private_wake)(struct kedge_cursor *cursor);
-    size_t private_pending; /* how many of its places have something for it */
-    struct kedge_cursor_head {
-        uint64_t stamp;
-        size_t place;
-    } private_first; /* the earliest of them; the others are a heap */
-    struct kedge_cursor_head *private_heap;
+    size_t private_pending;          /* how many of its places have something for it */
+    kedge_cursor_head private_first; /* the earliest of them; the others are a heap */
+    kedge_cursor_head *private_heap;
     struct kedge_cursor_place *private_places;
     size_t private_capacity;
     uint64_t private_number;
@@ -94,8 +100,8 @@ typedef struct kedge_cursor {
     bool private_outrun;
 } kedge_cursor;
 
-/* One step of a cursor. The publication is held by its log until that drops it; take a hold to keep
- * it. */
+/* One step of a cursor. The publication is held by its log until that drops it (any change of the log
+ * may); take a hold to keep it. */
 typedef struct kedge_step {
     uint64_t number;
     uint64_t stamp;
@@ -104,16 +110,19 @@ typedef struct kedge_step {
     uint64_t index;
 } kedge_step;
 
-/* Opens a cursor behind the entry numbered `position`. HISTORY_AHEAD: that number was never given.
- * HISTORY_LOST: the entry behind it is no longer held. NO_MEMORY. On failure the cursor is closed. */
+/* Opens a cursor, which is not open, behind the entry numbered `position`. HISTORY_AHEAD: that number was
+ * never given. HISTORY_LOST: an entry behind it is no longer held. NO_MEMORY. On failure the cursor is
+ * closed. A session may have any number of open cursors. It costs what was missed. */
 KEDGE_API kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *session,
                                          uint64_t position);
 
 /* The next entry, and steps over it. PARTIAL: it stands at the end. HISTORY_LOST: it was outrun, and
- * stays so. */
+ * stays so. WRONG_STATE: it is closed. */
 KEDGE_API kedge_status kedge_cursor_next(kedge_cursor *cursor, kedge_step *step);
 
-/* The number of the entry that it stands behind; whether it was outrun; whether there is a next. */
+/* The number of the entry that it stands behind; whether it was outrun (told at the very change that drops
+ * what it needs next, not when it comes there); whether there is a next, which an outrun cursor has
+ * not. */
 KEDGE_API uint64_t kedge_cursor_position(const kedge_cursor *cursor);
 KEDGE_API bool kedge_cursor_outrun(const kedge_cursor *cursor);
 KEDGE_API bool kedge_cursor_pending(const kedge_cursor *cursor);
