@@ -257,7 +257,7 @@ static bool in_object(const kedge_json_reader *reader)
 static const uint8_t *enter(kedge_json_reader *reader, const uint8_t *at)
 {
     if (reader->private_depth == reader->private_limit) {
-        return fail(reader, KEDGE_JSON_DEPTH, at);
+        return fail(reader, KEDGE_JSON_TOO_DEEP, at);
     }
     unsigned level = reader->private_depth++;
     uint64_t bit = UINT64_C(1) << (level % 64);

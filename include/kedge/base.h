@@ -98,7 +98,7 @@ static inline bool kedge_span_equal(kedge_span a, kedge_span b)
     X(JSON_SYNTAX, 0, "the text is not JSON")                                                      \
     X(JSON_TRUNCATED, 0, "the JSON text ends too early")                                           \
     X(JSON_TRAILING, 0, "bytes follow the JSON text")                                              \
-    X(JSON_DEPTH, 0, "the JSON text is nested too deeply")                                         \
+    X(JSON_TOO_DEEP, 0, "the JSON text is nested too deeply")                                      \
     X(JSON_NUMBER, 0, "a JSON number is malformed")                                                \
     X(JSON_ESCAPE, 0, "a JSON string has an invalid escape")                                       \
     X(JSON_LONE_SURROGATE, 0, "a JSON string escapes an unpaired surrogate")                       \
