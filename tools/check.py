@@ -27,7 +27,6 @@ PYTHON = sys.executable
 TOOLS = Path(PYTHON).parent
 JOBS = str(os.cpu_count() or 1)
 TIME_LIMIT = 900.0
-WARNINGS = "-O2 -g -Wall -Wextra -Wconversion -Wshadow -Werror"
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,8 @@ STEPS = (
     Step(
         "build-python",
         "build the Python extension",
-        "tools/extension.sh",
+        "tools/extension.sh strict",
         ("build",),
-        environment={"CFLAGS": WARNINGS},
     ),
     Step("clang-tidy", "clang-tidy", f"{PYTHON} tools/tidy.py", ("lint",)),
     Step("test-suites", "C tests", "build/c/kedge-tests", ("test-c",), ("build-c",)),
