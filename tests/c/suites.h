@@ -2,6 +2,7 @@
  * tests/c/test_layer.c. Sorted; the build compiles every tests/c/test_*.c. */
 SUITE(base)
 SUITE(frame)
+SUITE(json)
 SUITE(mask)
 SUITE(random)
 SUITE(reader)
