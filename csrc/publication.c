@@ -45,29 +45,31 @@ static void copy(uint8_t *out, kedge_span bytes)
 }
 
 /* A publication with room for `tail_size` bytes, which the caller fills, and a copy of the name. */
-static kedge_publication *publication_new(kedge_allocator allocator,
-                                          const kedge_publication_source *source, size_t tail_size)
+static kedge_status publication_new(kedge_publication **publication, kedge_allocator allocator,
+                                    const kedge_publication_source *source, size_t tail_size)
 {
     const size_t head_size = sizeof(kedge_publication);
-    if (tail_size > SIZE_MAX - head_size || source->name.size > SIZE_MAX - head_size - tail_size) {
-        return NULL;
+    size_t name_size = source->name.size;
+    if (tail_size > SIZE_MAX - head_size || name_size > SIZE_MAX - head_size - tail_size) {
+        return KEDGE_LIMIT;
     }
-    size_t size = head_size + tail_size + source->name.size;
-    kedge_publication *publication = kedge_memory_new(allocator, size);
-    if (publication == NULL) {
-        return NULL;
+    size_t size = head_size + tail_size + name_size;
+    kedge_publication *made = kedge_memory_new(allocator, size);
+    if (made == NULL) {
+        return KEDGE_NO_MEMORY;
     }
-    publication->allocator = allocator;
-    publication->size = size;
-    kedge_atomic_count_init(&publication->references, 1);
-    kedge_atomic_pointer_init(&publication->compressed, NULL);
-    publication->source = *source;
-    publication->source.known_good = true;
-    copy(publication->bytes + tail_size, source->name);
-    publication->source.name = kedge_span_of(publication->bytes + tail_size, source->name.size);
-    publication->tail = kedge_span_of(publication->bytes, tail_size);
-    publication->is_control = false;
-    return publication;
+    made->allocator = allocator;
+    made->size = size;
+    kedge_atomic_count_init(&made->references, 1);
+    kedge_atomic_pointer_init(&made->compressed, NULL);
+    made->source = *source;
+    made->source.known_good = true;
+    copy(made->bytes + tail_size, source->name);
+    made->source.name = kedge_span_of(made->bytes + tail_size, name_size);
+    made->tail = kedge_span_of(made->bytes, tail_size);
+    made->is_control = false;
+    *publication = made;
+    return KEDGE_OK;
 }
 
 /* The gateway: `"type":...,"d":...}` behind the number, or the whole message without one. */
@@ -92,9 +94,10 @@ static kedge_status create_gateway(kedge_publication **publication, kedge_alloca
     if (status != KEDGE_NO_SPACE) {
         return status;
     }
-    kedge_publication *made = publication_new(allocator, source, size);
-    if (made == NULL) {
-        return KEDGE_NO_MEMORY;
+    kedge_publication *made;
+    status = publication_new(&made, allocator, source, size);
+    if (status != KEDGE_OK) {
+        return status;
     }
     status = encode_gateway(source, true, made->bytes, size, &size);
     if (status != KEDGE_OK) {
@@ -132,9 +135,10 @@ kedge_status kedge_publication_control(kedge_publication **publication, kedge_al
     }
     source.protocol = protocol;
     source.passing = true;
-    kedge_publication *made = publication_new(allocator, &source, text.size);
-    if (made == NULL) {
-        return KEDGE_NO_MEMORY;
+    kedge_publication *made;
+    kedge_status status = publication_new(&made, allocator, &source, text.size);
+    if (status != KEDGE_OK) {
+        return status;
     }
     copy(made->bytes, text);
     made->source.payload = made->tail;
