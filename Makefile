@@ -55,5 +55,5 @@ install:
 	@cmake --install build/install
 
 clean:
-	rm -rf build dist .venv .pytest_cache .ruff_cache python/kedge.egg-info
-	find python -name '*.so' -delete -o -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf build dist .venv .mypy_cache .pytest_cache .ruff_cache python/kedge.egg-info
+	find python tests tools -name '*.so' -delete -o -name '*.pyc' -delete

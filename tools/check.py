@@ -113,7 +113,7 @@ STEPS = (
     Step(
         "stubs",
         "stubs against the extension",
-        f"{PYTHON} -m mypy.stubtest kedge._core",
+        f"{PYTHON} -m mypy.stubtest --mypy-config-file pyproject.toml kedge._core",
         ("lint",),
         ("build-python",),
     ),

@@ -13,7 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STAMPS = ROOT / "build/tidy"
 CLANG_TIDY = Path(sys.executable).parent / "clang-tidy"
-FLAGS = ("-std=c11", "-Iinclude", "-Icsrc", "-DKEDGE_BUILDING")
+FLAGS = (
+    *("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow"),
+    *("-Iinclude", "-Icsrc", "-DKEDGE_BUILDING"),
+)
 
 
 def shared_digest() -> bytes:
