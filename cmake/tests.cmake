@@ -1,12 +1,13 @@
 # One program runs every suite of tests/c; each examples/*.c is a program of its own.
 pkg_check_modules(check REQUIRED IMPORTED_TARGET check)
+find_package(Threads REQUIRED)
 
 file(GLOB KEDGE_TEST_SOURCES CONFIGURE_DEPENDS tests/c/*.c)
 add_executable(kedge-tests ${KEDGE_TEST_SOURCES})
 set_target_properties(kedge-tests PROPERTIES C_EXTENSIONS OFF)
 # The private headers too: what is internal is tested where it lives.
 target_include_directories(kedge-tests PRIVATE csrc tests/c)
-target_link_libraries(kedge-tests PRIVATE kedge_flags kedge_static PkgConfig::check)
+target_link_libraries(kedge-tests PRIVATE kedge_flags kedge_static PkgConfig::check Threads::Threads)
 
 enable_testing()
 add_test(NAME kedge-tests COMMAND kedge-tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
