@@ -490,6 +490,45 @@ START_TEST(lack_of_memory_changes_nothing)
 }
 END_TEST
 
+/* An allocator that, asked for the first block of a compression, lets another one come first. */
+typedef struct overtaking {
+    memory_probe probe;
+    kedge_publication *publication;
+    kedge_zstd_encoder *encoder;
+} overtaking;
+
+static void *overtaking_resize(void *context, void *block, size_t old_size, size_t new_size)
+{
+    overtaking *self = context;
+    kedge_publication *publication = self->publication;
+    if (publication != NULL) {
+        self->publication = NULL;
+        ck_assert_int_eq(kedge_publication_compress(publication, self->encoder), KEDGE_OK);
+    }
+    return memory_probe_resize(&self->probe, block, old_size, new_size);
+}
+
+START_TEST(who_compresses_second_frees_its_own)
+{
+    overtaking other = {{0, 0, 0, 0}, NULL, encoder_new()};
+    kedge_allocator allocator = {overtaking_resize, &other};
+    kedge_publication_source source = event("x", "{}");
+    kedge_publication *publication = NULL;
+    kedge_zstd_encoder *encoder = encoder_new();
+    ck_assert_int_eq(kedge_publication_create(&publication, allocator, &source), KEDGE_OK);
+    other.publication = publication;
+    ck_assert_int_eq(kedge_publication_compress(publication, encoder), KEDGE_OK);
+    ck_assert_uint_eq(other.probe.calls, 1 + 2 + 2);
+    ck_assert_uint_eq(other.probe.blocks, 2);
+    ck_assert_uint_eq(kedge_publication_memory(publication), other.probe.bytes);
+    assert_compressed(publication, 1);
+    kedge_publication_release(publication);
+    ck_assert_uint_eq(other.probe.blocks, 0);
+    kedge_zstd_encoder_free(encoder);
+    kedge_zstd_encoder_free(other.encoder);
+}
+END_TEST
+
 /* ---- threads -------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, ROUNDS = 200 };
@@ -565,6 +604,7 @@ Suite *kedge_publication_suite(void)
     tcase_add_test(cases, its_memory_is_what_it_takes);
     tcase_add_test(cases, the_last_reference_frees_it);
     tcase_add_test(cases, lack_of_memory_changes_nothing);
+    tcase_add_test(cases, who_compresses_second_frees_its_own);
     tcase_add_test(cases, threads_share_it);
     suite_add_tcase(suite, cases);
     return suite;

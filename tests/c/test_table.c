@@ -73,6 +73,21 @@ START_TEST(keys_are_told_apart_by_all_their_bytes)
 }
 END_TEST
 
+/* Two keys with the same hash cannot be had: the entry is given another key behind the table's
+ * back. */
+START_TEST(the_hash_alone_is_no_match)
+{
+    kedge_table table;
+    kedge_table_entry entry = {kedge_text("key"), NULL, 0};
+    kedge_table_init(&table, kedge_allocator_default(), hash_key);
+    ck_assert_int_eq(kedge_table_reserve(&table, 1), KEDGE_OK);
+    ck_assert(kedge_table_insert(&table, &entry));
+    entry.key = kedge_text("yek");
+    ck_assert_ptr_null(kedge_table_find(&table, kedge_text("key")));
+    kedge_table_free(&table);
+}
+END_TEST
+
 START_TEST(a_key_is_there_once)
 {
     kedge_table table;
@@ -278,6 +293,7 @@ Suite *kedge_table_suite(void)
     TCase *cases = tcase_create("table");
     tcase_add_test(cases, an_empty_table_has_nothing);
     tcase_add_test(cases, keys_are_told_apart_by_all_their_bytes);
+    tcase_add_test(cases, the_hash_alone_is_no_match);
     tcase_add_test(cases, a_key_is_there_once);
     tcase_add_test(cases, inserting_goes_on_where_reserving_failed);
     tcase_add_test(cases, it_grows_evenly);
