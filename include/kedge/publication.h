@@ -105,7 +105,7 @@ KEDGE_API size_t kedge_publication_memory(const kedge_publication *publication);
 typedef struct kedge_scatter {
     kedge_span parts[KEDGE_SCATTER_PARTS];
     size_t count; /* parts in use; none of them is empty */
-    size_t size; /* bytes in all */
+    size_t size;  /* bytes in all */
     uint8_t inline_bytes[KEDGE_SCATTER_INLINE];
 } kedge_scatter;
 

@@ -34,10 +34,10 @@ typedef struct kedge_zstd_limits {
 
 /* What the header of a frame says. */
 typedef struct kedge_zstd_header {
-    uint64_t content_size;  /* 0 where it is not declared */
-    uint64_t window_size;   /* of a single segment: its content size */
-    uint32_t dictionary;    /* 0: none */
-    uint8_t size;           /* of the header, with its magic number: 6 to 18 */
+    uint64_t content_size; /* 0 where it is not declared */
+    uint64_t window_size;  /* of a single segment: its content size */
+    uint32_t dictionary;   /* 0: none */
+    uint8_t size;          /* of the header, with its magic number: 6 to 18 */
     bool has_content_size;
     bool has_checksum;
     bool single_segment;
