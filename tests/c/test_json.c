@@ -72,8 +72,8 @@ static kedge_result validate_checked(kedge_span text, size_t depth)
     return kedge_json_finish(&reader);
 }
 
-/* That a fault's offset is that of the first byte with which the text cannot be right: each shorter text may
- * still become right, each longer one has the same fault. */
+/* That a fault's offset is that of the first byte with which the text cannot be right: each shorter
+ * text may still become right, each longer one has the same fault. */
 static void check_prefixes(kedge_span text, size_t depth, kedge_result whole, const char *name)
 {
     for (size_t size = 0; size < text.size; size++) {
@@ -236,6 +236,11 @@ START_TEST(elements_of_nested_arrays)
     }
     ck_assert_uint_eq(sum, 123);
     assert_result(kedge_json_finish(&reader), KEDGE_OK, 14, "all");
+    kedge_json_begin(&reader, kedge_text("[1,tru]"), NULL);
+    ck_assert(kedge_json_array_begin(&reader));
+    ck_assert(kedge_json_next_element(&reader, &value));
+    ck_assert(!kedge_json_next_element(&reader, &value));
+    assert_result(kedge_json_finish(&reader), KEDGE_JSON_SYNTAX, 6, "a broken element");
 }
 END_TEST
 
@@ -404,7 +409,8 @@ START_TEST(unsigned_integers)
 }
 END_TEST
 
-/* Decodes into a block of exactly the size that a measuring call told, and into one that lacks a byte. */
+/* Decodes into a block of exactly the size that a measuring call told, and into one that lacks a
+ * byte. */
 static void check_text(const char *json, const void *decoded, size_t size)
 {
     kedge_json_value value = read_one(json);
@@ -583,6 +589,23 @@ START_TEST(a_text_that_is_not_utf8_is_refused)
 }
 END_TEST
 
+START_TEST(the_writer_judges_utf8_as_the_validator_does)
+{
+    vector_file file;
+    kedge_json_value entry;
+    vector_open(&file, "utf8.json");
+    while (vector_next(&file, &entry)) {
+        kedge_span text = vector_input(entry);
+        kedge_status expected = vector_status(entry, "status");
+        uint8_t buffer[64];
+        size_t size;
+        ck_assert_int_eq(write_one_text(text, buffer, sizeof buffer, &size), expected);
+        block_free(text);
+    }
+    vector_close(&file);
+}
+END_TEST
+
 /* A letter a call: { [ ) for the brackets, n for a name, 0 for a value. */
 static kedge_status write_calls(const char *calls)
 {
@@ -676,6 +699,9 @@ START_TEST(misuse_of_the_writer_is_a_status)
     kedge_json_writer_begin(&writer, NULL, 0);
     kedge_json_write_raw(&writer, kedge_text(""));
     ck_assert_int_eq(kedge_json_writer_finish(&writer, &size), KEDGE_INVALID_ARGUMENT);
+    kedge_json_writer_begin(&writer, NULL, 0);
+    kedge_json_write_raw(&writer, kedge_span_of(NULL, 1));
+    ck_assert_int_eq(kedge_json_writer_finish(&writer, &size), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(write_one_text(kedge_span_of(NULL, 3), NULL, 0, &size),
                      KEDGE_INVALID_ARGUMENT);
 }
@@ -720,6 +746,7 @@ Suite *kedge_json_suite(void)
     tcase_add_test(cases, texts_are_escaped_where_they_must_be_and_nowhere_else);
     tcase_add_test(cases, each_byte_survives_writing_and_reading);
     tcase_add_test(cases, a_text_that_is_not_utf8_is_refused);
+    tcase_add_test(cases, the_writer_judges_utf8_as_the_validator_does);
     tcase_add_test(cases, calls_that_make_no_json_are_a_fault);
     tcase_add_test(cases, the_writer_nests_as_deeply_as_the_reader);
     tcase_add_test(cases, misuse_of_the_writer_is_a_status);
