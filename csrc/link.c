@@ -602,7 +602,7 @@ kedge_status kedge_link_refuse(kedge_link *link, kedge_ticket ticket, uint16_t c
 
 kedge_session *kedge_link_session(const kedge_link *link)
 {
-    return link == NULL || !link->attached ? NULL : link->session;
+    return link == NULL || !link->attached ? NULL : link->cursor.private_session;
 }
 
 static void copy(uint8_t *out, kedge_span bytes)
@@ -615,9 +615,9 @@ static void copy(uint8_t *out, kedge_span bytes)
 kedge_status kedge_link_ask(kedge_link *link, kedge_event_kind kind, kedge_span session_id,
                             kedge_span granted, uint64_t position)
 {
-    size_t size = session_id.size + granted.size;
-    uint8_t *memory = size == 0 ? NULL : kedge_memory_new(link->allocator, size);
-    if (memory == NULL && size > 0) {
+    size_t size = session_id.size + granted.size + 1; /* never nothing */
+    uint8_t *memory = kedge_memory_new(link->allocator, size);
+    if (memory == NULL) {
         return KEDGE_NO_MEMORY;
     }
     copy(memory, session_id);

@@ -274,6 +274,7 @@ struct kedge_link {
     bool reminded; /* a reminder passed; cleared by the hub */
     bool ready;    /* it is on the hub's list of ready links */
     kedge_link *ready_next;
+    kedge_link *ready_previous;
     void *hub_session; /* the hub's record of `session` */
     uint32_t slot;
     uint16_t generation;

@@ -89,8 +89,9 @@ typedef struct kedge_gateway_client_config {
     uint32_t rate_per_second;      /* 2 */
 } kedge_gateway_client_config;
 
-/* The name and the meaning of a close code, NULL if the gateway has none such; whether a session
- * survives it. */
+/* The name and the meaning of a close code, NULL if the gateway has none such. Whether a session
+ * survives it: that holds for every code, WebSocket's own too (1001, 1006 and the like do, 1000 does
+ * not), and 0 stands for none. */
 KEDGE_API const char *kedge_gateway_close_name(uint16_t code);
 KEDGE_API const char *kedge_gateway_close_text(uint16_t code);
 KEDGE_API bool kedge_gateway_close_resumable(uint16_t code);
