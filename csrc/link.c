@@ -1057,6 +1057,11 @@ void kedge_link_remind(kedge_link *link, kedge_time at)
     }
 }
 
+uint32_t kedge_link_connection(const kedge_link *link)
+{
+    return link == NULL ? 0 : link->connections;
+}
+
 bool kedge_link_finished(const kedge_link *link)
 {
     return link == NULL || link->commons == NULL ||

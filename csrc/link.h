@@ -255,6 +255,8 @@ struct kedge_link {
     uint8_t *scratch; /* what an event needs besides the message: decoded texts, a decompressed message */
     size_t scratch_size;
 
+    uint32_t connections; /* a client's, so far */
+
     /* Server */
     kedge_question question;
     uint32_t questions;     /* asked so far */
