@@ -1,0 +1,831 @@
+#include "hub.h"
+
+#include "memory.h"
+
+#define FIRST_SLOTS 8
+
+/* Slots and their generations are parts of tickets. */
+#define LINKS_MOST (((size_t)1 << KEDGE_TICKET_SLOT_BITS) - 1)
+
+static bool is_missing(kedge_span span)
+{
+    return span.data == NULL && span.size != 0;
+}
+
+static bool is_name(kedge_span span)
+{
+    return span.data != NULL && span.size != 0;
+}
+
+/* ---- Settings ----------------------------------------------------------------------------------- */
+
+kedge_hub_config kedge_hub_config_default(kedge_protocol protocol)
+{
+    kedge_hub_config config;
+    config.link = kedge_link_config_default(protocol, KEDGE_SERVER);
+    config.topic_limits = kedge_log_limits_default();
+    config.own_limits = kedge_log_limits_default();
+    config.session_ttl = 300 * KEDGE_SECOND;
+    config.links_max = 100000;
+    config.sessions_max = 200000;
+    config.sessions_per_user_max = 20;
+    config.evict_detached = false;
+    config.topics_max = 100000;
+    config.spans_per_session_max = 1000;
+    return config;
+}
+
+static kedge_status check_config(const kedge_hub_config *config)
+{
+    if (!kedge_log_limits_right(&config->topic_limits) ||
+        !kedge_log_limits_right(&config->own_limits) || config->session_ttl == 0 ||
+        config->links_max == 0 || config->links_max > LINKS_MOST || config->sessions_max == 0 ||
+        config->sessions_per_user_max == 0 || config->topics_max == 0 ||
+        config->spans_per_session_max == 0 || config->spans_per_session_max == SIZE_MAX ||
+        config->link.role != KEDGE_SERVER) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return kedge_link_config_check(&config->link);
+}
+
+/* ---- Slots -------------------------------------------------------------------------------------- */
+
+static kedge_status reserve_slot(kedge_hub *hub)
+{
+    if (hub->first_free != KEDGE_HUB_SLOT_NONE || hub->slot_count < hub->slot_capacity) {
+        return KEDGE_OK;
+    }
+    size_t size = sizeof *hub->slots;
+    size_t grown = kedge_memory_grown(hub->slot_capacity, hub->slot_count + 1, FIRST_SLOTS, size);
+    kedge_hub_slot *slots = grown == 0
+                                ? NULL
+                                : hub->allocator.resize(hub->allocator.context, hub->slots,
+                                                        hub->slot_capacity * size, grown * size);
+    if (slots == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    hub->slots = slots;
+    hub->slot_capacity = grown;
+    return KEDGE_OK;
+}
+
+/* A slot was reserved. */
+static void take_slot(kedge_hub *hub, kedge_link *link)
+{
+    uint32_t index = hub->first_free;
+    if (index == KEDGE_HUB_SLOT_NONE) {
+        index = (uint32_t)hub->slot_count;
+        hub->slots[index].generation = 1;
+        hub->slot_count++;
+    } else {
+        hub->first_free = hub->slots[index].next_free;
+    }
+    hub->slots[index].link = link;
+    hub->link_count++;
+    link->slot = index;
+    link->generation = hub->slots[index].generation;
+}
+
+static void free_slot(kedge_hub *hub, uint32_t index)
+{
+    kedge_hub_slot *slot = &hub->slots[index];
+    slot->link = NULL;
+    slot->generation = slot->generation == UINT16_MAX ? 1 : (uint16_t)(slot->generation + 1);
+    slot->next_free = KEDGE_HUB_SLOT_NONE;
+    if (hub->first_free == KEDGE_HUB_SLOT_NONE) {
+        hub->first_free = index;
+    } else {
+        hub->slots[hub->last_free].next_free = index;
+    }
+    hub->last_free = index;
+    hub->link_count--;
+}
+
+/* The link that asked; null if it is gone or does not wait for this answer any more. */
+static kedge_link *find_asker(const kedge_hub *hub, kedge_ticket ticket)
+{
+    uint32_t index = kedge_ticket_slot(ticket);
+    if (index >= hub->slot_count || hub->slots[index].link == NULL ||
+        hub->slots[index].generation != kedge_ticket_generation(ticket) ||
+        kedge_link_question(hub->slots[index].link, ticket) == NULL) {
+        return NULL;
+    }
+    return hub->slots[index].link;
+}
+
+/* ---- What links report -------------------------------------------------------------------------- */
+
+static void list_ready(kedge_hub *hub, kedge_link *link)
+{
+    if (link->ready) {
+        return;
+    }
+    link->ready = true;
+    link->ready_next = NULL;
+    link->ready_previous = hub->ready_last;
+    if (hub->ready_last == NULL) {
+        hub->ready_first = link;
+    } else {
+        hub->ready_last->ready_next = link;
+    }
+    hub->ready_last = link;
+}
+
+static void unlist_ready(kedge_hub *hub, kedge_link *link)
+{
+    if (!link->ready) {
+        return;
+    }
+    link->ready = false;
+    if (link->ready_previous == NULL) {
+        hub->ready_first = link->ready_next;
+    } else {
+        link->ready_previous->ready_next = link->ready_next;
+    }
+    if (link->ready_next == NULL) {
+        hub->ready_last = link->ready_previous;
+    } else {
+        link->ready_next->ready_previous = link->ready_previous;
+    }
+}
+
+/* Why a session's link ended; by the code, since whoever closed it chose that. */
+static void count_loss(kedge_hub *hub, const kedge_link *link)
+{
+    if (link->close_code == KEDGE_GATEWAY_REPLAY_EXHAUSTED) {
+        hub->counts.history_lost++;
+    }
+}
+
+/* A link that had a session ended: the session waits from that time on, or ends too. */
+static void take_end(kedge_hub *hub, kedge_link *link)
+{
+    kedge_hub_record *record = link->hub_session;
+    if (record == NULL || !kedge_hub_record_attached(record)) {
+        return;
+    }
+    count_loss(hub, link);
+    if (link->resumable) {
+        kedge_time expires = kedge_time_after(link->ended_at, hub->config.session_ttl);
+        kedge_hub_record_detach(hub, record, expires);
+    } else {
+        kedge_hub_record_end(hub, record, KEDGE_HUB_SESSION_ENDED);
+    }
+}
+
+void kedge_hub_drain(kedge_hub *hub)
+{
+    kedge_link *link;
+    while ((link = kedge_commons_next_changed(&hub->commons)) != NULL) {
+        kedge_link_settle(link, hub->now);
+        if (link->ended) {
+            take_end(hub, link);
+        }
+        (void)kedge_timers_set(&hub->link_timers, &link->timer, kedge_link_deadline(link));
+        if (link->reminded || kedge_link_ready(link)) {
+            list_ready(hub, link);
+        }
+    }
+}
+
+/* A link is being destroyed. */
+static void leaving(kedge_commons *commons, kedge_link *link)
+{
+    kedge_hub *hub = KEDGE_CONTAINER(commons, kedge_hub, commons);
+    kedge_link_changed(link);
+    kedge_hub_drain(hub);
+    if (link->hub_session != NULL) {
+        kedge_hub_record *record = link->hub_session;
+        record->link = NULL;
+    }
+    unlist_ready(hub, link);
+    kedge_timers_cancel(&hub->link_timers, &link->timer);
+    free_slot(hub, link->slot);
+}
+
+/* ---- Life --------------------------------------------------------------------------------------- */
+
+kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
+                              const kedge_entropy *entropy, kedge_allocator allocator,
+                              kedge_time now)
+{
+    if (hub == NULL || config == NULL || entropy == NULL || allocator.resize == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_status status = check_config(config);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_hub *made = kedge_memory_new(allocator, sizeof *made);
+    if (made == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    *made = (kedge_hub){0};
+    made->config = *config;
+    made->allocator = allocator;
+    made->now = now;
+    made->first_free = KEDGE_HUB_SLOT_NONE;
+    kedge_commons_init(&made->commons, entropy, allocator);
+    made->commons.shared = true;
+    made->commons.leaving = leaving;
+    kedge_hub_store_init(made);
+    *hub = made;
+    return KEDGE_OK;
+}
+
+void kedge_hub_destroy(kedge_hub *hub)
+{
+    if (hub == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < hub->slot_count; i++) {
+        if (hub->slots[i].link != NULL) {
+            kedge_link_orphan(hub->slots[i].link);
+        }
+    }
+    kedge_hub_store_free(hub);
+    kedge_commons_free(&hub->commons);
+    kedge_memory_free(hub->allocator, hub->slots, hub->slot_capacity * sizeof *hub->slots);
+    kedge_memory_free(hub->allocator, hub, sizeof *hub);
+}
+
+kedge_status kedge_hub_link(kedge_hub *hub, kedge_link **link, void *context, kedge_time now)
+{
+    if (hub == NULL || link == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    if (hub->sealed) {
+        return KEDGE_SEALED;
+    }
+    if (hub->link_count >= hub->config.links_max) {
+        return KEDGE_LIMIT;
+    }
+    if (reserve_slot(hub) != KEDGE_OK ||
+        kedge_timers_reserve(&hub->link_timers, hub->link_count + 1) != KEDGE_OK) {
+        return KEDGE_NO_MEMORY;
+    }
+    kedge_link *made;
+    kedge_status status =
+        kedge_link_make(&made, &hub->config.link, &hub->commons, hub->allocator, hub->now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    take_slot(hub, made);
+    kedge_link_set_context(made, context);
+    *link = made;
+    return KEDGE_OK;
+}
+
+/* ---- Time --------------------------------------------------------------------------------------- */
+
+/* Each link that is due is ticked once; what comes of that is taken in by the drain. */
+static void tick_links(kedge_hub *hub)
+{
+    kedge_timer *timer;
+    while ((timer = kedge_timers_pop(&hub->link_timers, hub->now)) != NULL) {
+        kedge_link *link = KEDGE_CONTAINER(timer, kedge_link, timer);
+        (void)kedge_link_tick(link, hub->now);
+        kedge_link_changed(link);
+    }
+}
+
+void kedge_hub_tick(kedge_hub *hub, kedge_time now)
+{
+    if (hub == NULL) {
+        return;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_drain(hub);
+    tick_links(hub);
+    kedge_hub_drain(hub);
+    kedge_hub_expire(hub);
+}
+
+kedge_time kedge_hub_deadline(kedge_hub *hub)
+{
+    if (hub == NULL) {
+        return KEDGE_NEVER;
+    }
+    kedge_hub_drain(hub);
+    kedge_time earliest = kedge_timers_earliest(&hub->link_timers);
+    kedge_time sessions = kedge_timers_earliest(&hub->session_timers);
+    kedge_time topics = kedge_timers_earliest(&hub->topic_timers);
+    earliest = sessions < earliest ? sessions : earliest;
+    return topics < earliest ? topics : earliest;
+}
+
+kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now)
+{
+    if (hub == NULL) {
+        return NULL;
+    }
+    kedge_hub_tick(hub, now);
+    while (hub->ready_first != NULL) {
+        kedge_link *link = hub->ready_first;
+        bool wanted = link->reminded || kedge_link_ready(link);
+        unlist_ready(hub, link);
+        link->reminded = false;
+        if (wanted) {
+            link->handed = true;
+            return link;
+        }
+    }
+    return NULL;
+}
+
+/* ---- Decisions ---------------------------------------------------------------------------------- */
+
+static bool acceptance_right(const kedge_acceptance *acceptance)
+{
+    if (acceptance == NULL || !is_name(acceptance->user) || is_missing(acceptance->members) ||
+        (acceptance->topics == NULL && acceptance->topic_count > 0)) {
+        return false;
+    }
+    for (size_t i = 0; i < acceptance->topic_count; i++) {
+        if (!is_name(acceptance->topics[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The session follows the topic, which is made if there is none. */
+static kedge_status follow(kedge_hub *hub, kedge_session *session, kedge_span name,
+                           kedge_hub_topic **followed)
+{
+    kedge_hub_topic *topic = kedge_hub_topic_find(hub, name);
+    if (topic == NULL && hub->topics.count >= hub->config.topics_max) {
+        return KEDGE_TOO_MANY_TOPICS;
+    }
+    if (topic == NULL) {
+        kedge_status status = kedge_hub_topic_make(hub, name, &hub->config.topic_limits, &topic);
+        if (status != KEDGE_OK) {
+            return status;
+        }
+    }
+    kedge_status status = kedge_session_follow(session, &topic->log);
+    if (status != KEDGE_OK) {
+        kedge_hub_topic_release(hub, topic);
+        return status;
+    }
+    kedge_hub_sweep(hub);
+    *followed = topic;
+    return KEDGE_OK;
+}
+
+/* Each acceptance has two marks for the topics that it names: hub->marks, the session followed it before;
+ * hub->marks + 1, since now. */
+static void begin_marks(kedge_hub *hub)
+{
+    hub->marks += 2;
+}
+
+static kedge_status follow_marked(kedge_hub *hub, kedge_session *session, kedge_span name)
+{
+    kedge_hub_topic *topic = kedge_hub_topic_find(hub, name);
+    if (topic != NULL && topic->mark >= hub->marks) {
+        return KEDGE_OK;
+    }
+    size_t following = topic == NULL ? 0 : topic->log.following;
+    kedge_status status = follow(hub, session, name, &topic);
+    if (status == KEDGE_OK) {
+        topic->mark = hub->marks + (topic->log.following > following ? 1 : 0);
+    }
+    return status;
+}
+
+/* Takes back what follow_all did. */
+static void unfollow_new(kedge_hub *hub, kedge_session *session, const kedge_acceptance *acceptance)
+{
+    for (size_t i = 0; i < acceptance->topic_count; i++) {
+        kedge_hub_topic *topic = kedge_hub_topic_find(hub, acceptance->topics[i]);
+        if (topic != NULL && topic->mark == hub->marks + 1) {
+            topic->mark = hub->marks;
+            (void)kedge_session_unfollow(session, &topic->log);
+        }
+    }
+    kedge_hub_sweep(hub);
+}
+
+static kedge_status follow_all(kedge_hub *hub, kedge_session *session,
+                               const kedge_acceptance *acceptance)
+{
+    kedge_status status = KEDGE_OK;
+    begin_marks(hub);
+    for (size_t i = 0; status == KEDGE_OK && i < acceptance->topic_count; i++) {
+        status = follow_marked(hub, session, acceptance->topics[i]);
+    }
+    if (status != KEDGE_OK) {
+        unfollow_new(hub, session, acceptance);
+    }
+    return status;
+}
+
+/* Leaving a topic may remove spans, this one or others that ended; what then takes their places comes from
+ * behind and has been looked at already. */
+static void unfollow_unmarked(kedge_hub *hub, kedge_session *session)
+{
+    for (size_t i = session->span_count; i-- > 1;) {
+        if (i < session->span_count && session->spans[i].end == KEDGE_SPAN_OPEN &&
+            kedge_hub_topic_of(session->spans[i].log)->mark < hub->marks) {
+            (void)kedge_session_unfollow(session, session->spans[i].log);
+        }
+    }
+    kedge_hub_sweep(hub);
+}
+
+static kedge_status answer_no(kedge_link *link, kedge_ticket ticket, kedge_status cause,
+                              uint16_t code, kedge_time now)
+{
+    return kedge_link_refuse_because(link, ticket, cause, code,
+                                     kedge_text(kedge_gateway_close_text(code)), now);
+}
+
+/* Whether a user may have one more session; `evicted` is set to the one that has to end for it. */
+static bool admit(const kedge_hub *hub, kedge_span name, kedge_hub_record **evicted)
+{
+    const kedge_hub_user *user = kedge_hub_user_find(hub, name);
+    *evicted = NULL;
+    if (hub->sessions.count < hub->config.sessions_max &&
+        (user == NULL || user->session_count < hub->config.sessions_per_user_max)) {
+        return true;
+    }
+    if (hub->config.evict_detached && user != NULL && user->last_detached != NULL) {
+        *evicted = user->first;
+    }
+    return *evicted != NULL;
+}
+
+static kedge_status begin_session(kedge_hub *hub, const kedge_acceptance *acceptance,
+                                  kedge_hub_record **made)
+{
+    uint8_t id[KEDGE_HUB_ID_SIZE];
+    kedge_hub_draw_id(hub, id);
+    kedge_status status =
+        kedge_hub_record_make(hub, id, acceptance->user, hub->config.spans_per_session_max, made);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    status = follow_all(hub, (*made)->session, acceptance);
+    if (status != KEDGE_OK) {
+        kedge_hub_record_discard(hub, *made);
+    }
+    return status;
+}
+
+static kedge_status accept_identify(kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
+                                    const kedge_acceptance *acceptance)
+{
+    kedge_hub_record *evicted;
+    kedge_hub_record *record;
+    if (!admit(hub, acceptance->user, &evicted)) {
+        return answer_no(link, ticket, KEDGE_TOO_MANY_SESSIONS, KEDGE_GATEWAY_RATE_LIMITED,
+                         hub->now);
+    }
+    kedge_status status = begin_session(hub, acceptance, &record);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    status = kedge_link_attach(link, ticket, record->session, acceptance->members, hub->stamp + 1,
+                               hub->now);
+    if (status != KEDGE_OK || kedge_link_session(link) != record->session) {
+        kedge_link_forget_session(link);
+        kedge_hub_record_discard(hub, record);
+        return status;
+    }
+    hub->stamp++;
+    kedge_hub_record_attach(hub, record, link);
+    if (evicted != NULL) {
+        hub->counts.evicted++;
+        kedge_hub_record_end(hub, evicted, KEDGE_HUB_SESSION_EVICTED);
+    }
+    hub->counts.accepted++;
+    return KEDGE_OK;
+}
+
+/* The link has the session now; what else that means. */
+static void go_on(kedge_hub *hub, kedge_hub_record *record, kedge_link *link,
+                  const kedge_acceptance *acceptance)
+{
+    if (kedge_hub_record_attached(record)) {
+        hub->counts.taken_over++;
+    }
+    kedge_hub_record_attach(hub, record, link);
+    if (acceptance->topics_exact) {
+        unfollow_unmarked(hub, record->session);
+    }
+    hub->counts.resumed++;
+}
+
+/* The topics come first, since that may fail; a topic that is followed from now on changes no number. */
+static kedge_status resume_session(kedge_hub *hub, kedge_hub_record *record, kedge_link *link,
+                                   kedge_ticket ticket, const kedge_acceptance *acceptance)
+{
+    kedge_status status = follow_all(hub, record->session, acceptance);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    status = kedge_link_attach(link, ticket, record->session, kedge_text(NULL), hub->stamp + 1,
+                               hub->now);
+    if (status == KEDGE_OK && kedge_link_session(link) == record->session) {
+        go_on(hub, record, link, acceptance);
+        return KEDGE_OK;
+    }
+    unfollow_new(hub, record->session, acceptance);
+    count_loss(hub, link);
+    return status;
+}
+
+static kedge_status accept_resume(kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
+                                  const kedge_acceptance *acceptance)
+{
+    kedge_span id = kedge_link_question(link, ticket)->session_id;
+    kedge_hub_record *record = kedge_hub_record_find(hub, id);
+    if (record == NULL) {
+        return answer_no(link, ticket, KEDGE_UNKNOWN, KEDGE_GATEWAY_SESSION_EXPIRED, hub->now);
+    }
+    if (!kedge_span_equal(record->user->entry.key, acceptance->user)) {
+        return answer_no(link, ticket, KEDGE_NOT_YOURS, KEDGE_GATEWAY_AUTH_FAILED, hub->now);
+    }
+    return resume_session(hub, record, link, ticket, acceptance);
+}
+
+/* Sessions whose time is up, and links that ended, are taken in first: the answer is the same whether or
+ * not the host has ticked. */
+kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
+                              const kedge_acceptance *acceptance, kedge_time now)
+{
+    if (hub == NULL || !acceptance_right(acceptance)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_drain(hub);
+    kedge_hub_expire(hub);
+    kedge_link *link = find_asker(hub, ticket);
+    if (link == NULL) {
+        return KEDGE_STALE_TICKET;
+    }
+    if (hub->sealed) {
+        return KEDGE_SEALED;
+    }
+    return kedge_link_question(link, ticket)->kind == KEDGE_EVENT_IDENTIFY
+               ? accept_identify(hub, link, ticket, acceptance)
+               : accept_resume(hub, link, ticket, acceptance);
+}
+
+kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code, kedge_span text,
+                              kedge_time now)
+{
+    if (hub == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_link *link = find_asker(hub, ticket);
+    if (link == NULL) {
+        return KEDGE_STALE_TICKET;
+    }
+    kedge_status status = kedge_link_refuse(link, ticket, code, text, hub->now);
+    if (status == KEDGE_OK) {
+        hub->counts.refused++;
+    }
+    return status;
+}
+
+/* ---- Events and topics -------------------------------------------------------------------------- */
+
+/* Whether a publication can be numbered and sent to anybody. */
+static kedge_status check_publication(const kedge_hub *hub, const kedge_publication *publication)
+{
+    kedge_publication_source source = kedge_publication_describe(publication);
+    if (publication == NULL || source.passing || source.protocol != hub->config.link.protocol) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (hub->sealed) {
+        return KEDGE_SEALED;
+    }
+    return kedge_publication_plain_size(publication, UINT64_MAX) > hub->config.link.message_limit
+               ? KEDGE_LIMIT
+               : KEDGE_OK;
+}
+
+kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic, kedge_publication *publication,
+                               size_t *sessions, kedge_time now)
+{
+    if (hub == NULL || !is_name(topic)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_status status = check_publication(hub, publication);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_hub_topic *heard = kedge_hub_topic_find(hub, topic);
+    size_t following = heard == NULL ? 0 : heard->log.following;
+    if (following > 0) {
+        status = kedge_log_append(&heard->log, hub->stamp + 1, publication, hub->now);
+        if (status != KEDGE_OK) {
+            return status;
+        }
+        hub->stamp++;
+        hub->counts.published++;
+        kedge_hub_topic_appended(hub, heard);
+    } else {
+        hub->counts.unheard++;
+    }
+    if (sessions != NULL) {
+        *sessions = following;
+    }
+    return KEDGE_OK;
+}
+
+kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session, kedge_publication *publication,
+                            kedge_time now)
+{
+    if (hub == NULL || session == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_status status = check_publication(hub, publication);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_hub_record *record = kedge_hub_record_of(hub, session);
+    if (record == NULL) {
+        return KEDGE_UNKNOWN;
+    }
+    status = kedge_session_send(session, hub->stamp + 1, publication, hub->now);
+    if (status == KEDGE_OK) {
+        hub->stamp++;
+        hub->counts.published++;
+        kedge_hub_record_appended(hub, record);
+    }
+    return status;
+}
+
+kedge_status kedge_hub_follow(kedge_hub *hub, kedge_session *session, kedge_span topic,
+                              kedge_time now)
+{
+    if (hub == NULL || session == NULL || !is_name(topic)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_topic *followed;
+    return kedge_hub_record_of(hub, session) == NULL ? KEDGE_UNKNOWN
+                                                     : follow(hub, session, topic, &followed);
+}
+
+kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session, kedge_span topic,
+                                kedge_time now)
+{
+    if (hub == NULL || session == NULL || !is_name(topic)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_topic *followed = kedge_hub_topic_find(hub, topic);
+    if (followed == NULL || kedge_hub_record_of(hub, session) == NULL) {
+        return KEDGE_UNKNOWN;
+    }
+    kedge_status status = kedge_session_unfollow(session, &followed->log);
+    kedge_hub_sweep(hub);
+    return status;
+}
+
+kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic, const kedge_log_limits *limits,
+                                   kedge_time now)
+{
+    if (hub == NULL || !is_name(topic) || !kedge_log_limits_right(limits)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_topic *limited = kedge_hub_topic_find(hub, topic);
+    if (limited == NULL) {
+        return KEDGE_UNKNOWN;
+    }
+    kedge_status status = kedge_log_set_limits(&limited->log, limits, hub->now);
+    limited->limited = true;
+    kedge_hub_topic_appended(hub, limited);
+    return status;
+}
+
+/* ---- Sessions ----------------------------------------------------------------------------------- */
+
+kedge_session *kedge_hub_session(kedge_hub *hub, kedge_span id)
+{
+    kedge_hub_record *record =
+        hub == NULL || is_missing(id) ? NULL : kedge_hub_record_find(hub, id);
+    return record == NULL ? NULL : record->session;
+}
+
+/* The first session of this user or of one behind it; users of whom only events tell have none. */
+static kedge_session *first_session(const kedge_hub_user *user)
+{
+    while (user != NULL && user->first == NULL) {
+        user = user->next;
+    }
+    return user == NULL ? NULL : user->first->session;
+}
+
+kedge_session *kedge_hub_next_session(kedge_hub *hub, kedge_span user,
+                                      const kedge_session *previous)
+{
+    if (hub == NULL || is_missing(user)) {
+        return NULL;
+    }
+    if (previous != NULL) {
+        const kedge_hub_record *record = kedge_hub_record_of(hub, previous);
+        if (record == NULL) {
+            return NULL;
+        }
+        if (record->next != NULL) {
+            return record->next->session;
+        }
+        return user.size == 0 ? first_session(record->user->next) : NULL;
+    }
+    if (user.size == 0) {
+        return first_session(hub->first_user);
+    }
+    const kedge_hub_user *found = kedge_hub_user_find(hub, user);
+    return found == NULL || found->first == NULL ? NULL : found->first->session;
+}
+
+kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session)
+{
+    const kedge_hub_record *record =
+        hub == NULL || session == NULL ? NULL : kedge_hub_record_of(hub, session);
+    return record == NULL || !kedge_hub_record_attached(record) || record->link->ended
+               ? NULL
+               : record->link;
+}
+
+kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now)
+{
+    if (hub == NULL || session == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_record *record = kedge_hub_record_of(hub, session);
+    if (record == NULL) {
+        return KEDGE_UNKNOWN;
+    }
+    kedge_link *link = kedge_hub_link_of(hub, session);
+    if (link != NULL) {
+        uint16_t code = KEDGE_GATEWAY_SESSION_EXPIRED;
+        (void)kedge_link_close(link, code, kedge_text(kedge_gateway_close_text(code)), hub->now);
+    }
+    kedge_hub_record_end(hub, record, KEDGE_HUB_SESSION_ENDED);
+    return KEDGE_OK;
+}
+
+/* ---- Stop --------------------------------------------------------------------------------------- */
+
+void kedge_hub_seal(kedge_hub *hub, kedge_time now)
+{
+    if (hub != NULL) {
+        kedge_hub_advance(hub, now);
+        hub->sealed = true;
+    }
+}
+
+void kedge_hub_stop(kedge_hub *hub, kedge_time now)
+{
+    if (hub == NULL) {
+        return;
+    }
+    kedge_hub_advance(hub, now);
+    for (size_t i = 0; i < hub->slot_count; i++) {
+        if (hub->slots[i].link != NULL) {
+            (void)kedge_link_stop(hub->slots[i].link, hub->now);
+        }
+    }
+}
+
+/* ---- What there is ------------------------------------------------------------------------------ */
+
+static void count_log(kedge_hub_counts *counts, const kedge_log *log)
+{
+    counts->history_entries += (size_t)(kedge_log_last(log) - kedge_log_base(log));
+    counts->history_bytes += kedge_log_bytes(log);
+}
+
+kedge_hub_counts kedge_hub_counts_now(const kedge_hub *hub)
+{
+    kedge_hub_counts counts = {0};
+    if (hub == NULL) {
+        return counts;
+    }
+    counts = hub->counts;
+    counts.links = hub->link_count;
+    counts.sessions = hub->sessions.count;
+    counts.topics = hub->topics.count;
+    kedge_table_entry *entry;
+    kedge_table_walk walk = kedge_table_walk_of(&hub->sessions);
+    while ((entry = kedge_table_next(&walk)) != NULL) {
+        count_log(&counts, &KEDGE_CONTAINER(entry, kedge_hub_record, entry)->session->own);
+    }
+    walk = kedge_table_walk_of(&hub->topics);
+    while ((entry = kedge_table_next(&walk)) != NULL) {
+        count_log(&counts, &KEDGE_CONTAINER(entry, kedge_hub_topic, entry)->log);
+    }
+    return counts;
+}

@@ -1,0 +1,203 @@
+/* csrc/hub.h: what a hub is made of, for hub.c (links, decisions, time), hub_store.c (users, sessions,
+ * topics) and snapshot.c.
+ *
+ * Who points to whom:
+ *
+ *     hub ── users ──┬─ session record ── kedge_session ── spans ── logs
+ *        │           └─ session record                              │ embedded in
+ *        ├─ topics ─────────────────────────────────────────────── topic
+ *        └─ slots ── kedge_link   link->hub_session <-> record->link
+ *
+ * A user's records lie in one list: first those detached, longest ago first, then those attached. A
+ * record points to the link that has its session, and after that link ended, until it is destroyed or
+ * another takes its place, still to that one, so that nothing is left pointing to a session that is
+ * gone. A topic lives while a span refers to its log.
+ */
+#ifndef KEDGE_PRIVATE_HUB_H
+#define KEDGE_PRIVATE_HUB_H
+
+#include "container.h"
+#include "link.h"
+#include "log.h"
+#include "random.h"
+#include "session.h"
+#include "table.h"
+#include "timers.h"
+#include <kedge/hub.h>
+
+/* A session id: 128 bits as lower-case hexadecimal digits. */
+#define KEDGE_HUB_ID_SIZE 32
+
+/* How many events about sessions wait for who pulls them. */
+#define KEDGE_HUB_EVENTS_MAX 1024
+
+typedef struct kedge_hub_record kedge_hub_record;
+typedef struct kedge_hub_topic kedge_hub_topic;
+
+typedef struct kedge_hub_user {
+    kedge_table_entry entry; /* its key is `name` */
+    struct kedge_hub_user *next;
+    struct kedge_hub_user *previous;
+    kedge_hub_record *first;
+    kedge_hub_record *last;
+    kedge_hub_record *last_detached; /* those up to here are detached; null: none is */
+    size_t session_count;
+    size_t references; /* records, those that became events included */
+    uint8_t name[];
+} kedge_hub_user;
+
+/* A session of the hub; once that ended, the event that tells of it. So an end needs no memory. */
+struct kedge_hub_record {
+    kedge_table_entry entry; /* its key is `id` */
+    kedge_hub_user *user;
+    kedge_hub_record *next; /* of the user's, or of the events */
+    kedge_hub_record *previous;
+    kedge_session *session; /* null once it ended */
+    kedge_link *link;
+    kedge_time expires; /* KEDGE_NEVER: attached */
+    kedge_timer timer;  /* expires, or the own log has something too old */
+    kedge_hub_event_kind ending;
+    uint64_t last; /* of an event */
+    uint8_t id[KEDGE_HUB_ID_SIZE];
+};
+
+struct kedge_hub_topic {
+    kedge_log log;
+    kedge_table_entry entry; /* its key is `name` */
+    kedge_timer timer;       /* the log has something too old */
+    kedge_hub *hub;
+    kedge_hub_topic *unreferred_next;
+    uint64_t mark;    /* the acceptance that named it last, see hub.c */
+    uint64_t ordinal; /* in the snapshot that is being written */
+    bool unreferred;  /* it is on the hub's list */
+    bool limited;     /* its limits are not those of the configuration */
+    uint8_t name[];
+};
+
+/* Slots that are free form a queue, so that none is used again sooner than it must. */
+typedef struct kedge_hub_slot {
+    kedge_link *link; /* null: free */
+    uint32_t next_free;
+    uint16_t generation;
+} kedge_hub_slot;
+
+#define KEDGE_HUB_SLOT_NONE UINT32_MAX
+
+struct kedge_hub {
+    kedge_hub_config config;
+    kedge_allocator allocator;
+    kedge_commons commons;
+    kedge_time now; /* the latest that it was told */
+    uint64_t stamp; /* the latest that was given */
+    uint64_t marks;
+    bool sealed;
+
+    kedge_table sessions;
+    kedge_table users;
+    kedge_table topics;
+    kedge_hub_user *first_user;
+    kedge_hub_topic *unreferred; /* topics to look at: the last span that referred to them went */
+
+    kedge_timers link_timers;
+    kedge_timers session_timers;
+    kedge_timers topic_timers;
+
+    kedge_hub_slot *slots;
+    size_t slot_count;
+    size_t slot_capacity;
+    size_t link_count;
+    uint32_t first_free;
+    uint32_t last_free;
+
+    kedge_link *ready_first;
+    kedge_link *ready_last;
+
+    kedge_hub_record *event_first;
+    kedge_hub_record *event_last;
+    kedge_hub_record *event_given; /* its spans are in the caller's hands */
+    size_t event_count;
+
+    kedge_hub_counts counts; /* those that only grow, and `attached` */
+};
+
+/* ---- hub_store.c: users, sessions, topics ------------------------------------------------------- */
+
+void kedge_hub_store_init(kedge_hub *hub);
+
+/* Every user, session, topic and event goes: the hub is empty. Its links know no session any more. */
+void kedge_hub_store_clear(kedge_hub *hub);
+
+/* The same, and the memory of tables and timers. */
+void kedge_hub_store_free(kedge_hub *hub);
+
+/* Makes a session that is attached to nothing yet; it counts as attached until it is detached. UNKNOWN:
+ * the id is there already. NO_MEMORY, INVALID_ARGUMENT. Nothing was changed then. */
+kedge_status kedge_hub_record_make(kedge_hub *hub, const uint8_t id[KEDGE_HUB_ID_SIZE],
+                                   kedge_span user, size_t spans_max, kedge_hub_record **record);
+
+/* Draws an id that no session has. */
+void kedge_hub_draw_id(kedge_hub *hub, uint8_t id[KEDGE_HUB_ID_SIZE]);
+
+/* The record of a session, null if it is none of this hub. */
+kedge_hub_record *kedge_hub_record_of(const kedge_hub *hub, const kedge_session *session);
+kedge_hub_record *kedge_hub_record_find(const kedge_hub *hub, kedge_span id);
+
+kedge_hub_user *kedge_hub_user_find(const kedge_hub *hub, kedge_span name);
+
+static inline bool kedge_hub_record_attached(const kedge_hub_record *record)
+{
+    return record->expires == KEDGE_NEVER;
+}
+
+/* The link has the session now; a link that had it before forgets it. */
+void kedge_hub_record_attach(kedge_hub *hub, kedge_hub_record *record, kedge_link *link);
+
+/* Nobody has the session from now on; it waits until `expires`. */
+void kedge_hub_record_detach(kedge_hub *hub, kedge_hub_record *record, kedge_time expires);
+
+/* Takes the session back, without a trace and without an event. */
+void kedge_hub_record_discard(kedge_hub *hub, kedge_hub_record *record);
+
+/* The session ends, and an event tells of it. A link that is attached must have been closed. */
+void kedge_hub_record_end(kedge_hub *hub, kedge_hub_record *record, kedge_hub_event_kind ending);
+
+/* Something was appended to its own log. */
+void kedge_hub_record_appended(kedge_hub *hub, kedge_hub_record *record);
+
+/* Ends the sessions whose time is up and drops what is too old in the logs. */
+void kedge_hub_expire(kedge_hub *hub);
+
+/* A topic that nobody refers to yet: who makes it makes a session follow it, or releases it again.
+ * NO_MEMORY. The name must be new. */
+kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, const kedge_log_limits *limits,
+                                  kedge_hub_topic **topic);
+kedge_hub_topic *kedge_hub_topic_find(const kedge_hub *hub, kedge_span name);
+
+/* The topic goes if nobody refers to it. */
+void kedge_hub_topic_release(kedge_hub *hub, kedge_hub_topic *topic);
+
+/* Something was appended to its log, or its limits changed. */
+void kedge_hub_topic_appended(kedge_hub *hub, kedge_hub_topic *topic);
+
+/* Drops the topics that nobody refers to any more. To be called after whatever may have removed spans. */
+void kedge_hub_sweep(kedge_hub *hub);
+
+static inline kedge_hub_topic *kedge_hub_topic_of(kedge_log *log)
+{
+    return KEDGE_CONTAINER(log, kedge_hub_topic, log);
+}
+
+/* ---- hub.c: links ------------------------------------------------------------------------------- */
+
+/* Takes in what became of links since the last time: deadlines, ends, what is ready. */
+void kedge_hub_drain(kedge_hub *hub);
+
+/* Time passes for the hub; it never goes back. */
+static inline void kedge_hub_advance(kedge_hub *hub, kedge_time now)
+{
+    if (now > hub->now) {
+        hub->now = now;
+    }
+}
+
+#endif

@@ -1,0 +1,624 @@
+/* The state of a hub as bytes (kedge/hub.h).
+ *
+ *     snapshot  magic, version, flags, number protocol, number wall, number stamp,
+ *               topic ..., empty text, user ..., empty text, checksum
+ *     topic     text name, number limited [number count, number bytes, number age], log
+ *     log       number base, number base stamp, number count, entry ...
+ *     entry     number stamp (less the one before), number age, text name, text payload
+ *     user      text name, number sessions, session ...
+ *     session   id, number remaining, number checkpoint, number checkpoint stamp, own log,
+ *               number first of the own span, number spans, span ...
+ *     span      number topic, number first, number end (0: open) [number end stamp]
+ *
+ * A number is in groups of 7 bits, the lowest first, with the high bit set in all but the last; a text is
+ * a number of bytes and the bytes. So a snapshot may be carried to another machine. Ages and remaining
+ * times are counted from the wall time at the front. A user's sessions stand in the order of their list
+ * (csrc/hub.h), which is so restored.
+ *
+ * The checksum is SipHash-2-4 with a fixed key, eight bytes little-endian over all before it: it is there
+ * anyhow, and tells a damaged snapshot with a doubt of 2^-64. It does not make a forged one impossible, so
+ * what is read is checked as if a stranger had written it. */
+#include "hub.h"
+
+#include "memory.h"
+
+#define VERSION 1
+#define SEALED 1
+#define CHECKSUM_SIZE 8
+#define HEAD_SIZE 10   /* magic, version, flags */
+#define NUMBER_SIZE 10 /* at most */
+#define FIRST_ITEMS 8
+
+/* Stamps go on from the snapshot's; there must be as many left as anybody can use. */
+#define STAMP_MOST (UINT64_MAX / 2)
+
+static const uint8_t magic[8] = {'k', 'e', 'd', 'g', 'e', '\r', '\n', 0x1A};
+
+static uint64_t checksum_of(kedge_span bytes)
+{
+    static const uint8_t key[16] = "kedge snapshot.";
+    return kedge_siphash(kedge_siphash_key_of(key), bytes);
+}
+
+/* ---- Writing ------------------------------------------------------------------------------------ */
+
+/* Goes on counting where the buffer ends. */
+typedef struct snapshot_writer {
+    uint8_t *buffer;
+    size_t capacity;
+    size_t size;
+    kedge_time now;
+} snapshot_writer;
+
+static void put_bytes(snapshot_writer *writer, const uint8_t *bytes, size_t size)
+{
+    if (size > 0 && writer->size <= writer->capacity && size <= writer->capacity - writer->size) {
+        memcpy(writer->buffer + writer->size, bytes, size);
+    }
+    writer->size = size > SIZE_MAX - writer->size ? SIZE_MAX : writer->size + size;
+}
+
+static void put_number(snapshot_writer *writer, uint64_t number)
+{
+    uint8_t bytes[NUMBER_SIZE];
+    size_t size = 0;
+    for (; number >= 0x80; number >>= 7) {
+        bytes[size++] = (uint8_t)(number | 0x80);
+    }
+    bytes[size++] = (uint8_t)number;
+    put_bytes(writer, bytes, size);
+}
+
+static void put_text(snapshot_writer *writer, kedge_span text)
+{
+    put_number(writer, text.size);
+    put_bytes(writer, text.data, text.size);
+}
+
+static void put_log(snapshot_writer *writer, const kedge_log *log)
+{
+    uint64_t stamp = kedge_log_base_stamp(log);
+    put_number(writer, kedge_log_base(log));
+    put_number(writer, stamp);
+    put_number(writer, kedge_log_last(log) - kedge_log_base(log));
+    for (uint64_t i = kedge_log_base(log) + 1; i <= kedge_log_last(log); i++) {
+        const kedge_log_entry *entry = kedge_log_entry_of(log, i);
+        kedge_publication_source source = kedge_publication_describe(entry->publication);
+        put_number(writer, entry->stamp - stamp);
+        put_number(writer, writer->now - entry->time);
+        put_text(writer, source.name);
+        put_text(writer, source.payload);
+        stamp = entry->stamp;
+    }
+}
+
+static void put_topic(snapshot_writer *writer, const kedge_hub_topic *topic)
+{
+    put_text(writer, topic->entry.key);
+    put_number(writer, topic->limited ? 1 : 0);
+    if (topic->limited) {
+        put_number(writer, topic->log.limits.count);
+        put_number(writer, topic->log.limits.bytes);
+        put_number(writer, topic->log.limits.age);
+    }
+    put_log(writer, &topic->log);
+}
+
+static void put_topics(snapshot_writer *writer, kedge_hub *hub)
+{
+    kedge_table_walk walk = kedge_table_walk_of(&hub->topics);
+    kedge_table_entry *entry;
+    uint64_t count = 0;
+    while ((entry = kedge_table_next(&walk)) != NULL) {
+        kedge_hub_topic *topic = KEDGE_CONTAINER(entry, kedge_hub_topic, entry);
+        topic->ordinal = count++;
+        put_topic(writer, topic);
+    }
+    put_text(writer, kedge_text(NULL));
+}
+
+static void put_span(snapshot_writer *writer, const kedge_session_span *span)
+{
+    bool open = span->end == KEDGE_SPAN_OPEN;
+    put_number(writer, kedge_hub_topic_of(span->log)->ordinal);
+    put_number(writer, span->first);
+    put_number(writer, open ? 0 : span->end);
+    if (!open) {
+        put_number(writer, span->end_stamp);
+    }
+}
+
+/* The time that an attached session has is the time that it would have, were its link lost now. */
+static kedge_time remaining_of(const kedge_hub *hub, const kedge_hub_record *record)
+{
+    if (kedge_hub_record_attached(record)) {
+        return hub->config.session_ttl;
+    }
+    return record->expires > hub->now ? record->expires - hub->now : 0;
+}
+
+static void put_session(snapshot_writer *writer, const kedge_hub *hub,
+                        const kedge_hub_record *record)
+{
+    const kedge_session *session = record->session;
+    put_bytes(writer, record->id, sizeof record->id);
+    put_number(writer, remaining_of(hub, record));
+    put_number(writer, session->checkpoint_number);
+    put_number(writer, session->checkpoint_stamp);
+    put_log(writer, &session->own);
+    put_number(writer, session->spans[0].first);
+    put_number(writer, session->span_count - 1);
+    for (size_t i = 1; i < session->span_count; i++) {
+        put_span(writer, &session->spans[i]);
+    }
+}
+
+static void put_users(snapshot_writer *writer, const kedge_hub *hub)
+{
+    for (const kedge_hub_user *user = hub->first_user; user != NULL; user = user->next) {
+        if (user->session_count == 0) {
+            continue;
+        }
+        put_text(writer, user->entry.key);
+        put_number(writer, user->session_count);
+        for (const kedge_hub_record *record = user->first; record != NULL; record = record->next) {
+            put_session(writer, hub, record);
+        }
+    }
+    put_text(writer, kedge_text(NULL));
+}
+
+static void put_checksum(snapshot_writer *writer)
+{
+    uint8_t bytes[CHECKSUM_SIZE] = {0};
+    if (writer->size <= writer->capacity) {
+        uint64_t checksum = checksum_of(kedge_span_of(writer->buffer, writer->size));
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            bytes[i] = (uint8_t)(checksum >> (8 * i));
+        }
+    }
+    put_bytes(writer, bytes, sizeof bytes);
+}
+
+kedge_status kedge_hub_snapshot(kedge_hub *hub, uint64_t wall, kedge_time now, uint8_t *buffer,
+                                size_t capacity, size_t *size)
+{
+    if (hub == NULL || size == NULL || (buffer == NULL && capacity > 0)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_drain(hub);
+    snapshot_writer writer = {buffer, capacity, 0, hub->now};
+    const uint8_t head[2] = {VERSION, hub->sealed ? SEALED : 0};
+    put_bytes(&writer, magic, sizeof magic);
+    put_bytes(&writer, head, sizeof head);
+    put_number(&writer, (uint64_t)hub->config.link.protocol);
+    put_number(&writer, wall);
+    put_number(&writer, hub->stamp);
+    put_topics(&writer, hub);
+    put_users(&writer, hub);
+    put_checksum(&writer);
+    *size = writer.size;
+    return writer.size <= capacity ? KEDGE_OK : KEDGE_NO_SPACE;
+}
+
+/* ---- Reading ------------------------------------------------------------------------------------ */
+
+/* Nothing is read past the end: what is missing reads as zero, and `broken` stays set. */
+typedef struct snapshot_reader {
+    kedge_hub *hub;
+    const uint8_t *at;
+    size_t left;
+    bool broken;
+    uint64_t stamp;
+    kedge_time elapsed; /* since it was written */
+
+    kedge_hub_topic **topics; /* those read, by ordinal */
+    size_t topic_count;
+    size_t topic_capacity;
+    kedge_session_span *spans; /* of the session that is being read */
+    size_t span_count;
+    size_t span_capacity;
+} snapshot_reader;
+
+static uint64_t get_number(snapshot_reader *reader)
+{
+    uint64_t number = 0;
+    for (unsigned shift = 0; shift < 64 && reader->left > 0; shift += 7) {
+        uint8_t byte = *reader->at;
+        reader->at++;
+        reader->left--;
+        if (shift == 63 && byte > 1) {
+            break;
+        }
+        number |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            return number;
+        }
+    }
+    reader->broken = true;
+    return 0;
+}
+
+static kedge_span get_bytes(snapshot_reader *reader, uint64_t size)
+{
+    if (reader->broken || size > reader->left) {
+        reader->broken = true;
+        return kedge_span_of(NULL, 0);
+    }
+    kedge_span bytes = kedge_span_of(reader->at, (size_t)size);
+    reader->at += size;
+    reader->left -= (size_t)size;
+    return bytes;
+}
+
+static kedge_span get_text(snapshot_reader *reader)
+{
+    return get_bytes(reader, get_number(reader));
+}
+
+/* What may go wrong besides missing memory is all the same to who restores. */
+static kedge_status broken_unless_memory(kedge_status status)
+{
+    return status == KEDGE_OK || status == KEDGE_NO_MEMORY ? status : KEDGE_SNAPSHOT_BROKEN;
+}
+
+/* Room for one item more, in an array that grows with what was read. */
+static kedge_status reserve_item(const snapshot_reader *reader, void **items, size_t *capacity,
+                                 size_t count, size_t size)
+{
+    kedge_allocator allocator = reader->hub->allocator;
+    if (count < *capacity) {
+        return KEDGE_OK;
+    }
+    size_t grown = kedge_memory_grown(*capacity, count + 1, FIRST_ITEMS, size);
+    void *moved = grown == 0
+                      ? NULL
+                      : allocator.resize(allocator.context, *items, *capacity * size, grown * size);
+    if (moved == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    *items = moved;
+    *capacity = grown;
+    return KEDGE_OK;
+}
+
+/* The age counts on, even where the clock has not run as long (a machine that was started again): times
+ * are compared by their difference. */
+static void set_age(kedge_log *log, uint64_t index, kedge_time age)
+{
+    log->slots[(size_t)(index & (uint64_t)(log->capacity - 1))].entry.time = log->now - age;
+}
+
+/* An entry for which the log has no room by the limits that hold now. */
+static void pass_over(kedge_log *log, uint64_t stamp)
+{
+    kedge_log_trim(log, log->last);
+    log->last++;
+    log->last_stamp = stamp;
+    log->base = log->last;
+    log->base_stamp = stamp;
+}
+
+static kedge_status append(const snapshot_reader *reader, kedge_log *log, uint64_t stamp,
+                           const kedge_publication_source *source)
+{
+    kedge_publication *publication;
+    kedge_status status = kedge_publication_create(&publication, reader->hub->allocator, source);
+    if (status != KEDGE_OK) {
+        return broken_unless_memory(status);
+    }
+    status = kedge_log_append(log, stamp, publication, reader->hub->now);
+    kedge_publication_release(publication);
+    return status;
+}
+
+static kedge_status get_entry(snapshot_reader *reader, kedge_log *log)
+{
+    kedge_publication_source source = {0};
+    uint64_t rise = get_number(reader);
+    kedge_time age = kedge_time_after(get_number(reader), reader->elapsed);
+    source.protocol = reader->hub->config.link.protocol;
+    source.name = get_text(reader);
+    source.payload = get_text(reader);
+    if (reader->broken || rise == 0 || rise > reader->stamp - log->last_stamp) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    uint64_t stamp = log->last_stamp + rise;
+    kedge_status status = append(reader, log, stamp, &source);
+    if (status == KEDGE_OK) {
+        set_age(log, log->last, age);
+    } else if (status == KEDGE_LIMIT) {
+        pass_over(log, stamp);
+        status = KEDGE_OK;
+    }
+    return status;
+}
+
+static kedge_status get_log(snapshot_reader *reader, kedge_log *log)
+{
+    uint64_t base = get_number(reader);
+    uint64_t base_stamp = get_number(reader);
+    uint64_t count = get_number(reader);
+    if (reader->broken || base_stamp > reader->stamp) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    kedge_status status = broken_unless_memory(kedge_log_restore(log, base, base_stamp));
+    for (; status == KEDGE_OK && count > 0; count--) {
+        status = get_entry(reader, log);
+    }
+    return status;
+}
+
+static size_t get_size(snapshot_reader *reader)
+{
+    uint64_t number = get_number(reader);
+    return number > SIZE_MAX ? SIZE_MAX : (size_t)number;
+}
+
+static kedge_log_limits get_limits(snapshot_reader *reader, bool limited)
+{
+    kedge_log_limits limits = reader->hub->config.topic_limits;
+    if (limited) {
+        limits.count = get_size(reader);
+        limits.bytes = get_size(reader);
+        limits.age = get_number(reader);
+    }
+    return limits;
+}
+
+static kedge_status get_topic(snapshot_reader *reader, kedge_span name)
+{
+    kedge_hub *hub = reader->hub;
+    bool limited = get_number(reader) != 0;
+    kedge_log_limits limits = get_limits(reader, limited);
+    if (reader->broken || !kedge_log_limits_right(&limits) ||
+        kedge_hub_topic_find(hub, name) != NULL) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    void *topics = reader->topics;
+    kedge_status status = reserve_item(reader, &topics, &reader->topic_capacity,
+                                       reader->topic_count, sizeof *reader->topics);
+    reader->topics = topics;
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_hub_topic *topic;
+    status = kedge_hub_topic_make(hub, name, &limits, &topic);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    topic->limited = limited;
+    reader->topics[reader->topic_count++] = topic;
+    status = get_log(reader, &topic->log);
+    kedge_hub_topic_appended(hub, topic);
+    return status;
+}
+
+static kedge_status get_topics(snapshot_reader *reader)
+{
+    kedge_status status = KEDGE_OK;
+    kedge_span name = get_text(reader);
+    while (status == KEDGE_OK && name.size > 0) {
+        status = get_topic(reader, name);
+        name = get_text(reader);
+    }
+    return status;
+}
+
+static kedge_status add_span(snapshot_reader *reader, kedge_session_span span)
+{
+    void *spans = reader->spans;
+    kedge_status status = reserve_item(reader, &spans, &reader->span_capacity, reader->span_count,
+                                       sizeof *reader->spans);
+    reader->spans = spans;
+    if (status == KEDGE_OK) {
+        reader->spans[reader->span_count++] = span;
+    }
+    return status;
+}
+
+static kedge_status get_span(snapshot_reader *reader)
+{
+    kedge_session_span span = {0};
+    uint64_t ordinal = get_number(reader);
+    span.first = get_number(reader);
+    span.end = get_number(reader);
+    if (span.end == 0) {
+        span.end = KEDGE_SPAN_OPEN;
+    } else {
+        span.end_stamp = get_number(reader);
+    }
+    if (reader->broken || ordinal >= reader->topic_count) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    span.log = &reader->topics[ordinal]->log;
+    return add_span(reader, span);
+}
+
+static kedge_status get_spans(snapshot_reader *reader)
+{
+    kedge_session_span own = {NULL, get_number(reader), KEDGE_SPAN_OPEN, 0};
+    uint64_t count = get_number(reader);
+    reader->span_count = 0;
+    kedge_status status = add_span(reader, own);
+    for (; status == KEDGE_OK && count > 0; count--) {
+        status = get_span(reader);
+    }
+    return status;
+}
+
+static bool is_id(kedge_span id)
+{
+    for (size_t i = 0; i < id.size; i++) {
+        uint8_t digit = id.data[i];
+        if (!(digit >= '0' && digit <= '9') && !(digit >= 'a' && digit <= 'f')) {
+            return false;
+        }
+    }
+    return id.size == KEDGE_HUB_ID_SIZE;
+}
+
+/* What is left of a session's time. A wall clock that went back does not give it more than a drop would. */
+static kedge_time expiry(const snapshot_reader *reader, kedge_time remaining)
+{
+    const kedge_hub *hub = reader->hub;
+    kedge_time left = remaining > reader->elapsed ? remaining - reader->elapsed : 0;
+    left = left > hub->config.session_ttl ? hub->config.session_ttl : left;
+    return left >= KEDGE_NEVER - hub->now ? KEDGE_NEVER - 1 : hub->now + left;
+}
+
+static kedge_status get_history(snapshot_reader *reader, kedge_session *session)
+{
+    uint64_t checkpoint = get_number(reader);
+    uint64_t checkpoint_stamp = get_number(reader);
+    if (reader->broken || checkpoint_stamp > reader->stamp) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    kedge_status status = get_log(reader, &session->own);
+    if (status == KEDGE_OK) {
+        status = get_spans(reader);
+    }
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    /* More than the limit of today may have been allowed yesterday. */
+    if (reader->span_count > session->spans_max) {
+        session->spans_max = reader->span_count;
+    }
+    return broken_unless_memory(kedge_session_restore(session, checkpoint, checkpoint_stamp,
+                                                      reader->spans, reader->span_count));
+}
+
+static kedge_status get_session(snapshot_reader *reader, kedge_span user)
+{
+    kedge_hub *hub = reader->hub;
+    kedge_hub_record *record;
+    kedge_span id = get_bytes(reader, KEDGE_HUB_ID_SIZE);
+    kedge_time expires = expiry(reader, get_number(reader));
+    if (reader->broken || !is_id(id)) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    kedge_status status = broken_unless_memory(
+        kedge_hub_record_make(hub, id.data, user, hub->config.spans_per_session_max, &record));
+    if (status == KEDGE_OK) {
+        status = get_history(reader, record->session);
+    }
+    if (status == KEDGE_OK) {
+        kedge_hub_record_detach(hub, record, expires);
+    }
+    return status;
+}
+
+static kedge_status get_users(snapshot_reader *reader)
+{
+    kedge_status status = KEDGE_OK;
+    kedge_span name = get_text(reader);
+    while (status == KEDGE_OK && name.size > 0) {
+        uint64_t count = get_number(reader);
+        for (; status == KEDGE_OK && count > 0; count--) {
+            status = get_session(reader, name);
+        }
+        name = get_text(reader);
+    }
+    return status;
+}
+
+static bool all_referred(const snapshot_reader *reader)
+{
+    for (size_t i = 0; i < reader->topic_count; i++) {
+        if (reader->topics[i]->log.referring == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static kedge_status get_state(snapshot_reader *reader)
+{
+    kedge_status status = get_topics(reader);
+    if (status == KEDGE_OK) {
+        status = get_users(reader);
+    }
+    if (status == KEDGE_OK && (reader->broken || reader->left > 0 || !all_referred(reader))) {
+        status = KEDGE_SNAPSHOT_BROKEN;
+    }
+    return status;
+}
+
+/* Whether it is whole, and of which version. */
+static kedge_status check_frame(kedge_span snapshot)
+{
+    if (snapshot.size < HEAD_SIZE || memcmp(snapshot.data, magic, sizeof magic) != 0) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    if (snapshot.data[sizeof magic] != VERSION) {
+        return KEDGE_SNAPSHOT_VERSION;
+    }
+    if (snapshot.size < HEAD_SIZE + CHECKSUM_SIZE) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    size_t size = snapshot.size - CHECKSUM_SIZE;
+    uint64_t checksum = checksum_of(kedge_span_of(snapshot.data, size));
+    for (size_t i = 0; i < CHECKSUM_SIZE; i++) {
+        if (snapshot.data[size + i] != (uint8_t)(checksum >> (8 * i))) {
+            return KEDGE_SNAPSHOT_BROKEN;
+        }
+    }
+    return KEDGE_OK;
+}
+
+static kedge_status get_head(snapshot_reader *reader, kedge_span snapshot, uint64_t wall)
+{
+    kedge_status status = check_frame(snapshot);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    reader->at = snapshot.data + HEAD_SIZE;
+    reader->left = snapshot.size - HEAD_SIZE - CHECKSUM_SIZE;
+    uint64_t protocol = get_number(reader);
+    uint64_t written = get_number(reader);
+    reader->stamp = get_number(reader);
+    reader->elapsed = wall > written ? wall - written : 0;
+    if (reader->broken || reader->stamp > STAMP_MOST) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    if (protocol != (uint64_t)reader->hub->config.link.protocol) {
+        return KEDGE_UNSUPPORTED;
+    }
+    return snapshot.data[HEAD_SIZE - 1] == SEALED ? KEDGE_OK : KEDGE_SNAPSHOT_UNSEALED;
+}
+
+static bool is_new(const kedge_hub *hub)
+{
+    return hub->stamp == 0 && !hub->sealed && hub->link_count == 0 && hub->sessions.count == 0 &&
+           hub->topics.count == 0;
+}
+
+kedge_status kedge_hub_restore(kedge_hub *hub, kedge_span snapshot, uint64_t wall, kedge_time now)
+{
+    if (hub == NULL || (snapshot.data == NULL && snapshot.size > 0)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (!is_new(hub)) {
+        return KEDGE_WRONG_STATE;
+    }
+    kedge_hub_advance(hub, now);
+    snapshot_reader reader = {0};
+    reader.hub = hub;
+    kedge_status status = get_head(&reader, snapshot, wall);
+    if (status == KEDGE_OK) {
+        status = get_state(&reader);
+        kedge_memory_free(hub->allocator, reader.topics,
+                          reader.topic_capacity * sizeof *reader.topics);
+        kedge_memory_free(hub->allocator, reader.spans,
+                          reader.span_capacity * sizeof *reader.spans);
+        if (status == KEDGE_OK) {
+            hub->stamp = reader.stamp;
+            kedge_hub_expire(hub);
+        } else {
+            kedge_hub_store_clear(hub);
+        }
+    }
+    return status;
+}
