@@ -262,6 +262,9 @@ static const uint8_t *enter(kedge_json_reader *reader, const uint8_t *at)
     unsigned level = reader->private_depth++;
     uint64_t bit = UINT64_C(1) << (level % 64);
     uint64_t *bits = &reader->private_objects[level / 64];
+    if (level % 64 == 0) {
+        *bits = 0; /* kedge_json_begin does not clear what most texts never use */
+    }
     *bits = *at == '{' ? *bits | bit : *bits & ~bit;
     return at + 1;
 }
@@ -688,7 +691,7 @@ kedge_status kedge_json_text(kedge_json_value value, uint8_t *buffer, size_t cap
     const uint8_t *at = text.data;
     while (at < text.data + text.size) {
         kedge_span stretch = next_stretch(&at, text.data + text.size, bytes);
-        if (used <= capacity && stretch.size <= capacity - used) {
+        if (capacity > 0 && used <= capacity && stretch.size <= capacity - used) {
             memcpy(buffer + used, stretch.data, stretch.size);
         }
         used += stretch.size;

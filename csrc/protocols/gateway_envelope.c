@@ -38,38 +38,38 @@ kedge_result kedge_gateway_envelope_decode(kedge_envelope *envelope, kedge_span 
 
 /* ---- encoding ------------------------------------------------------------------------------- */
 
-/* The caller's buffer, and what would be in it if it were large enough. */
+/* The caller's buffer, and what would be in it if it were large enough. A fault stays. */
 typedef struct message_sink {
     uint8_t *buffer;
     size_t capacity;
     size_t size;
+    kedge_status status;
 } message_sink;
 
-static kedge_status grow(message_sink *sink, size_t size)
+static void grow(message_sink *sink, size_t size)
 {
     if (size > SIZE_MAX - sink->size) {
-        return KEDGE_LIMIT;
+        sink->status = KEDGE_LIMIT;
+        return;
     }
     sink->size += size;
-    return KEDGE_OK;
 }
 
-static kedge_status put(message_sink *sink, const void *bytes, size_t size)
+static void put(message_sink *sink, const void *bytes, size_t size)
 {
     size_t used = sink->size;
-    kedge_status status = grow(sink, size);
-    if (status == KEDGE_OK && sink->size <= sink->capacity) {
+    grow(sink, size);
+    if (sink->status == KEDGE_OK && sink->size <= sink->capacity) {
         memcpy(sink->buffer + used, bytes, size);
     }
-    return status;
 }
 
-static kedge_status put_literal(message_sink *sink, const char *text)
+static void put_literal(message_sink *sink, const char *text)
 {
-    return put(sink, text, strlen(text));
+    put(sink, text, strlen(text));
 }
 
-static kedge_status put_text(message_sink *sink, kedge_span text)
+static void put_text(message_sink *sink, kedge_span text)
 {
     kedge_json_writer writer;
     size_t size;
@@ -78,31 +78,31 @@ static kedge_status put_text(message_sink *sink, kedge_span text)
                             room ? sink->capacity - sink->size : 0);
     kedge_json_write_text(&writer, text);
     kedge_status status = kedge_json_writer_finish(&writer, &size);
-    return status == KEDGE_OK || status == KEDGE_NO_SPACE ? grow(sink, size) : status;
+    grow(sink, size);
+    if (status != KEDGE_OK && status != KEDGE_NO_SPACE) {
+        sink->status = status;
+    }
 }
 
-static kedge_status put_head(message_sink *sink, const kedge_envelope_parts *parts)
+static void put_head(message_sink *sink, const kedge_envelope_parts *parts)
 {
     uint8_t prefix[KEDGE_ENVELOPE_PREFIX];
-    if (!parts->numbered) {
-        return put_literal(sink, "{");
+    if (parts->numbered) {
+        put(sink, prefix, kedge_envelope_prefix(prefix, parts->sequence));
+    } else {
+        put_literal(sink, "{");
     }
-    return put(sink, prefix, kedge_envelope_prefix(prefix, parts->sequence));
 }
 
-static kedge_status put_tail(message_sink *sink, const kedge_envelope_parts *parts)
+static void put_tail(message_sink *sink, const kedge_envelope_parts *parts)
 {
-    kedge_status status = put_literal(sink, "\"type\":");
-    if (status == KEDGE_OK) {
-        status = put_text(sink, parts->type);
+    put_literal(sink, "\"type\":");
+    put_text(sink, parts->type);
+    if (parts->payload.size > 0) {
+        put_literal(sink, ",\"d\":");
+        put(sink, parts->payload.data, parts->payload.size);
     }
-    if (status == KEDGE_OK && parts->payload.size > 0) {
-        status = put_literal(sink, ",\"d\":");
-        if (status == KEDGE_OK) {
-            status = put(sink, parts->payload.data, parts->payload.size);
-        }
-    }
-    return status == KEDGE_OK ? put_literal(sink, "}") : status;
+    put_literal(sink, "}");
 }
 
 static kedge_status check_parts(const kedge_envelope_parts *parts, bool tail_only)
@@ -120,16 +120,17 @@ static kedge_status check_parts(const kedge_envelope_parts *parts, bool tail_onl
 kedge_status kedge_gateway_envelope_encode(const kedge_envelope_parts *parts, bool tail_only,
                                            uint8_t *buffer, size_t capacity, size_t *size)
 {
-    message_sink sink = {buffer, capacity, 0};
     kedge_status status = check_parts(parts, tail_only);
-    if (status == KEDGE_OK && !tail_only) {
-        status = put_head(&sink, parts);
-    }
-    if (status == KEDGE_OK) {
-        status = put_tail(&sink, parts);
-    }
     if (status != KEDGE_OK) {
         return status;
+    }
+    message_sink sink = {buffer, capacity, 0, KEDGE_OK};
+    if (!tail_only) {
+        put_head(&sink, parts);
+    }
+    put_tail(&sink, parts);
+    if (sink.status != KEDGE_OK) {
+        return sink.status;
     }
     *size = sink.size;
     return sink.size <= capacity ? KEDGE_OK : KEDGE_NO_SPACE;

@@ -616,7 +616,8 @@ START_TEST(a_payload_is_not_judged_by_its_depth_again)
     size_t size = strlen(payload);
     memset(payload + size, '[', 400);
     memset(payload + size + 400, ']', 400);
-    memcpy(payload + size + 800, "}}", 2);
+    payload[size + 800] = '}';
+    payload[size + 801] = '}';
     ck_assert_int_eq(check_with_words("presence_update", payload, NULL), KEDGE_OK);
 }
 END_TEST

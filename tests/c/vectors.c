@@ -20,7 +20,7 @@ static uint8_t *read_file(const char *name, size_t *size)
     ck_assert_int_eq(fseek(stream, 0, SEEK_END), 0);
     long end = ftell(stream);
     ck_assert_int_gt(end, 0);
-    rewind(stream);
+    ck_assert_int_eq(fseek(stream, 0, SEEK_SET), 0);
     *size = (size_t)end;
     uint8_t *data = block_new(*size);
     ck_assert_uint_eq(fread(data, 1, *size, stream), *size);
