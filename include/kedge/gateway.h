@@ -87,6 +87,9 @@ typedef struct kedge_gateway_client_config {
     kedge_time restart_spread;     /* 5 s: the first attempt after 4008 falls anywhere within it */
     uint32_t rate_burst;           /* 120: what the server allows; 0: no limit */
     uint32_t rate_per_second;      /* 2 */
+    kedge_words mls_types;         /* what the application may say; the documented words */
+    kedge_words cpace_types;
+    kedge_words media_types;
 } kedge_gateway_client_config;
 
 /* The name and the meaning of a close code, NULL if the gateway has none such. Whether a session

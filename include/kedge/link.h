@@ -357,6 +357,7 @@ typedef struct kedge_link_counts {
     uint64_t ignored;        /* messages of an unknown type that the settings ignore */
     uint64_t duplicates;     /* client: dispatches seen before, dropped */
     uint64_t gaps;           /* client: numbers reported as gaps */
+    uint64_t behind;         /* client: control messages that knew of a number that had not come */
     uint64_t stalls;         /* deadlines extended since our own host came too late */
     uint64_t clock_backward; /* inputs with a time before the last one */
 } kedge_link_counts;
