@@ -283,8 +283,12 @@ kedge_time kedge_log_deadline(const kedge_log *log)
     if (log == NULL || held(log) == 0) {
         return KEDGE_NEVER;
     }
-    kedge_time since = kedge_log_entry_of(log, log->base + 1)->time;
-    return log->limits.age > KEDGE_NEVER - since ? KEDGE_NEVER : since + log->limits.age;
+    kedge_time age = log->now - kedge_log_entry_of(log, log->base + 1)->time;
+    kedge_time left = age < log->limits.age ? log->limits.age - age : 0;
+    if (log->limits.age == KEDGE_NEVER || left > KEDGE_NEVER - log->now) {
+        return KEDGE_NEVER;
+    }
+    return log->now + left;
 }
 
 void kedge_log_trim(kedge_log *log, uint64_t to)
