@@ -60,9 +60,9 @@ static bool oldest_is_over_age(const kedge_log *log)
 /* Drops until what is held is within the limits, with room for so much more. */
 static void drop_excess(kedge_log *log, size_t more_entries, size_t more_bytes)
 {
-    while (held(log) > 0 && (held(log) > log->limits.count - more_entries ||
-                             log->bytes > log->limits.bytes - more_bytes ||
-                             oldest_is_over_age(log))) {
+    while (held(log) > 0 &&
+           (held(log) > log->limits.count - more_entries ||
+            log->bytes > log->limits.bytes - more_bytes || oldest_is_over_age(log))) {
         drop_oldest(log);
     }
 }
@@ -266,6 +266,17 @@ kedge_status kedge_log_append(kedge_log *log, uint64_t stamp, kedge_publication 
     tell_outrun(log);
     tell_arrived(log);
     return KEDGE_OK;
+}
+
+kedge_status kedge_log_restore_entry(kedge_log *log, uint64_t stamp, kedge_publication *publication,
+                                     kedge_time age, kedge_time now)
+{
+    kedge_status status = kedge_log_append(log, stamp, publication, now);
+    if (status == KEDGE_OK) {
+        slot_of(log, log->last)->entry.time = log->now - age;
+        kedge_log_expire(log, now);
+    }
+    return status;
 }
 
 void kedge_log_expire(kedge_log *log, kedge_time now)

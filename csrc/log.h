@@ -81,6 +81,12 @@ bool kedge_log_limits_right(const kedge_log_limits *limits);
  * had been appended and dropped. WRONG_STATE, INVALID_ARGUMENT. */
 kedge_status kedge_log_restore(kedge_log *log, uint64_t base, uint64_t base_stamp);
 
+/* Appends an entry of the former log, which is of that age by now; the oldest first. As kedge_log_append;
+ * where it is over the age limit already, it is dropped at once. Its time may lie before the origin of
+ * this machine's clock: then it has wrapped around, and only its difference to now is right. */
+kedge_status kedge_log_restore_entry(kedge_log *log, uint64_t stamp, kedge_publication *publication,
+                                     kedge_time age, kedge_time now);
+
 /* Makes the compressed form of an entry, unless it is there, and charges what it takes: where that is
  * more than the byte limit leaves, the oldest entries go, this one at last. So hold the publication.
  * UNKNOWN: the entry is not held. Otherwise as kedge_publication_compress; then nothing was changed. */

@@ -1,259 +1,13 @@
 #include "session.h"
 
+#include "cursor.h"
 #include "memory.h"
 
 #define FIRST_SPANS 2
-#define FIRST_PLACES 2
 #define FOLD_AT_LEAST 4
 #define NO_SPAN SIZE_MAX
 
-/* ---- The heap of a cursor ------------------------------------------------------------------------
- *
- * The places that have something to read, by the stamp of what it is. The earliest lies in the cursor, the
- * others in the heap, the earliest of them in front: a cursor that reads along in one place at a time
- * never touches it. */
-
-static void rise(kedge_cursor_head *heap, size_t at, kedge_cursor_head head)
-{
-    while (at > 0 && head.private_stamp < heap[(at - 1) / 2].private_stamp) {
-        heap[at] = heap[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    heap[at] = head;
-}
-
-static void sink(kedge_cursor_head *heap, size_t count, kedge_cursor_head head)
-{
-    size_t at = 0;
-    for (size_t child = 1; child < count; child = 2 * at + 1) {
-        if (child + 1 < count && heap[child + 1].private_stamp < heap[child].private_stamp) {
-            child++;
-        }
-        if (head.private_stamp <= heap[child].private_stamp) {
-            break;
-        }
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = head;
-}
-
-static void add_head(kedge_cursor *cursor, uint64_t stamp, size_t place)
-{
-    kedge_cursor_head head = {stamp, place};
-    size_t others = cursor->private_pending;
-    cursor->private_pending++;
-    if (others == 0) {
-        cursor->private_first = head;
-        return;
-    }
-    if (stamp < cursor->private_first.private_stamp) {
-        head = cursor->private_first;
-        cursor->private_first.private_stamp = stamp;
-        cursor->private_first.private_place = place;
-    }
-    rise(cursor->private_heap, others - 1, head);
-}
-
-/* The first place has now something with this stamp. */
-static void change_first(kedge_cursor *cursor, uint64_t stamp)
-{
-    kedge_cursor_head *heap = cursor->private_heap;
-    kedge_cursor_head head = {stamp, cursor->private_first.private_place};
-    if (cursor->private_pending == 1 || stamp < heap[0].private_stamp) {
-        cursor->private_first = head;
-        return;
-    }
-    cursor->private_first = heap[0];
-    sink(heap, cursor->private_pending - 1, head);
-}
-
-/* The first place has nothing any more. */
-static void remove_first(kedge_cursor *cursor)
-{
-    kedge_cursor_head *heap = cursor->private_heap;
-    cursor->private_pending--;
-    if (cursor->private_pending == 0) {
-        return;
-    }
-    cursor->private_first = heap[0];
-    sink(heap, cursor->private_pending - 1, heap[cursor->private_pending - 1]);
-}
-
-static void rename_head(kedge_cursor *cursor, size_t from, size_t to)
-{
-    for (size_t i = 0; i < cursor->private_pending; i++) {
-        kedge_cursor_head *head =
-            i == 0 ? &cursor->private_first : &cursor->private_heap[i - 1];
-        if (head->private_place == from) {
-            head->private_place = to;
-        }
-    }
-}
-
-/* ---- What logs tell a cursor --------------------------------------------------------------------- */
-
-static void wake(kedge_cursor *cursor)
-{
-    if (cursor->private_wake != NULL) {
-        cursor->private_wake(cursor);
-    }
-}
-
-static void drain(struct kedge_cursor_place *place)
-{
-    if (place->slot != KEDGE_CURSOR_DRAINED) {
-        kedge_log_remove_reader(place->log, place->slot);
-        place->slot = KEDGE_CURSOR_DRAINED;
-    }
-}
-
-/* An outrun cursor has no places any more: it is passed over when its session's spans change. */
-static void leave_places(kedge_cursor *cursor)
-{
-    size_t count = cursor->private_outrun ? 0 : cursor->private_session->span_count;
-    for (size_t i = 0; i < count; i++) {
-        drain(&cursor->private_places[i]);
-    }
-    cursor->private_pending = 0;
-}
-
-static void place_arrived(void *owner, size_t place, uint64_t stamp)
-{
-    kedge_cursor *cursor = owner;
-    add_head(cursor, stamp, place);
-    if (cursor->private_pending == 1) {
-        wake(cursor);
-    }
-}
-
-static void place_outrun(void *owner)
-{
-    kedge_cursor *cursor = owner;
-    leave_places(cursor);
-    cursor->private_outrun = true;
-    wake(cursor);
-}
-
-static void place_moved(void *owner, size_t place, size_t slot)
-{
-    kedge_cursor *cursor = owner;
-    cursor->private_places[place].slot = slot;
-}
-
-static const kedge_log_listener listener = {place_arrived, place_outrun, place_moved};
-
-/* ---- Places -------------------------------------------------------------------------------------- */
-
-/* Heap and places are one block. */
-static size_t block_size(size_t capacity)
-{
-    return capacity * (sizeof(kedge_cursor_head) + sizeof(struct kedge_cursor_place));
-}
-
-/* Room for as many places; what there is stays. */
-static kedge_status reserve_places(kedge_cursor *cursor, kedge_allocator allocator, size_t count)
-{
-    if (count <= cursor->private_capacity) {
-        return KEDGE_OK;
-    }
-    size_t capacity =
-        kedge_memory_grown(cursor->private_capacity, count, FIRST_PLACES, block_size(1));
-    kedge_cursor_head *heap =
-        capacity == 0 ? NULL : kedge_memory_new(allocator, block_size(capacity));
-    if (heap == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    struct kedge_cursor_place *places = (struct kedge_cursor_place *)(void *)(heap + capacity);
-    for (size_t i = 0; i < cursor->private_capacity; i++) {
-        heap[i] = cursor->private_heap[i];
-        places[i] = cursor->private_places[i];
-    }
-    kedge_memory_free(allocator, cursor->private_heap, block_size(cursor->private_capacity));
-    cursor->private_heap = heap;
-    cursor->private_places = places;
-    cursor->private_capacity = capacity;
-    return KEDGE_OK;
-}
-
-static void free_places(kedge_cursor *cursor, kedge_allocator allocator)
-{
-    kedge_memory_free(allocator, cursor->private_heap, block_size(cursor->private_capacity));
-    cursor->private_heap = NULL;
-    cursor->private_places = NULL;
-    cursor->private_capacity = 0;
-}
-
-/* Registers a cursor's place as a reader of its span. Room for both was reserved. */
-static void enter_place(kedge_cursor *cursor, size_t i, const kedge_session_span *span,
-                        uint64_t next)
-{
-    kedge_log_reader reader = {cursor, i, next};
-    struct kedge_cursor_place *place = &cursor->private_places[i];
-    place->log = span->log;
-    place->end = span->end;
-    place->slot = kedge_log_add_reader(span->log, &listener, reader);
-}
-
-/* A place that may be removed has nothing to read. Where stamps did not rise from log to log, against the
- * contract, a span can be folded before its reader was there: the reader is outrun. */
-static void check_place_read(kedge_cursor *cursor, size_t i)
-{
-    const struct kedge_cursor_place *place = &cursor->private_places[i];
-    if (place->end != KEDGE_SPAN_OPEN && place->slot != KEDGE_CURSOR_DRAINED) {
-        place_outrun(cursor);
-    }
-}
-
-/* Removes a place; the last one takes its index. */
-static void remove_place(kedge_cursor *cursor, size_t i, size_t last)
-{
-    struct kedge_cursor_place *places = cursor->private_places;
-    drain(&places[i]);
-    if (i == last) {
-        return;
-    }
-    places[i] = places[last];
-    if (places[i].slot != KEDGE_CURSOR_DRAINED) {
-        places[i].log->readers[places[i].slot].place = i;
-        rename_head(cursor, last, i);
-    }
-}
-
-/* A span ended: its place stays registered only while there is something to read in it. */
-static void end_place(struct kedge_cursor_place *place, uint64_t end)
-{
-    place->end = end;
-    if (place->log->readers[place->slot].next > end) {
-        drain(place);
-    }
-}
-
-static void reopen_place(kedge_cursor *cursor, size_t i, const kedge_session_span *span)
-{
-    if (cursor->private_places[i].slot == KEDGE_CURSOR_DRAINED) {
-        enter_place(cursor, i, span, span->log->last + 1);
-    } else {
-        cursor->private_places[i].end = KEDGE_SPAN_OPEN;
-    }
-}
-
 /* ---- Spans --------------------------------------------------------------------------------------- */
-
-static uint64_t newest_of(const kedge_session_span *span)
-{
-    return span->end == KEDGE_SPAN_OPEN ? span->log->last : span->end;
-}
-
-static uint64_t newest_stamp_of(const kedge_session_span *span)
-{
-    return span->end == KEDGE_SPAN_OPEN ? span->log->last_stamp : span->end_stamp;
-}
-
-static uint64_t entries_of(const kedge_session_span *span)
-{
-    return newest_of(span) + 1 - span->first;
-}
 
 /* The stamp of the newest entry of a span that its log dropped, 0 if it dropped none. */
 static uint64_t dropped_stamp_of(const kedge_session_span *span)
@@ -261,15 +15,15 @@ static uint64_t dropped_stamp_of(const kedge_session_span *span)
     if (span->log->base < span->first) {
         return 0;
     }
-    return span->log->base <= newest_of(span) ? span->log->base_stamp : span->end_stamp;
+    return span->log->base <= kedge_span_newest(span) ? span->log->base_stamp : span->end_stamp;
 }
 
 /* How many entries of a span have a stamp up to this one, which is not less than that of any entry that
  * was dropped. */
 static uint64_t entries_until(const kedge_session_span *span, uint64_t stamp)
 {
-    if (newest_stamp_of(span) <= stamp) {
-        return entries_of(span);
+    if (kedge_span_newest_stamp(span) <= stamp) {
+        return kedge_span_entries(span);
     }
     uint64_t after = kedge_log_after(span->log, stamp);
     return after <= span->first ? 0 : after - span->first;
@@ -325,12 +79,14 @@ static kedge_cursor *first_reading(kedge_cursor *cursor)
 static void remove_span(kedge_session *session, size_t i)
 {
     kedge_log *log = session->spans[i].log;
-    FOR_EACH_CURSOR(session, lagging) {
-        check_place_read(lagging, i);
+    FOR_EACH_CURSOR(session, lagging)
+    {
+        kedge_cursor_check_read(lagging, i);
     }
     size_t last = session->span_count - 1;
-    FOR_EACH_CURSOR(session, cursor) {
-        remove_place(cursor, i, last);
+    FOR_EACH_CURSOR(session, cursor)
+    {
+        kedge_cursor_remove_place(cursor, i, last);
     }
     session->spans[i] = session->spans[last];
     session->span_count--;
@@ -385,9 +141,10 @@ kedge_status kedge_session_reserve(kedge_session *session, size_t more)
     }
     size_t count = session->span_count + more;
     kedge_status status = reserve_spans(session, count);
-    FOR_EACH_CURSOR(session, cursor) {
+    FOR_EACH_CURSOR(session, cursor)
+    {
         if (status == KEDGE_OK) {
-            status = reserve_places(cursor, session->allocator, count);
+            status = kedge_cursor_reserve(cursor, session->allocator, count);
         }
     }
     return status;
@@ -397,7 +154,8 @@ kedge_status kedge_session_reserve(kedge_session *session, size_t more)
 static kedge_status reserve_readers(const kedge_session *session, kedge_log *log)
 {
     size_t readers = 0;
-    FOR_EACH_CURSOR(session, cursor) {
+    FOR_EACH_CURSOR(session, cursor)
+    {
         readers++;
     }
     return kedge_log_reserve_readers(log, readers);
@@ -413,9 +171,8 @@ static bool span_right(kedge_span span)
 static bool config_right(const kedge_session_config *config)
 {
     return config != NULL && kedge_log_limits_right(&config->own_limits) &&
-           span_right(config->id) && span_right(config->user) &&
-           config->spans_max < SIZE_MAX && config->id.size <= SIZE_MAX / 4 &&
-           config->user.size <= SIZE_MAX / 4;
+           span_right(config->id) && span_right(config->user) && config->spans_max < SIZE_MAX &&
+           config->id.size <= SIZE_MAX / 4 && config->user.size <= SIZE_MAX / 4;
 }
 
 static kedge_span copy_span(uint8_t *to, kedge_span from)
@@ -465,34 +222,14 @@ kedge_status kedge_session_create(kedge_session **session, const kedge_session_c
     return KEDGE_OK;
 }
 
-/* Takes a cursor out of its session and its logs; what it tells of itself stays. */
-static void leave_session(kedge_cursor *cursor)
-{
-    leave_places(cursor);
-    free_places(cursor, cursor->private_session->allocator);
-    *cursor->private_link = cursor->private_next;
-    if (cursor->private_next != NULL) {
-        cursor->private_next->private_link = cursor->private_link;
-    }
-    cursor->private_session = NULL;
-}
-
-static void end_cursors(kedge_session *session)
-{
-    while (session->cursors != NULL) {
-        kedge_cursor *cursor = session->cursors;
-        leave_session(cursor);
-        cursor->private_outrun = true;
-        wake(cursor);
-    }
-}
-
 void kedge_session_destroy(kedge_session *session)
 {
     if (session == NULL) {
         return;
     }
-    end_cursors(session);
+    while (session->cursors != NULL) {
+        kedge_cursor_end(session->cursors);
+    }
     for (size_t i = 1; i < session->span_count; i++) {
         session->spans[i].log->following -= session->spans[i].end == KEDGE_SPAN_OPEN;
         kedge_log_unrefer(session->spans[i].log);
@@ -517,7 +254,7 @@ uint64_t kedge_session_last(const kedge_session *session)
 {
     uint64_t number = session == NULL ? 0 : session->checkpoint_number;
     for (size_t i = 0; session != NULL && i < session->span_count; i++) {
-        number += entries_of(&session->spans[i]);
+        number += kedge_span_entries(&session->spans[i]);
     }
     return number;
 }
@@ -546,8 +283,9 @@ static kedge_status reopen(kedge_session *session, size_t i)
     span->end = KEDGE_SPAN_OPEN;
     session->ended_count--;
     span->log->following++;
-    FOR_EACH_CURSOR(session, cursor) {
-        reopen_place(cursor, i, span);
+    FOR_EACH_CURSOR(session, cursor)
+    {
+        kedge_cursor_reopen_place(cursor, i, span);
     }
     return KEDGE_OK;
 }
@@ -562,8 +300,9 @@ static kedge_status add_span(kedge_session *session, kedge_log *log)
         return status;
     }
     kedge_session_span span = {log, log->last + 1, KEDGE_SPAN_OPEN, 0};
-    FOR_EACH_CURSOR(session, cursor) {
-        enter_place(cursor, session->span_count, &span, span.first);
+    FOR_EACH_CURSOR(session, cursor)
+    {
+        kedge_cursor_enter(cursor, session->span_count, &span, span.first);
     }
     session->spans[session->span_count++] = span;
     log->following++;
@@ -589,8 +328,9 @@ static void end_span(kedge_session *session, size_t i)
     span->end = span->log->last;
     span->end_stamp = span->log->last_stamp;
     session->ended_count++;
-    FOR_EACH_CURSOR(session, cursor) {
-        end_place(&cursor->private_places[i], span->end);
+    FOR_EACH_CURSOR(session, cursor)
+    {
+        kedge_cursor_end_place(cursor, i, span->end);
     }
     if (session->ended_count > session->fold_at) {
         kedge_session_fold(session);
@@ -649,9 +389,8 @@ static bool restored_span_right(const kedge_session_span *span)
     if (log == NULL || span->first == 0 || span->first > log->last + 1) {
         return false;
     }
-    return span->end == KEDGE_SPAN_OPEN ||
-           (span->end >= span->first && span->end <= log->last &&
-            span->end_stamp <= log->last_stamp);
+    return span->end == KEDGE_SPAN_OPEN || (span->end >= span->first && span->end <= log->last &&
+                                            span->end_stamp <= log->last_stamp);
 }
 
 static kedge_status check_restored(const kedge_session *session, const kedge_session_span *spans,
@@ -708,198 +447,4 @@ kedge_status kedge_session_restore(kedge_session *session, uint64_t checkpoint_n
         take_span(session, &spans[i]);
     }
     return KEDGE_OK;
-}
-
-/* ---- Cursors ------------------------------------------------------------------------------------- */
-
-static kedge_status reserve_cursor(kedge_cursor *cursor, const kedge_session *session)
-{
-    kedge_status status = reserve_places(cursor, session->allocator, session->span_count);
-    for (size_t i = 0; status == KEDGE_OK && i < session->span_count; i++) {
-        status = kedge_log_reserve_readers(session->spans[i].log, 1);
-    }
-    return status;
-}
-
-static kedge_log_reader *reader_of(const struct kedge_cursor_place *place)
-{
-    return &place->log->readers[place->slot];
-}
-
-/* The stamp of an entry of a span that is held, or was the newest of the span that its log dropped. */
-static uint64_t stamp_of(const kedge_session_span *span, uint64_t index)
-{
-    if (index > span->log->base) {
-        return kedge_log_entry_of(span->log, index)->stamp;
-    }
-    return index == span->log->base ? span->log->base_stamp : span->end_stamp;
-}
-
-/* Walks back over so many entries from the end of the history, the newest first: the same heap, with the
- * stamps turned over. False where one of them was dropped. */
-static bool walk_back(kedge_cursor *cursor, const kedge_session *session, uint64_t missed)
-{
-    for (size_t i = 0; missed > 0 && i < session->span_count; i++) {
-        if (entries_of(&session->spans[i]) > 0) {
-            add_head(cursor, ~newest_stamp_of(&session->spans[i]), i);
-        }
-    }
-    for (; missed > 0; missed--) {
-        size_t i = cursor->private_first.private_place;
-        const kedge_session_span *span = &session->spans[i];
-        kedge_log_reader *reader = reader_of(&cursor->private_places[i]);
-        reader->next--;
-        if (reader->next <= span->log->base) {
-            return false;
-        }
-        if (reader->next == span->first) {
-            remove_first(cursor);
-        } else {
-            change_first(cursor, ~stamp_of(span, reader->next - 1));
-        }
-    }
-    return true;
-}
-
-/* What each place has to read from where the walk came to a halt. */
-static void settle(kedge_cursor *cursor, const kedge_session *session)
-{
-    cursor->private_pending = 0;
-    for (size_t i = 0; i < session->span_count; i++) {
-        struct kedge_cursor_place *place = &cursor->private_places[i];
-        kedge_log *log = place->log;
-        uint64_t next = reader_of(place)->next;
-        if (next <= newest_of(&session->spans[i])) {
-            log->slowest = next < log->slowest ? next : log->slowest;
-            add_head(cursor, kedge_log_entry_of(log, next)->stamp, i);
-        } else if (place->end != KEDGE_SPAN_OPEN) {
-            drain(place);
-        }
-    }
-}
-
-static kedge_status place_cursor(kedge_cursor *cursor, kedge_session *session, uint64_t missed)
-{
-    kedge_status status = reserve_cursor(cursor, session);
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    for (size_t i = 0; i < session->span_count; i++) {
-        const kedge_session_span *span = &session->spans[i];
-        enter_place(cursor, i, span, newest_of(span) + 1);
-    }
-    cursor->private_session = session;
-    if (!walk_back(cursor, session, missed)) {
-        leave_places(cursor);
-        return KEDGE_HISTORY_LOST;
-    }
-    settle(cursor, session);
-    return KEDGE_OK;
-}
-
-static void link_cursor(kedge_cursor *cursor, kedge_session *session)
-{
-    cursor->private_next = session->cursors;
-    cursor->private_link = &session->cursors;
-    if (cursor->private_next != NULL) {
-        cursor->private_next->private_link = &cursor->private_next;
-    }
-    session->cursors = cursor;
-}
-
-kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *session, uint64_t position)
-{
-    if (cursor == NULL) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    *cursor = (kedge_cursor){0};
-    if (session == NULL) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    if (session->ended_count > 0) {
-        kedge_session_fold(session);
-    }
-    uint64_t last = kedge_session_last(session);
-    if (position > last) {
-        return KEDGE_HISTORY_AHEAD;
-    }
-    if (position < session->checkpoint_number) {
-        return KEDGE_HISTORY_LOST;
-    }
-    kedge_status status = place_cursor(cursor, session, last - position);
-    if (status != KEDGE_OK) {
-        free_places(cursor, session->allocator);
-        *cursor = (kedge_cursor){0};
-        return status;
-    }
-    cursor->private_number = position;
-    link_cursor(cursor, session);
-    return KEDGE_OK;
-}
-
-/* Moves behind the entry that the first place has. */
-static void step_over(kedge_cursor *cursor, struct kedge_cursor_place *place)
-{
-    kedge_log_reader *reader = reader_of(place);
-    cursor->private_number++;
-    reader->next++;
-    if (reader->next <= place->end && reader->next <= place->log->last) {
-        change_first(cursor, kedge_log_entry_of(place->log, reader->next)->stamp);
-        return;
-    }
-    remove_first(cursor);
-    if (place->end != KEDGE_SPAN_OPEN) {
-        drain(place);
-    }
-}
-
-kedge_status kedge_cursor_next(kedge_cursor *cursor, kedge_step *step)
-{
-    if (cursor == NULL || step == NULL) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    if (cursor->private_outrun) {
-        return KEDGE_HISTORY_LOST;
-    }
-    if (cursor->private_session == NULL) {
-        return KEDGE_WRONG_STATE;
-    }
-    if (cursor->private_pending == 0) {
-        return KEDGE_PARTIAL;
-    }
-    struct kedge_cursor_place *place =
-        &cursor->private_places[cursor->private_first.private_place];
-    step->number = cursor->private_number + 1;
-    step->stamp = cursor->private_first.private_stamp;
-    step->log = place->log;
-    step->index = reader_of(place)->next;
-    step->publication = kedge_log_entry_of(place->log, step->index)->publication;
-    step_over(cursor, place);
-    return KEDGE_OK;
-}
-
-uint64_t kedge_cursor_position(const kedge_cursor *cursor)
-{
-    return cursor == NULL ? 0 : cursor->private_number;
-}
-
-bool kedge_cursor_outrun(const kedge_cursor *cursor)
-{
-    return cursor != NULL && cursor->private_outrun;
-}
-
-bool kedge_cursor_pending(const kedge_cursor *cursor)
-{
-    return cursor != NULL && cursor->private_pending > 0;
-}
-
-void kedge_cursor_close(kedge_cursor *cursor)
-{
-    if (cursor == NULL) {
-        return;
-    }
-    if (cursor->private_session != NULL) {
-        leave_session(cursor);
-    }
-    *cursor = (kedge_cursor){0};
 }

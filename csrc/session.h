@@ -1,11 +1,6 @@
 /* csrc/session.h: what a session is made of, for those who wake its readers and who save it.
  *
- * A session, its own log, its id and its user are one allocation; its spans are another. An open cursor
- * has one *place* for each span of its session, at the same index, and a heap of the places that have
- * something for it.
- *
- *     session   spans   [own log][topic a][topic b, ended]
- *     cursor    places  [ slot 0][ slot 7][   drained    ]    each a reader in that span's log
+ * A session, its own log, its id and its user are one allocation; its spans are another.
  */
 #ifndef KEDGE_PRIVATE_SESSION_H
 #define KEDGE_PRIVATE_SESSION_H
@@ -24,6 +19,21 @@ typedef struct kedge_session_span {
     uint64_t end_stamp; /* of an ended span: the stamp of its last entry */
 } kedge_session_span;
 
+static inline uint64_t kedge_span_newest(const kedge_session_span *span)
+{
+    return span->end == KEDGE_SPAN_OPEN ? span->log->last : span->end;
+}
+
+static inline uint64_t kedge_span_newest_stamp(const kedge_session_span *span)
+{
+    return span->end == KEDGE_SPAN_OPEN ? span->log->last_stamp : span->end_stamp;
+}
+
+static inline uint64_t kedge_span_entries(const kedge_session_span *span)
+{
+    return kedge_span_newest(span) + 1 - span->first;
+}
+
 struct kedge_session {
     kedge_allocator allocator;
     size_t size; /* of the allocation */
@@ -41,20 +51,12 @@ struct kedge_session {
     size_t ended_count;
     size_t fold_at; /* fold when more spans than this have ended */
 
-    uint64_t receipt; /* of the question whose answer attached a link last (csrc/link.h); 0: none yet */
+    /* Of the question whose answer attached a link last (csrc/link.h); 0: none yet. */
+    uint64_t receipt;
 
     kedge_cursor *cursors; /* the open ones, outrun ones included */
     kedge_log own;
 };
-
-/* Where a cursor stands in one span. */
-struct kedge_cursor_place {
-    kedge_log *log;
-    size_t slot;  /* of its reader in the log; KEDGE_CURSOR_DRAINED: an ended span, read to its end */
-    uint64_t end; /* of the span */
-};
-
-#define KEDGE_CURSOR_DRAINED SIZE_MAX
 
 /* Waking: whoever embeds a cursor sets cursor->private_wake after kedge_cursor_open (which leaves it
  * null). It is called when something came for a cursor that had nothing pending, and when the cursor was

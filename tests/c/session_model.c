@@ -1,0 +1,496 @@
+#include "session_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "container.h"
+#include "log.h"
+#include "session.h"
+
+size_t model_random(model_world *model, size_t below)
+{
+    model->random ^= model->random << 13;
+    model->random ^= model->random >> 7;
+    model->random ^= model->random << 17;
+    return (size_t)(model->random >> 11) % below;
+}
+
+/* ---- The plain side ------------------------------------------------------------------------------ */
+
+static size_t bytes_of(const model_log *log)
+{
+    size_t bytes = 0;
+    for (uint64_t index = log->base + 1; index <= log->last; index++) {
+        bytes += log->entries[index - 1].charged;
+    }
+    return bytes;
+}
+
+static bool is_within(const model_log *log, kedge_time now)
+{
+    return log->base == log->last ||
+           (log->last - log->base <= log->limits.count && bytes_of(log) <= log->limits.bytes &&
+            (log->limits.age == KEDGE_NEVER ||
+             now - log->entries[log->base].time < log->limits.age));
+}
+
+static void drop_plainly(model_world *model, model_log *log)
+{
+    while (!is_within(log, model->now)) {
+        log->base++;
+    }
+}
+
+static bool is_dropped(const model_world *model, const model_session *session, uint64_t number)
+{
+    const model_item *item = &session->history[number - 1];
+    return item->index <= model->logs[item->log].base;
+}
+
+/* The highest number of which the entry is gone. */
+static uint64_t base_of(const model_world *model, const model_session *session)
+{
+    uint64_t base = session->last;
+    while (base > 0 && !is_dropped(model, session, base)) {
+        base--;
+    }
+    return base;
+}
+
+static void remember(model_session *session, size_t log, uint64_t index)
+{
+    session->history =
+        realloc(session->history, (size_t)(session->last + 1) * sizeof *session->history);
+    ck_assert_ptr_nonnull(session->history);
+    session->history[session->last].log = log;
+    session->history[session->last].index = index;
+    session->last++;
+}
+
+static void append_plainly(model_world *model, size_t which, kedge_publication *publication)
+{
+    model_log *log = &model->logs[which];
+    log->entries = realloc(log->entries, (size_t)(log->last + 1) * sizeof *log->entries);
+    ck_assert_ptr_nonnull(log->entries);
+    model_entry entry = {model->stamp, model->now, kedge_publication_memory(publication),
+                         publication};
+    log->entries[log->last++] = entry;
+    drop_plainly(model, log);
+    for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+        bool gets =
+            which < MODEL_TOPICS ? model->sessions[i].follows[which] : which - MODEL_TOPICS == i;
+        if (gets) {
+            remember(&model->sessions[i], which, log->last);
+        }
+    }
+}
+
+/* What the step that was just done means for a cursor. */
+static void notice(const model_world *model, const model_session *session, model_cursor *cursor)
+{
+    if (!cursor->open || cursor->outrun) {
+        return;
+    }
+    bool pending = cursor->position < session->last;
+    if (base_of(model, session) > cursor->position) {
+        cursor->outrun = true;
+        cursor->pending = false;
+        cursor->woken_right++;
+        return;
+    }
+    cursor->woken_right += pending && !cursor->pending;
+    cursor->pending = pending;
+}
+
+/* ---- Comparing ----------------------------------------------------------------------------------- */
+
+static void compare_log(const model_world *model, const model_log *log)
+{
+    ck_assert_uint_eq(kedge_log_last(log->real), log->last);
+    ck_assert_uint_eq(kedge_log_base(log->real), log->base);
+    ck_assert_uint_eq(kedge_log_base_stamp(log->real),
+                      log->base == 0 ? 0 : log->entries[log->base - 1].stamp);
+    ck_assert_uint_eq(kedge_log_bytes(log->real), bytes_of(log));
+    ck_assert(is_within(log, model->now));
+    kedge_time deadline = KEDGE_NEVER;
+    if (log->base < log->last && log->limits.age != KEDGE_NEVER) {
+        deadline = log->entries[log->base].time + log->limits.age;
+        ck_assert_ptr_eq(kedge_log_at(log->real, log->base + 1)->publication,
+                         log->entries[log->base].publication);
+    }
+    ck_assert_uint_eq(kedge_log_deadline(log->real), deadline);
+}
+
+static void compare_cursor(const model_cursor *cursor)
+{
+    if (!cursor->open) {
+        return;
+    }
+    ck_assert_uint_eq(kedge_cursor_position(&cursor->real), cursor->position);
+    ck_assert_int_eq(kedge_cursor_outrun(&cursor->real), cursor->outrun);
+    ck_assert_int_eq(kedge_cursor_pending(&cursor->real), cursor->pending);
+    ck_assert_uint_eq(cursor->woken, cursor->woken_right);
+}
+
+static void compare_session(model_world *model, model_session *session)
+{
+    ck_assert_uint_eq(kedge_session_last(session->real), session->last);
+    ck_assert_uint_eq(kedge_session_base(session->real), base_of(model, session));
+    for (size_t topic = 0; topic < MODEL_TOPICS; topic++) {
+        ck_assert_int_eq(kedge_session_follows(session->real, model->logs[topic].real),
+                         session->follows[topic]);
+    }
+    for (size_t i = 0; i < MODEL_CURSORS; i++) {
+        notice(model, session, &session->cursors[i]);
+        compare_cursor(&session->cursors[i]);
+    }
+}
+
+/* A log's readers and counts are those that the sessions have. */
+static void compare_counts(const model_world *model, size_t topic)
+{
+    const kedge_log *log = model->logs[topic].real;
+    size_t following = 0;
+    size_t referring = 0;
+    for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+        const kedge_session *session = model->sessions[i].real;
+        following += model->sessions[i].follows[topic];
+        for (size_t span = 0; span < session->span_count; span++) {
+            referring += session->spans[span].log == log;
+        }
+        ck_assert(kedge_session_refers(session, log) || !model->sessions[i].follows[topic]);
+    }
+    ck_assert_uint_eq(log->following, following);
+    ck_assert_uint_eq(log->referring, referring);
+    ck_assert_uint_le(log->reader_count, referring * MODEL_CURSORS);
+}
+
+static void compare(model_world *model)
+{
+    for (size_t i = 0; i < MODEL_LOGS; i++) {
+        compare_log(model, &model->logs[i]);
+    }
+    for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+        compare_session(model, &model->sessions[i]);
+    }
+    for (size_t i = 0; i < MODEL_TOPICS; i++) {
+        compare_counts(model, i);
+    }
+}
+
+/* ---- Steps --------------------------------------------------------------------------------------- */
+
+/* Until `succeeded`, memory fails at some call; what failed must have changed nothing. */
+static void fail_soon(model_world *model, bool failing)
+{
+    model->probe.fails_at = failing && model_random(model, 4) == 0
+                                ? model->probe.calls + 1 + model_random(model, 3)
+                                : 0;
+}
+
+static bool succeeded(model_world *model, kedge_status status)
+{
+    model->probe.fails_at = 0;
+    if (status == KEDGE_NO_MEMORY) {
+        model->failures++;
+        compare(model);
+        return false;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+    return true;
+}
+
+static kedge_publication *publication_new(model_world *model)
+{
+    char text[402];
+    size_t size = 2 + model_random(model, 400);
+    memset(text, (int)('a' + model_random(model, 26)), sizeof text);
+    text[0] = '"';
+    text[size - 1] = '"';
+    kedge_publication_source source = {0};
+    source.protocol = KEDGE_GATEWAY;
+    source.name = kedge_text("event");
+    source.payload = kedge_span_of(text, size);
+    kedge_publication *publication = NULL;
+    kedge_allocator allocator = memory_probe_allocator(&model->plain_probe);
+    ck_assert_int_eq(kedge_publication_create(&publication, allocator, &source), KEDGE_OK);
+    return publication;
+}
+
+static void step_append(model_world *model, bool failing)
+{
+    size_t which = model_random(model, MODEL_LOGS);
+    model_log *log = &model->logs[which];
+    kedge_publication *publication = publication_new(model);
+    if (model_random(model, 4) == 0) {
+        ck_assert_int_eq(kedge_publication_compress(publication, model->encoder), KEDGE_OK);
+    }
+    model->stamp += 1 + model_random(model, 3);
+    fail_soon(model, failing);
+    kedge_status status = which < MODEL_TOPICS
+                              ? kedge_log_append(log->real, model->stamp, publication, model->now)
+                              : kedge_session_send(model->sessions[which - MODEL_TOPICS].real,
+                                                   model->stamp, publication, model->now);
+    if (kedge_publication_memory(publication) > log->limits.bytes) {
+        ck_assert_int_eq(status, KEDGE_LIMIT);
+        model->probe.fails_at = 0;
+        kedge_publication_release(publication);
+    } else if (succeeded(model, status)) {
+        append_plainly(model, which, publication);
+    } else {
+        kedge_publication_release(publication);
+    }
+}
+
+static void step_follow(model_world *model, bool failing)
+{
+    size_t topic = model_random(model, MODEL_TOPICS);
+    model_session *session = &model->sessions[model_random(model, MODEL_SESSIONS)];
+    kedge_log *log = model->logs[topic].real;
+    if (session->follows[topic] && model_random(model, 3) > 0) {
+        ck_assert_int_eq(kedge_session_unfollow(session->real, log), KEDGE_OK);
+        ck_assert_int_eq(kedge_session_unfollow(session->real, log), KEDGE_UNKNOWN);
+        session->follows[topic] = false;
+    } else {
+        fail_soon(model, failing);
+        if (succeeded(model, kedge_session_follow(session->real, log))) {
+            session->follows[topic] = true;
+        }
+    }
+}
+
+static void read_one(const model_world *model, const model_session *session, model_cursor *cursor)
+{
+    kedge_step step;
+    kedge_status status = kedge_cursor_next(&cursor->real, &step);
+    if (cursor->outrun) {
+        ck_assert_int_eq(status, KEDGE_HISTORY_LOST);
+        return;
+    }
+    if (cursor->position == session->last) {
+        ck_assert_int_eq(status, KEDGE_PARTIAL);
+        return;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+    const model_item *item = &session->history[cursor->position];
+    const model_log *log = &model->logs[item->log];
+    cursor->position++;
+    cursor->pending = cursor->position < session->last;
+    ck_assert_uint_eq(step.number, cursor->position);
+    ck_assert_ptr_eq(step.log, log->real);
+    ck_assert_uint_eq(step.index, item->index);
+    ck_assert_uint_eq(step.stamp, log->entries[item->index - 1].stamp);
+    ck_assert_ptr_eq(step.publication, log->entries[item->index - 1].publication);
+}
+
+static void step_read(model_world *model)
+{
+    model_session *session = &model->sessions[model_random(model, MODEL_SESSIONS)];
+    model_cursor *cursor = &session->cursors[model_random(model, MODEL_CURSORS)];
+    size_t times = model_random(model, 8) == 0 ? 1000 : model_random(model, 4);
+    for (; cursor->open && times > 0; times--) {
+        read_one(model, session, cursor);
+        times = cursor->pending ? times : 1;
+    }
+}
+
+static void count_waking(kedge_cursor *cursor)
+{
+    KEDGE_CONTAINER(cursor, model_cursor, real)->woken++;
+}
+
+static kedge_status expected(const model_world *model, const model_session *session,
+                             uint64_t position)
+{
+    if (position > session->last) {
+        return KEDGE_HISTORY_AHEAD;
+    }
+    return position < base_of(model, session) ? KEDGE_HISTORY_LOST : KEDGE_OK;
+}
+
+static void step_open(model_world *model, bool failing)
+{
+    model_session *session = &model->sessions[model_random(model, MODEL_SESSIONS)];
+    model_cursor *cursor = &session->cursors[model_random(model, MODEL_CURSORS)];
+    kedge_cursor_close(&cursor->real);
+    cursor->open = false;
+    if (model_random(model, 4) == 0) {
+        return;
+    }
+    uint64_t base = base_of(model, session);
+    uint64_t position = base + model_random(model, (size_t)(session->last - base) + 1);
+    fail_soon(model, failing);
+    if (!succeeded(model, kedge_cursor_open(&cursor->real, session->real, position))) {
+        return;
+    }
+    cursor->real.private_wake = count_waking;
+    cursor->open = true;
+    cursor->outrun = false;
+    cursor->position = position;
+    cursor->pending = position < session->last;
+}
+
+static void step_drop(model_world *model)
+{
+    model_log *log = &model->logs[model_random(model, MODEL_LOGS)];
+    uint64_t held = log->last - log->base;
+    if (model_random(model, 2) == 0) {
+        model->now += model_random(model, 20);
+        for (size_t i = 0; i < MODEL_LOGS; i++) {
+            kedge_log_expire(model->logs[i].real, model->now);
+            drop_plainly(model, &model->logs[i]);
+        }
+    } else {
+        uint64_t to = log->base + model_random(model, (size_t)held / 4 + 1);
+        kedge_log_trim(log->real, to);
+        log->base = to;
+    }
+}
+
+static void set_random_limits(model_world *model, kedge_log_limits *limits)
+{
+    limits->count = 1 + model_random(model, model_random(model, 2) == 0 ? 5 : 60);
+    limits->bytes = 300 + model_random(model, 12000);
+    limits->age = model_random(model, 3) == 0 ? KEDGE_NEVER : 1 + model_random(model, 600);
+}
+
+static void step_limits(model_world *model)
+{
+    model_log *log = &model->logs[model_random(model, MODEL_LOGS)];
+    set_random_limits(model, &log->limits);
+    ck_assert_int_eq(kedge_log_set_limits(log->real, &log->limits, model->now), KEDGE_OK);
+    drop_plainly(model, log);
+}
+
+static void step_compress(model_world *model)
+{
+    model_log *log = &model->logs[model_random(model, MODEL_LOGS)];
+    uint64_t index = log->base + model_random(model, (size_t)(log->last - log->base) + 1);
+    kedge_status status = kedge_log_compress(log->real, index, model->encoder);
+    if (index == log->base) {
+        ck_assert_int_eq(status, KEDGE_UNKNOWN);
+        return;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+    model_entry *entry = &log->entries[index - 1];
+    ck_assert(kedge_publication_is_compressed(entry->publication));
+    entry->charged = kedge_publication_memory(entry->publication);
+    drop_plainly(model, log);
+}
+
+void model_step(model_world *model, bool failing)
+{
+    size_t what = model_random(model, 100);
+    if (what < 45) {
+        step_append(model, failing);
+    } else if (what < 60) {
+        step_follow(model, failing);
+    } else if (what < 80) {
+        step_read(model);
+    } else if (what < 87) {
+        step_open(model, failing);
+    } else if (what < 91) {
+        step_drop(model);
+    } else if (what < 98) {
+        step_compress(model);
+    } else if (what == 98) {
+        kedge_session_fold(model->sessions[model_random(model, MODEL_SESSIONS)].real);
+    } else if (model_random(model, 10) == 0) {
+        step_limits(model);
+    }
+    compare(model);
+}
+
+void model_check_positions(model_world *model, size_t which)
+{
+    model_session *session = &model->sessions[which];
+    for (uint64_t position = 0; position <= session->last + 1; position++) {
+        model_cursor cursor = {0};
+        kedge_status status = kedge_cursor_open(&cursor.real, session->real, position);
+        ck_assert_int_eq(status, expected(model, session, position));
+        if (status == KEDGE_OK) {
+            cursor.position = position;
+            while (cursor.position < session->last) {
+                ck_assert(kedge_cursor_pending(&cursor.real));
+                read_one(model, session, &cursor);
+            }
+            read_one(model, session, &cursor);
+        }
+        kedge_cursor_close(&cursor.real);
+    }
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------- */
+
+static void start_log(model_world *model, size_t which)
+{
+    model_log *log = &model->logs[which];
+    kedge_allocator allocator = memory_probe_allocator(&model->probe);
+    set_random_limits(model, &log->limits);
+    if (which < MODEL_TOPICS) {
+        ck_assert_int_eq(kedge_log_create(&log->real, &log->limits, allocator), KEDGE_OK);
+        return;
+    }
+    kedge_session_config config = {0};
+    config.id = kedge_text("session");
+    config.user = kedge_text("user");
+    config.own_limits = log->limits;
+    config.spans_max = 100000;
+    model_session *session = &model->sessions[which - MODEL_TOPICS];
+    ck_assert_int_eq(kedge_session_create(&session->real, &config, allocator), KEDGE_OK);
+    log->real = kedge_session_own_log(session->real);
+}
+
+void model_start(model_world *model, uint64_t seed)
+{
+    memset(model, 0, sizeof *model);
+    model->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    kedge_allocator allocator = memory_probe_allocator(&model->plain_probe);
+    ck_assert_int_eq(kedge_zstd_encoder_create(&model->encoder, allocator, 1), KEDGE_OK);
+    for (size_t i = 0; i < MODEL_LOGS; i++) {
+        start_log(model, i);
+    }
+}
+
+static void end_sessions(model_world *model)
+{
+    for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+        model_session *session = &model->sessions[i];
+        kedge_session_destroy(session->real);
+        for (size_t c = 0; c < MODEL_CURSORS; c++) {
+            model_cursor *cursor = &session->cursors[c];
+            kedge_step step;
+            ck_assert_int_eq(kedge_cursor_outrun(&cursor->real), cursor->open);
+            ck_assert_int_eq(kedge_cursor_next(&cursor->real, &step),
+                             cursor->open ? KEDGE_HISTORY_LOST : KEDGE_WRONG_STATE);
+            kedge_cursor_close(&cursor->real);
+        }
+        free(session->history);
+    }
+}
+
+static void end_logs(model_world *model)
+{
+    for (size_t i = 0; i < MODEL_LOGS; i++) {
+        model_log *log = &model->logs[i];
+        for (uint64_t entry = 0; entry < log->last; entry++) {
+            kedge_publication_release(log->entries[entry].publication);
+        }
+        if (i < MODEL_TOPICS) {
+            ck_assert_uint_eq(log->real->referring, 0);
+            ck_assert_uint_eq(log->real->following, 0);
+            ck_assert_uint_eq(log->real->reader_count, 0);
+            kedge_log_destroy(log->real);
+        }
+        free(log->entries);
+    }
+}
+
+void model_end(model_world *model)
+{
+    end_sessions(model);
+    end_logs(model);
+    kedge_zstd_encoder_free(model->encoder);
+    ck_assert_uint_eq(model->probe.blocks, 0);
+    ck_assert_uint_eq(model->plain_probe.blocks, 0);
+}

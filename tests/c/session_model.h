@@ -1,0 +1,84 @@
+/* tests/c/session_model.h: what logs, sessions and cursors ought to do, told plainly.
+ *
+ * A model keeps beside each real log every entry that it ever had, and beside each real session a list
+ * of all events that it was ever given, one slot a session an event: what the library does without. Each
+ * step is done to both, and both must tell the same.
+ */
+#ifndef KEDGE_TEST_SESSION_MODEL_H
+#define KEDGE_TEST_SESSION_MODEL_H
+
+#include "kedge/session.h"
+#include "memory_probe.h"
+
+enum {
+    MODEL_TOPICS = 5,
+    MODEL_SESSIONS = 4,
+    MODEL_CURSORS = 3, /* a session */
+    MODEL_LOGS = MODEL_TOPICS + MODEL_SESSIONS
+};
+
+typedef struct model_entry {
+    uint64_t stamp;
+    kedge_time time;
+    size_t charged;
+    kedge_publication *publication; /* the model's own hold, so that pointers stay unique */
+} model_entry;
+
+typedef struct model_log {
+    kedge_log *real;
+    kedge_log_limits limits;
+    model_entry *entries; /* [0] is index 1 */
+    uint64_t last;
+    uint64_t base;
+} model_log;
+
+typedef struct model_item {
+    size_t log;
+    uint64_t index;
+} model_item;
+
+typedef struct model_cursor {
+    kedge_cursor real;
+    bool open;
+    bool outrun;
+    bool pending;
+    uint64_t position;
+    size_t woken;       /* as the real one was */
+    size_t woken_right; /* as it should have been */
+} model_cursor;
+
+typedef struct model_session {
+    kedge_session *real;
+    bool follows[MODEL_TOPICS];
+    model_item *history; /* [0] is number 1 */
+    uint64_t last;
+    model_cursor cursors[MODEL_CURSORS];
+} model_session;
+
+typedef struct model_world {
+    memory_probe probe;
+    memory_probe plain_probe; /* of publications and the encoder: never fails */
+    kedge_zstd_encoder *encoder;
+    uint64_t random;
+    uint64_t stamp;
+    kedge_time now;
+    model_log logs[MODEL_LOGS]; /* topics, then the sessions' own */
+    model_session sessions[MODEL_SESSIONS];
+    size_t failures; /* of memory, met and survived */
+} model_world;
+
+/* Makes the logs and sessions. Another seed, another run. */
+void model_start(model_world *model, uint64_t seed);
+void model_end(model_world *model);
+
+/* A number in [0, below). */
+size_t model_random(model_world *model, size_t below);
+
+/* One random step, done to both; with `failing`, memory fails now and then. Then everything that is
+ * cheap to compare is compared. */
+void model_step(model_world *model, bool failing);
+
+/* Opens a cursor at every position there ever was, and one beyond, and reads on from it to the end. */
+void model_check_positions(model_world *model, size_t session);
+
+#endif

@@ -1,0 +1,1083 @@
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "container.h"
+#include "kedge/session.h"
+#include "log.h"
+#include "memory_probe.h"
+#include "session.h"
+#include "session_model.h"
+
+static memory_probe probe;
+static uint64_t stamp;
+static kedge_publication *event;
+
+static void set_up(void)
+{
+    memset(&probe, 0, sizeof probe);
+    stamp = 0;
+    kedge_publication_source source = {0};
+    source.protocol = KEDGE_GATEWAY;
+    source.name = kedge_text("event");
+    ck_assert_int_eq(kedge_publication_create(&event, kedge_allocator_default(), &source),
+                     KEDGE_OK);
+}
+
+static void tear_down(void)
+{
+    kedge_publication_release(event);
+    ck_assert_uint_eq(probe.blocks, 0);
+}
+
+static kedge_log *log_new(size_t count)
+{
+    kedge_log *log = NULL;
+    kedge_log_limits limits = {count, 1000000, KEDGE_NEVER};
+    ck_assert_int_eq(kedge_log_create(&log, &limits, memory_probe_allocator(&probe)), KEDGE_OK);
+    return log;
+}
+
+static kedge_session_config config_of(size_t spans_max)
+{
+    kedge_session_config config = {0};
+    config.id = kedge_text("an id");
+    config.user = kedge_text("a user");
+    config.own_limits = kedge_log_limits_default();
+    config.spans_max = spans_max;
+    return config;
+}
+
+static kedge_session *session_new(size_t spans_max)
+{
+    kedge_session *session = NULL;
+    kedge_session_config config = config_of(spans_max);
+    kedge_allocator allocator = memory_probe_allocator(&probe);
+    ck_assert_int_eq(kedge_session_create(&session, &config, allocator), KEDGE_OK);
+    return session;
+}
+
+static void publish(kedge_log *log)
+{
+    ck_assert_int_eq(kedge_log_append(log, ++stamp, event, 0), KEDGE_OK);
+}
+
+static void publish_many(kedge_log *log, size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        publish(log);
+    }
+}
+
+static void follow(kedge_session *session, kedge_log *log)
+{
+    ck_assert_int_eq(kedge_session_follow(session, log), KEDGE_OK);
+}
+
+static void unfollow(kedge_session *session, kedge_log *log)
+{
+    ck_assert_int_eq(kedge_session_unfollow(session, log), KEDGE_OK);
+}
+
+/* The cursor's next entry is this one. */
+static void check_next(kedge_cursor *cursor, uint64_t number, const kedge_log *log, uint64_t index)
+{
+    kedge_step step;
+    ck_assert_int_eq(kedge_cursor_next(cursor, &step), KEDGE_OK);
+    ck_assert_uint_eq(step.number, number);
+    ck_assert_ptr_eq(step.log, log);
+    ck_assert_uint_eq(step.index, index);
+    ck_assert_ptr_eq(step.publication, event);
+    ck_assert_uint_eq(kedge_cursor_position(cursor), number);
+}
+
+static void check_end(kedge_cursor *cursor)
+{
+    kedge_step step;
+    ck_assert_int_eq(kedge_cursor_next(cursor, &step), KEDGE_PARTIAL);
+    ck_assert(!kedge_cursor_pending(cursor));
+    ck_assert(!kedge_cursor_outrun(cursor));
+}
+
+static void check_outrun(kedge_cursor *cursor)
+{
+    kedge_step step;
+    ck_assert(kedge_cursor_outrun(cursor));
+    ck_assert(!kedge_cursor_pending(cursor));
+    ck_assert_int_eq(kedge_cursor_next(cursor, &step), KEDGE_HISTORY_LOST);
+}
+
+static kedge_status try_open(kedge_session *session, uint64_t position)
+{
+    kedge_cursor cursor;
+    kedge_status status = kedge_cursor_open(&cursor, session, position);
+    kedge_cursor_close(&cursor);
+    return status;
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------- */
+
+START_TEST(a_new_session_has_no_history)
+{
+    kedge_session *session = session_new(0);
+    ck_assert_uint_eq(kedge_session_last(session), 0);
+    ck_assert_uint_eq(kedge_session_base(session), 0);
+    ck_assert_int_eq(try_open(session, 0), KEDGE_OK);
+    ck_assert_int_eq(try_open(session, 1), KEDGE_HISTORY_AHEAD);
+    kedge_session_destroy(session);
+}
+END_TEST
+
+START_TEST(id_and_user_are_copied)
+{
+    char id[] = "who";
+    char user[] = "whose";
+    kedge_session_config config = config_of(1);
+    config.id = kedge_text(id);
+    config.user = kedge_text(user);
+    kedge_session *session = NULL;
+    ck_assert_int_eq(kedge_session_create(&session, &config, memory_probe_allocator(&probe)),
+                     KEDGE_OK);
+    memset(id, 'x', sizeof id);
+    memset(user, 'x', sizeof user);
+    ck_assert(kedge_span_equal(kedge_session_id(session), kedge_text("who")));
+    ck_assert(kedge_span_equal(kedge_session_user(session), kedge_text("whose")));
+    kedge_session_destroy(session);
+}
+END_TEST
+
+START_TEST(id_and_user_may_be_empty)
+{
+    kedge_session_config config = config_of(1);
+    config.id = kedge_text(NULL);
+    config.user = kedge_text(NULL);
+    kedge_session *session = NULL;
+    ck_assert_int_eq(kedge_session_create(&session, &config, memory_probe_allocator(&probe)),
+                     KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_id(session).size, 0);
+    ck_assert_uint_eq(kedge_session_user(session).size, 0);
+    kedge_session_destroy(session);
+}
+END_TEST
+
+START_TEST(a_wrong_configuration_is_refused)
+{
+    kedge_session *session = NULL;
+    kedge_allocator allocator = memory_probe_allocator(&probe);
+    kedge_allocator none = {NULL, NULL};
+    kedge_session_config right = config_of(1);
+    kedge_session_config wrong[6];
+    for (size_t i = 0; i < 6; i++) {
+        wrong[i] = right;
+    }
+    wrong[0].own_limits.count = 0;
+    wrong[1].id = kedge_span_of(NULL, 1);
+    wrong[2].user = kedge_span_of(NULL, 1);
+    wrong[3].spans_max = SIZE_MAX;
+    wrong[4].id.size = SIZE_MAX;
+    wrong[5].user.size = SIZE_MAX;
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_int_eq(kedge_session_create(&session, &wrong[i], allocator),
+                         KEDGE_INVALID_ARGUMENT);
+    }
+    ck_assert_int_eq(kedge_session_create(&session, NULL, allocator), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_create(NULL, &right, allocator), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_create(&session, &right, none), KEDGE_INVALID_ARGUMENT);
+    ck_assert_ptr_null(session);
+}
+END_TEST
+
+START_TEST(null_pointers_are_refused)
+{
+    kedge_session *session = session_new(1);
+    kedge_log *log = log_new(1);
+    kedge_cursor cursor = {0};
+    kedge_step step;
+    ck_assert_int_eq(kedge_session_follow(NULL, log), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_follow(session, NULL), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_unfollow(NULL, log), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_unfollow(session, NULL), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_send(NULL, 1, event, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_send(session, 1, NULL, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_cursor_open(NULL, session, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, NULL, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_cursor_next(NULL, &step), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_cursor_next(&cursor, NULL), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_cursor_next(&cursor, &step), KEDGE_WRONG_STATE);
+    kedge_log_destroy(log);
+    kedge_session_destroy(session);
+}
+END_TEST
+
+START_TEST(of_nothing_nothing_is_told)
+{
+    kedge_session_destroy(NULL);
+    kedge_cursor_close(NULL);
+    ck_assert_uint_eq(kedge_session_id(NULL).size, 0);
+    ck_assert_uint_eq(kedge_session_user(NULL).size, 0);
+    ck_assert_uint_eq(kedge_session_last(NULL), 0);
+    ck_assert_uint_eq(kedge_session_base(NULL), 0);
+    ck_assert(!kedge_session_follows(NULL, NULL));
+    ck_assert(!kedge_session_refers(NULL, NULL));
+    ck_assert_ptr_null(kedge_session_own_log(NULL));
+    ck_assert_uint_eq(kedge_cursor_position(NULL), 0);
+    ck_assert(!kedge_cursor_outrun(NULL));
+    ck_assert(!kedge_cursor_pending(NULL));
+}
+END_TEST
+
+/* ---- History ------------------------------------------------------------------------------------- */
+
+START_TEST(history_is_the_merge_of_what_was_followed)
+{
+    kedge_session *session = session_new(10);
+    kedge_log *a = log_new(10);
+    kedge_log *b = log_new(10);
+    kedge_log *own = kedge_session_own_log(session);
+    publish(a);
+    follow(session, a);
+    publish(a);
+    publish(b);
+    follow(session, b);
+    publish(b);
+    ck_assert_int_eq(kedge_session_send(session, ++stamp, event, 0), KEDGE_OK);
+    unfollow(session, a);
+    publish(a);
+    publish(b);
+    ck_assert_uint_eq(kedge_session_last(session), 4);
+    kedge_cursor cursor;
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    check_next(&cursor, 1, a, 2);
+    check_next(&cursor, 2, b, 2);
+    check_next(&cursor, 3, own, 1);
+    follow(session, a);
+    publish(a);
+    check_next(&cursor, 4, b, 3);
+    check_next(&cursor, 5, a, 4);
+    check_end(&cursor);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(a);
+    kedge_log_destroy(b);
+}
+END_TEST
+
+START_TEST(a_resume_succeeds_where_the_next_is_the_oldest_held)
+{
+    kedge_session *session = session_new(1);
+    kedge_log *log = log_new(3);
+    follow(session, log);
+    publish_many(log, 8);
+    ck_assert_uint_eq(kedge_session_last(session), 8);
+    ck_assert_uint_eq(kedge_session_base(session), 5);
+    ck_assert_int_eq(try_open(session, 4), KEDGE_HISTORY_LOST);
+    ck_assert_int_eq(try_open(session, 5), KEDGE_OK);
+    ck_assert_int_eq(try_open(session, 8), KEDGE_OK);
+    ck_assert_int_eq(try_open(session, 9), KEDGE_HISTORY_AHEAD);
+    kedge_log_trim(log, 8);
+    ck_assert_uint_eq(kedge_session_base(session), 8);
+    ck_assert_int_eq(try_open(session, 7), KEDGE_HISTORY_LOST);
+    ck_assert_int_eq(try_open(session, 8), KEDGE_OK);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(what_another_log_dropped_later_does_not_count_before_it)
+{
+    kedge_session *session = session_new(2);
+    kedge_log *busy = log_new(1);
+    kedge_log *calm = log_new(10);
+    follow(session, busy);
+    follow(session, calm);
+    publish(calm);
+    publish(busy);
+    publish(calm);
+    publish(busy);
+    ck_assert_uint_eq(kedge_session_base(session), 2);
+    ck_assert_int_eq(try_open(session, 1), KEDGE_HISTORY_LOST);
+    kedge_cursor cursor;
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 2), KEDGE_OK);
+    check_next(&cursor, 3, calm, 2);
+    check_next(&cursor, 4, busy, 2);
+    check_end(&cursor);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(busy);
+    kedge_log_destroy(calm);
+}
+END_TEST
+
+START_TEST(following_twice_is_following_once)
+{
+    kedge_session *session = session_new(2);
+    kedge_log *log = log_new(10);
+    follow(session, log);
+    follow(session, log);
+    publish(log);
+    ck_assert_uint_eq(kedge_session_last(session), 1);
+    ck_assert_uint_eq(session->span_count, 2);
+    follow(session, kedge_session_own_log(session));
+    ck_assert_uint_eq(session->span_count, 2);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(own_logs_are_not_left_and_not_followed_by_others)
+{
+    kedge_session *session = session_new(2);
+    kedge_session *other = session_new(2);
+    kedge_log *own = kedge_session_own_log(session);
+    ck_assert(kedge_session_follows(session, own));
+    ck_assert(kedge_session_refers(session, own));
+    ck_assert_int_eq(kedge_session_unfollow(session, own), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_follow(other, own), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_unfollow(other, own), KEDGE_UNKNOWN);
+    kedge_session_destroy(session);
+    kedge_session_destroy(other);
+}
+END_TEST
+
+START_TEST(a_span_without_entries_leaves_nothing)
+{
+    kedge_session *session = session_new(3);
+    kedge_log *a = log_new(10);
+    kedge_log *b = log_new(10);
+    kedge_log *c = log_new(10);
+    kedge_cursor cursor;
+    follow(session, a);
+    follow(session, b);
+    follow(session, c);
+    publish(c);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    unfollow(session, a);
+    ck_assert(!kedge_session_refers(session, a));
+    ck_assert_uint_eq(a->reader_count, 0);
+    ck_assert_uint_eq(session->span_count, 3);
+    publish(b);
+    publish(a);
+    check_next(&cursor, 1, c, 1);
+    check_next(&cursor, 2, b, 1);
+    check_end(&cursor);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(a);
+    kedge_log_destroy(b);
+    kedge_log_destroy(c);
+}
+END_TEST
+
+START_TEST(leaving_and_following_again_at_once_is_not_leaving)
+{
+    kedge_session *session = session_new(1);
+    kedge_log *log = log_new(10);
+    kedge_cursor lagging;
+    kedge_cursor reading;
+    follow(session, log);
+    publish(log);
+    ck_assert_int_eq(kedge_cursor_open(&lagging, session, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_cursor_open(&reading, session, 1), KEDGE_OK);
+    for (size_t i = 0; i < 10; i++) {
+        unfollow(session, log);
+        ck_assert_uint_eq(log->reader_count, 1);
+        ck_assert(!kedge_session_follows(session, log));
+        ck_assert(kedge_session_refers(session, log));
+        follow(session, log);
+        ck_assert_uint_eq(log->reader_count, 2);
+    }
+    ck_assert_uint_eq(session->span_count, 2);
+    publish(log);
+    check_next(&reading, 2, log, 2);
+    check_next(&lagging, 1, log, 1);
+    check_next(&lagging, 2, log, 2);
+    unfollow(session, log);
+    publish(log);
+    check_end(&lagging);
+    check_end(&reading);
+    kedge_cursor_close(&lagging);
+    kedge_cursor_close(&reading);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(what_ended_stays_in_the_numbers_when_it_was_dropped)
+{
+    kedge_session *session = session_new(3);
+    kedge_log *left = log_new(10);
+    kedge_log *log = log_new(10);
+    follow(session, left);
+    follow(session, log);
+    publish_many(left, 5);
+    publish(log);
+    unfollow(session, left);
+    publish_many(left, 20);
+    ck_assert_uint_eq(kedge_session_last(session), 6);
+    ck_assert_uint_eq(kedge_session_base(session), 5);
+    kedge_session_fold(session);
+    ck_assert(!kedge_session_refers(session, left));
+    ck_assert_uint_eq(kedge_session_last(session), 6);
+    ck_assert_uint_eq(kedge_session_base(session), 5);
+    ck_assert_int_eq(try_open(session, 4), KEDGE_HISTORY_LOST);
+    ck_assert_int_eq(try_open(session, 5), KEDGE_OK);
+    kedge_session_destroy(session);
+    kedge_log_destroy(left);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(spans_stay_bounded_under_churn)
+{
+    kedge_session *session = session_new(40);
+    kedge_log *logs[8];
+    for (size_t i = 0; i < 8; i++) {
+        logs[i] = log_new(2);
+    }
+    kedge_cursor cursor;
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    uint64_t last = 0;
+    for (size_t round = 0; round < 2000; round++) {
+        kedge_log *log = logs[round * 5 % 8];
+        follow(session, log);
+        publish(log);
+        last++;
+        check_next(&cursor, last, log, log->last);
+        unfollow(session, log);
+        publish(log);
+        ck_assert_uint_eq(kedge_session_last(session), last);
+        ck_assert_uint_lt(session->span_count, 40);
+    }
+    check_end(&cursor);
+    ck_assert_uint_le(session->span_capacity, 64);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    for (size_t i = 0; i < 8; i++) {
+        ck_assert_uint_eq(logs[i]->referring, 0);
+        kedge_log_destroy(logs[i]);
+    }
+}
+END_TEST
+
+START_TEST(topics_are_capped_and_folding_makes_room)
+{
+    kedge_session *session = session_new(2);
+    kedge_log *a = log_new(10);
+    kedge_log *b = log_new(10);
+    kedge_log *c = log_new(10);
+    follow(session, a);
+    publish(a);
+    unfollow(session, a);
+    follow(session, b);
+    ck_assert_int_eq(kedge_session_follow(session, c), KEDGE_TOO_MANY_TOPICS);
+    ck_assert(!kedge_session_refers(session, c));
+    ck_assert_uint_eq(c->referring, 0);
+    publish_many(a, 10);
+    follow(session, c);
+    ck_assert(!kedge_session_refers(session, a));
+    publish(c);
+    ck_assert_uint_eq(kedge_session_last(session), 2);
+    ck_assert_uint_eq(kedge_session_base(session), 1);
+    ck_assert_int_eq(kedge_session_reserve(session, SIZE_MAX), KEDGE_TOO_MANY_TOPICS);
+    kedge_session_destroy(session);
+    kedge_log_destroy(a);
+    kedge_log_destroy(b);
+    kedge_log_destroy(c);
+}
+END_TEST
+
+START_TEST(a_log_that_goes_first_takes_only_its_part_of_the_history)
+{
+    kedge_session *session = session_new(3);
+    kedge_log *gone = log_new(10);
+    kedge_log *log = log_new(10);
+    kedge_cursor lagging;
+    kedge_cursor reading;
+    follow(session, gone);
+    follow(session, log);
+    publish(gone);
+    publish(log);
+    ck_assert_int_eq(kedge_cursor_open(&lagging, session, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_cursor_open(&reading, session, 1), KEDGE_OK);
+    kedge_log_destroy(gone);
+    check_outrun(&lagging);
+    check_next(&reading, 2, log, 1);
+    ck_assert_uint_eq(kedge_session_base(session), 1);
+    ck_assert_uint_eq(kedge_session_last(session), 2);
+    unfollow(session, gone);
+    kedge_session_fold(session);
+    ck_assert_uint_eq(session->span_count, 2);
+    kedge_cursor_close(&lagging);
+    kedge_cursor_close(&reading);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(destroying_an_own_log_only_empties_it)
+{
+    kedge_session *session = session_new(3);
+    ck_assert_int_eq(kedge_session_send(session, ++stamp, event, 0), KEDGE_OK);
+    kedge_log_destroy(kedge_session_own_log(session));
+    ck_assert_uint_eq(kedge_session_last(session), 1);
+    ck_assert_uint_eq(kedge_session_base(session), 1);
+    kedge_session_destroy(session);
+}
+END_TEST
+
+/* ---- Cursors ------------------------------------------------------------------------------------- */
+
+typedef struct counted_reader {
+    kedge_cursor cursor;
+    size_t woken;
+} counted_reader;
+
+static void count_waking(kedge_cursor *cursor)
+{
+    KEDGE_CONTAINER(cursor, counted_reader, cursor)->woken++;
+}
+
+static void start_reading(counted_reader *reader, kedge_session *session, uint64_t position)
+{
+    reader->woken = 0;
+    ck_assert_int_eq(kedge_cursor_open(&reader->cursor, session, position), KEDGE_OK);
+    reader->cursor.private_wake = count_waking;
+}
+
+START_TEST(a_cursor_is_woken_once_and_again_when_it_had_read_all)
+{
+    kedge_session *session = session_new(2);
+    kedge_log *a = log_new(10);
+    kedge_log *b = log_new(10);
+    counted_reader reader;
+    follow(session, a);
+    follow(session, b);
+    start_reading(&reader, session, 0);
+    ck_assert(!kedge_cursor_pending(&reader.cursor));
+    publish(a);
+    publish(a);
+    publish(b);
+    ck_assert_uint_eq(reader.woken, 1);
+    ck_assert(kedge_cursor_pending(&reader.cursor));
+    check_next(&reader.cursor, 1, a, 1);
+    check_next(&reader.cursor, 2, a, 2);
+    publish(a);
+    ck_assert_uint_eq(reader.woken, 1);
+    check_next(&reader.cursor, 3, b, 1);
+    check_next(&reader.cursor, 4, a, 3);
+    check_end(&reader.cursor);
+    publish(b);
+    ck_assert_uint_eq(reader.woken, 2);
+    kedge_cursor_close(&reader.cursor);
+    publish(b);
+    kedge_session_destroy(session);
+    kedge_log_destroy(a);
+    kedge_log_destroy(b);
+}
+END_TEST
+
+START_TEST(a_cursor_is_outrun_when_its_next_entry_goes_and_not_before)
+{
+    kedge_session *session = session_new(2);
+    kedge_log *log = log_new(3);
+    counted_reader reader;
+    follow(session, log);
+    publish(log);
+    start_reading(&reader, session, 0);
+    publish_many(log, 2);
+    ck_assert(!kedge_cursor_outrun(&reader.cursor));
+    ck_assert_uint_eq(reader.woken, 0);
+    check_next(&reader.cursor, 1, log, 1);
+    publish(log);
+    ck_assert(!kedge_cursor_outrun(&reader.cursor));
+    publish(log);
+    ck_assert_uint_eq(reader.woken, 1);
+    check_outrun(&reader.cursor);
+    ck_assert_uint_eq(kedge_cursor_position(&reader.cursor), 1);
+    ck_assert_uint_eq(log->reader_count, 0);
+    publish(log);
+    ck_assert_uint_eq(reader.woken, 1);
+    unfollow(session, log);
+    follow(session, log);
+    ck_assert_uint_eq(log->reader_count, 0);
+    check_outrun(&reader.cursor);
+    kedge_cursor_close(&reader.cursor);
+    ck_assert(!kedge_cursor_outrun(&reader.cursor));
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(many_of_many_readers_are_outrun_at_once)
+{
+    kedge_log *log = log_new(4);
+    kedge_session *sessions[40];
+    counted_reader readers[40][2];
+    for (size_t i = 0; i < 40; i++) {
+        sessions[i] = session_new(2);
+        follow(sessions[i], log);
+    }
+    publish_many(log, 4);
+    for (size_t i = 0; i < 40; i++) {
+        start_reading(&readers[i][0], sessions[i], i % 5);
+        start_reading(&readers[i][1], sessions[i], i * 7 % 5);
+    }
+    for (uint64_t to = 1; to <= 4; to++) {
+        kedge_log_trim(log, to);
+        for (size_t i = 0; i < 80; i++) {
+            size_t start = i % 2 == 0 ? i / 2 % 5 : i / 2 * 7 % 5;
+            kedge_cursor *cursor = &readers[i / 2][i % 2].cursor;
+            ck_assert_int_eq(kedge_cursor_outrun(cursor), start < to);
+            ck_assert_int_eq(kedge_cursor_pending(cursor), start >= to && start < 4);
+        }
+    }
+    for (size_t i = 0; i < 40; i++) {
+        kedge_cursor_close(&readers[i][0].cursor);
+        kedge_cursor_close(&readers[i][1].cursor);
+        kedge_session_destroy(sessions[i]);
+    }
+    ck_assert_uint_eq(log->reader_count, 0);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(sessions_that_nobody_reads_have_no_reader)
+{
+    kedge_log *log = log_new(4);
+    kedge_session *sessions[50];
+    for (size_t i = 0; i < 50; i++) {
+        sessions[i] = session_new(2);
+        follow(sessions[i], log);
+    }
+    ck_assert_uint_eq(log->following, 50);
+    ck_assert_uint_eq(log->reader_count, 0);
+    publish_many(log, 3);
+    kedge_cursor cursor;
+    ck_assert_int_eq(kedge_cursor_open(&cursor, sessions[7], 1), KEDGE_OK);
+    ck_assert_uint_eq(log->reader_count, 1);
+    check_next(&cursor, 2, log, 2);
+    kedge_cursor_close(&cursor);
+    ck_assert_uint_eq(log->reader_count, 0);
+    for (size_t i = 0; i < 50; i++) {
+        ck_assert_uint_eq(kedge_session_last(sessions[i]), 3);
+        kedge_session_destroy(sessions[i]);
+    }
+    ck_assert_uint_eq(log->following, 0);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(the_cursors_of_a_session_read_apart)
+{
+    kedge_session *session = session_new(2);
+    kedge_log *log = log_new(10);
+    kedge_cursor cursors[3];
+    follow(session, log);
+    publish_many(log, 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(kedge_cursor_open(&cursors[i], session, i), KEDGE_OK);
+    }
+    kedge_cursor_close(&cursors[1]);
+    kedge_cursor_close(&cursors[1]);
+    check_next(&cursors[2], 3, log, 3);
+    check_next(&cursors[0], 1, log, 1);
+    kedge_cursor_close(&cursors[2]);
+    check_next(&cursors[0], 2, log, 2);
+    kedge_cursor_close(&cursors[0]);
+    ck_assert_ptr_null(session->cursors);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(the_end_of_a_session_ends_its_cursors)
+{
+    kedge_session *session = session_new(2);
+    kedge_log *log = log_new(2);
+    counted_reader readers[3];
+    kedge_cursor silent;
+    follow(session, log);
+    publish_many(log, 2);
+    for (size_t i = 0; i < 3; i++) {
+        start_reading(&readers[i], session, i);
+    }
+    ck_assert_int_eq(kedge_cursor_open(&silent, session, 1), KEDGE_OK);
+    publish(log);
+    check_outrun(&readers[0].cursor);
+    size_t woken = readers[1].woken;
+    kedge_session_destroy(session);
+    ck_assert_uint_eq(readers[1].woken, woken + 1);
+    ck_assert_uint_eq(kedge_cursor_position(&readers[1].cursor), 1);
+    for (size_t i = 0; i < 3; i++) {
+        check_outrun(&readers[i].cursor);
+        kedge_cursor_close(&readers[i].cursor);
+    }
+    check_outrun(&silent);
+    kedge_cursor_close(&silent);
+    ck_assert_uint_eq(log->reader_count, 0);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+/* Stamps of one counter, given to two logs in the wrong order: no order is promised, but nothing breaks. */
+START_TEST(stamps_that_do_not_rise_from_log_to_log_break_nothing)
+{
+    kedge_session *session = session_new(3);
+    kedge_log *a = log_new(10);
+    kedge_log *b = log_new(10);
+    kedge_cursor cursor;
+    follow(session, a);
+    follow(session, b);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_log_append(a, 10, event, 0), KEDGE_OK);
+    check_next(&cursor, 1, a, 1);
+    ck_assert_int_eq(kedge_log_append(b, 5, event, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_log_append(a, 11, event, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_log_append(b, 6, event, 0), KEDGE_OK);
+    unfollow(session, b);
+    kedge_log_trim(a, 1);
+    ck_assert(!kedge_cursor_outrun(&cursor));
+    kedge_session_fold(session);
+    check_outrun(&cursor);
+    ck_assert_uint_eq(b->reader_count, 0);
+    ck_assert_uint_eq(kedge_session_last(session), 4);
+    ck_assert_uint_eq(kedge_session_base(session), 3);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(a);
+    kedge_log_destroy(b);
+}
+END_TEST
+
+START_TEST(folding_an_open_span_against_the_contract_breaks_nothing)
+{
+    kedge_session *session = session_new(3);
+    kedge_log *a = log_new(10);
+    kedge_log *b = log_new(10);
+    kedge_cursor cursor;
+    follow(session, b);
+    follow(session, a);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_log_append(a, 10, event, 0), KEDGE_OK);
+    check_next(&cursor, 1, a, 1);
+    ck_assert_int_eq(kedge_log_append(b, 5, event, 0), KEDGE_OK);
+    kedge_log_trim(a, 1);
+    kedge_session_fold(session);
+    ck_assert(kedge_cursor_pending(&cursor));
+    unfollow(session, b);
+    ck_assert(!kedge_session_refers(session, b));
+    check_outrun(&cursor);
+    ck_assert_uint_eq(kedge_session_last(session), 2);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(a);
+    kedge_log_destroy(b);
+}
+END_TEST
+
+/* ---- Against the model --------------------------------------------------------------------------- */
+
+static void run_model(uint64_t seed, size_t steps, bool failing)
+{
+    static model_world model;
+    model_start(&model, seed);
+    for (size_t i = 1; i <= steps; i++) {
+        model_step(&model, failing);
+        if (i % 150 == 0) {
+            model_check_positions(&model, i / 150 % MODEL_SESSIONS);
+        }
+    }
+    ck_assert(!failing || model.failures > 5);
+    model_end(&model);
+}
+
+START_TEST(every_step_is_as_in_the_plain_model)
+{
+    run_model((uint64_t)_i, 3000, false);
+}
+END_TEST
+
+START_TEST(every_step_is_as_in_the_plain_model_where_memory_fails)
+{
+    run_model((uint64_t)_i + 1000, 1500, true);
+}
+END_TEST
+
+/* ---- Memory -------------------------------------------------------------------------------------- */
+
+START_TEST(a_failed_creation_leaves_nothing)
+{
+    kedge_session_config config = config_of(1);
+    for (probe.fails_at = 1; probe.fails_at <= 2; probe.fails_at++) {
+        kedge_session *session = NULL;
+        probe.calls = 0;
+        ck_assert_int_eq(kedge_session_create(&session, &config, memory_probe_allocator(&probe)),
+                         KEDGE_NO_MEMORY);
+        ck_assert_ptr_null(session);
+        ck_assert_uint_eq(probe.blocks, 0);
+    }
+}
+END_TEST
+
+/* Twenty topics are followed and read while each allocation of each call fails in turn. */
+START_TEST(a_failed_follow_or_open_changes_nothing)
+{
+    kedge_session *session = session_new(100);
+    kedge_log *logs[20];
+    kedge_cursor reading;
+    kedge_cursor outrun;
+    logs[0] = log_new(4);
+    follow(session, logs[0]);
+    ck_assert_int_eq(kedge_cursor_open(&reading, session, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_cursor_open(&outrun, session, 0), KEDGE_OK);
+    publish(logs[0]);
+    check_next(&reading, 1, logs[0], 1);
+    kedge_log_trim(logs[0], 1);
+    check_outrun(&outrun);
+    size_t failures = 0;
+    for (size_t i = 1; i < 20; i++) {
+        logs[i] = log_new(4);
+        kedge_status status = KEDGE_NO_MEMORY;
+        for (size_t fails = 1; status != KEDGE_OK; fails++) {
+            kedge_cursor another;
+            probe.fails_at = probe.calls + fails;
+            status = kedge_session_follow(session, logs[i]);
+            if (status != KEDGE_OK) {
+                ck_assert_int_eq(status, KEDGE_NO_MEMORY);
+                ck_assert_uint_eq(session->span_count, i + 1);
+                ck_assert_uint_eq(logs[i]->referring, 0);
+                ck_assert_uint_eq(logs[i]->reader_count, 0);
+                failures++;
+            }
+            probe.fails_at = probe.calls + fails;
+            if (kedge_cursor_open(&another, session, 1) == KEDGE_NO_MEMORY) {
+                failures++;
+            }
+            kedge_cursor_close(&another);
+            probe.fails_at = 0;
+        }
+        publish(logs[i]);
+        check_next(&reading, i + 1, logs[i], 1);
+    }
+    ck_assert_uint_gt(failures, 30);
+    kedge_cursor_close(&reading);
+    kedge_cursor_close(&outrun);
+    kedge_session_destroy(session);
+    for (size_t i = 0; i < 20; i++) {
+        kedge_log_destroy(logs[i]);
+    }
+}
+END_TEST
+
+START_TEST(what_was_reserved_does_not_fail)
+{
+    kedge_session *session = session_new(100);
+    kedge_log *logs[50];
+    for (size_t i = 0; i < 50; i++) {
+        logs[i] = log_new(4);
+    }
+    probe.fails_at = probe.calls + 1;
+    ck_assert_int_eq(kedge_session_reserve(session, 50), KEDGE_NO_MEMORY);
+    probe.fails_at = 0;
+    ck_assert_int_eq(kedge_session_reserve(session, 50), KEDGE_OK);
+    for (size_t i = 0; i < 50; i++) {
+        probe.fails_at = probe.calls + 1;
+        follow(session, logs[i]);
+    }
+    probe.fails_at = 0;
+    kedge_session_destroy(session);
+    for (size_t i = 0; i < 50; i++) {
+        kedge_log_destroy(logs[i]);
+    }
+}
+END_TEST
+
+/* ---- Restore ------------------------------------------------------------------------------------- */
+
+/* The same log once more: its base, then its entries. */
+static kedge_log *restored_log(const kedge_log *log)
+{
+    kedge_log *made = log_new(log->limits.count);
+    ck_assert_int_eq(kedge_log_restore(made, log->base, log->base_stamp), KEDGE_OK);
+    for (uint64_t index = log->base + 1; index <= log->last; index++) {
+        const kedge_log_entry *entry = kedge_log_at(log, index);
+        ck_assert_int_eq(kedge_log_append(made, entry->stamp, entry->publication, entry->time),
+                         KEDGE_OK);
+    }
+    return made;
+}
+
+START_TEST(a_restored_session_has_the_same_history)
+{
+    kedge_session *session = session_new(10);
+    kedge_log *log = log_new(3);
+    kedge_log *left = log_new(3);
+    follow(session, log);
+    follow(session, left);
+    publish_many(log, 4);
+    publish_many(left, 2);
+    kedge_session_fold(session);
+    unfollow(session, left);
+    publish_many(left, 2);
+    publish(log);
+
+    kedge_session *restored = session_new(10);
+    kedge_log *logs[] = {restored_log(log), restored_log(left)};
+    kedge_session_span spans[3];
+    ck_assert_uint_eq(session->span_count, 3);
+    memcpy(spans, session->spans, sizeof spans);
+    spans[0].log = NULL;
+    spans[1].log = logs[0];
+    spans[2].log = logs[1];
+    ck_assert_int_eq(kedge_session_restore(restored, session->checkpoint_number,
+                                           session->checkpoint_stamp, spans, 3),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_session_restore(restored, 0, 0, spans, 3), KEDGE_WRONG_STATE);
+    ck_assert_uint_eq(kedge_session_last(session), 7);
+    ck_assert_uint_eq(kedge_session_last(restored), 7);
+    ck_assert_uint_eq(kedge_session_base(restored), kedge_session_base(session));
+    ck_assert(kedge_session_follows(restored, logs[0]));
+    ck_assert(!kedge_session_follows(restored, logs[1]));
+    ck_assert(kedge_session_refers(restored, logs[1]));
+    ck_assert_uint_eq(logs[0]->following, 1);
+    ck_assert_uint_eq(logs[1]->following, 0);
+    for (uint64_t position = 0; position <= 8; position++) {
+        ck_assert_int_eq(try_open(restored, position), try_open(session, position));
+    }
+    kedge_session_destroy(session);
+    kedge_session_destroy(restored);
+    kedge_log_destroy(log);
+    kedge_log_destroy(left);
+    kedge_log_destroy(logs[0]);
+    kedge_log_destroy(logs[1]);
+}
+END_TEST
+
+START_TEST(what_cannot_be_restored_is_refused)
+{
+    kedge_session *session = session_new(1);
+    kedge_session *other = session_new(1);
+    kedge_log *log = log_new(3);
+    publish_many(log, 2);
+    const kedge_session_span own = {NULL, 1, KEDGE_SPAN_OPEN, 0};
+    kedge_session_span wrong[][3] = {
+        {{NULL, 1, 1, 0}},                    /* the own log's span ended */
+        {{NULL, 2, KEDGE_SPAN_OPEN, 0}},      /* it begins behind the log's end */
+        {own, {NULL, 1, KEDGE_SPAN_OPEN, 0}}, /* no log */
+        {own, {log, 0, KEDGE_SPAN_OPEN, 0}},  /* no such index */
+        {own, {log, 4, KEDGE_SPAN_OPEN, 0}},  /* behind the end */
+        {own, {log, 2, 1, 0}},                /* empty */
+        {own, {log, 1, 3, 2}},                /* ends behind the end */
+        {own, {log, 1, 2, 3}},                /* a stamp that the log has not reached */
+        {own, {&other->own, 1, KEDGE_SPAN_OPEN, 0}},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        ck_assert_int_eq(kedge_session_restore(session, 0, 0, wrong[i], i < 2 ? 1 : 2),
+                         KEDGE_INVALID_ARGUMENT);
+    }
+    const kedge_session_span many[] = {own, {log, 1, 1, 1}, {log, 2, KEDGE_SPAN_OPEN, 0}};
+    ck_assert_int_eq(kedge_session_restore(session, 0, 0, many, 3), KEDGE_TOO_MANY_TOPICS);
+    ck_assert_int_eq(kedge_session_restore(session, 0, 0, many, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore(session, 0, 0, NULL, 1), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore(NULL, 0, 0, many, 1), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore(session, 2, 1, many, 1), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore(session, 2, UINT64_MAX, many, 1),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore(session, UINT64_MAX - 2, UINT64_MAX - 1, many, 1),
+                     KEDGE_INVALID_ARGUMENT);
+    kedge_cursor cursor;
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_session_restore(session, 0, 0, many, 1), KEDGE_WRONG_STATE);
+    kedge_cursor_close(&cursor);
+    ck_assert_uint_eq(session->span_count, 1);
+    ck_assert_uint_eq(log->referring, 0);
+    kedge_session_destroy(session);
+    kedge_session_destroy(other);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(a_restore_without_memory_changes_nothing)
+{
+    kedge_session *session = session_new(5);
+    kedge_log *log = log_new(3);
+    publish_many(log, 2);
+    const kedge_session_span spans[] = {
+        {NULL, 1, KEDGE_SPAN_OPEN, 0}, {log, 1, 1, 1}, {log, 2, KEDGE_SPAN_OPEN, 0}};
+    probe.fails_at = probe.calls + 1;
+    ck_assert_int_eq(kedge_session_restore(session, 3, 9, spans, 3), KEDGE_NO_MEMORY);
+    probe.fails_at = 0;
+    ck_assert_uint_eq(kedge_session_last(session), 0);
+    ck_assert_uint_eq(log->referring, 0);
+    ck_assert_int_eq(kedge_session_restore(session, 3, 9, spans, 3), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(session), 5);
+    ck_assert_uint_eq(kedge_session_base(session), 3);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+Suite *kedge_session_suite(void);
+
+Suite *kedge_session_suite(void)
+{
+    Suite *suite = suite_create("session");
+    TCase *life = tcase_create("life");
+    tcase_add_checked_fixture(life, set_up, tear_down);
+    tcase_add_test(life, a_new_session_has_no_history);
+    tcase_add_test(life, id_and_user_are_copied);
+    tcase_add_test(life, id_and_user_may_be_empty);
+    tcase_add_test(life, a_wrong_configuration_is_refused);
+    tcase_add_test(life, null_pointers_are_refused);
+    tcase_add_test(life, of_nothing_nothing_is_told);
+    suite_add_tcase(suite, life);
+
+    TCase *history = tcase_create("history");
+    tcase_add_checked_fixture(history, set_up, tear_down);
+    tcase_add_test(history, history_is_the_merge_of_what_was_followed);
+    tcase_add_test(history, a_resume_succeeds_where_the_next_is_the_oldest_held);
+    tcase_add_test(history, what_another_log_dropped_later_does_not_count_before_it);
+    tcase_add_test(history, following_twice_is_following_once);
+    tcase_add_test(history, own_logs_are_not_left_and_not_followed_by_others);
+    tcase_add_test(history, a_span_without_entries_leaves_nothing);
+    tcase_add_test(history, leaving_and_following_again_at_once_is_not_leaving);
+    tcase_add_test(history, what_ended_stays_in_the_numbers_when_it_was_dropped);
+    tcase_add_test(history, spans_stay_bounded_under_churn);
+    tcase_add_test(history, topics_are_capped_and_folding_makes_room);
+    tcase_add_test(history, a_log_that_goes_first_takes_only_its_part_of_the_history);
+    tcase_add_test(history, destroying_an_own_log_only_empties_it);
+    suite_add_tcase(suite, history);
+
+    TCase *cursors = tcase_create("cursors");
+    tcase_add_checked_fixture(cursors, set_up, tear_down);
+    tcase_add_test(cursors, a_cursor_is_woken_once_and_again_when_it_had_read_all);
+    tcase_add_test(cursors, a_cursor_is_outrun_when_its_next_entry_goes_and_not_before);
+    tcase_add_test(cursors, many_of_many_readers_are_outrun_at_once);
+    tcase_add_test(cursors, sessions_that_nobody_reads_have_no_reader);
+    tcase_add_test(cursors, the_cursors_of_a_session_read_apart);
+    tcase_add_test(cursors, the_end_of_a_session_ends_its_cursors);
+    tcase_add_test(cursors, stamps_that_do_not_rise_from_log_to_log_break_nothing);
+    tcase_add_test(cursors, folding_an_open_span_against_the_contract_breaks_nothing);
+    suite_add_tcase(suite, cursors);
+
+    TCase *random = tcase_create("model");
+    tcase_set_timeout(random, 120);
+    tcase_add_loop_test(random, every_step_is_as_in_the_plain_model, 0, 12);
+    tcase_add_loop_test(random, every_step_is_as_in_the_plain_model_where_memory_fails, 0, 8);
+    suite_add_tcase(suite, random);
+
+    TCase *memory = tcase_create("memory");
+    tcase_add_checked_fixture(memory, set_up, tear_down);
+    tcase_add_test(memory, a_failed_creation_leaves_nothing);
+    tcase_add_test(memory, a_failed_follow_or_open_changes_nothing);
+    tcase_add_test(memory, what_was_reserved_does_not_fail);
+    suite_add_tcase(suite, memory);
+
+    TCase *restore = tcase_create("restore");
+    tcase_add_checked_fixture(restore, set_up, tear_down);
+    tcase_add_test(restore, a_restored_session_has_the_same_history);
+    tcase_add_test(restore, what_cannot_be_restored_is_refused);
+    tcase_add_test(restore, a_restore_without_memory_changes_nothing);
+    suite_add_tcase(suite, restore);
+    return suite;
+}
