@@ -228,7 +228,8 @@ KEDGE_API kedge_status kedge_handshake_write_refusal(kedge_status fault, uint8_t
 
 #define KEDGE_HANDSHAKE_KEY_SIZE 24
 
-/* A Sec-WebSocket-Key from 16 bytes that nobody can guess. Keep it for the answer. */
+/* A Sec-WebSocket-Key from 16 bytes that nobody can guess. Keep it for the answer. With a null
+ * pointer it does nothing. */
 KEDGE_API void kedge_handshake_key(const uint8_t entropy[16],
                                    uint8_t key[KEDGE_HANDSHAKE_KEY_SIZE]);
 

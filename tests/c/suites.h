@@ -3,6 +3,7 @@
 SUITE(base)
 SUITE(envelope)
 SUITE(frame)
+SUITE(handshake)
 SUITE(json)
 SUITE(log)
 SUITE(mask)
