@@ -1,288 +1,548 @@
-"""The C core, as Python sees it: objects that are fed messages and a time, and give events and messages.
+"""The C core, as Python sees it: objects that are fed messages and a time, and give events and
+messages.
 
-Nothing here does I/O. Times are seconds of a monotonic clock, as float or int; where `now` is left out the
-object asks its `clock` (time.monotonic unless another is given). Entropy is taken from os.urandom unless 32
-bytes are given. What a peer does never raises; what the caller does wrong raises at once, and says what.
+Nothing here does I/O. Times are seconds of a monotonic clock, as float or int; where `now` is left
+out the object asks its `clock` (time.monotonic unless another is given). A span of time may be
+`math.inf`. Entropy is taken from os.urandom unless 32 bytes are given.
+
+What a peer does never raises: it is an event, an answer or a close. What the caller does wrong
+raises at once, says what, and changes nothing.
+
+A payload that is given is encoded by `json`; None is no payload at all, and bytes (bytearray,
+memoryview) are JSON already and only checked. Texts must be encodable in UTF-8.
+
+An object must not be called by two threads at once, nor by its own `clock`, `decoder` or `wake`
+while it is in the midst of a call: that raises StateError.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, final, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeAlias, TypeVar, final, overload
+
+from typing_extensions import Self, disjoint_base
 
 _T = TypeVar("_T")
+_Bytes: TypeAlias = bytes | bytearray | memoryview
 _Message: TypeAlias = str | bytes | bytearray | memoryview
 _Clock: TypeAlias = Callable[[], float]
+_Decoder: TypeAlias = Callable[[bytes], Any]
 _Headers: TypeAlias = Iterable[tuple[str | bytes, str | bytes]]
+_Action: TypeAlias = Retry | WantCredentials | Stop
 
 version: str
+"""The version of the C library."""
 statuses: tuple[tuple[int, str, str, int], ...]
+"""Every status of the C library: number, name, sentence, close code (0: none)."""
+gateway_close_codes: tuple[tuple[str, int, bool, str], ...]
+"""Every close code of the gateway: name, code, whether the session survives it, meaning."""
+
+# ---- errors --------------------------------------------------------------------------------------
 
 class Error(Exception):
-    """A call that could not be carried out; `status` is the name of the core's status."""
+    """A call that could not be carried out; `status` is the name of the library's status."""
 
     status: str
 
-class StateError(Error):
-    """The call does not fit the state of the object (or the role)."""
+class ArgumentError(Error, ValueError):
+    """An argument is empty, out of range or otherwise not to be used."""
 
-class StaleTicketError(Error):
+class StateError(Error):
+    """The call does not fit the state of the object, or its role."""
+
+class StaleTicketError(StateError):
     """The question was answered before, or its link is gone."""
 
 class LimitError(Error):
     """A limit that was set would be exceeded; nothing was changed."""
 
+class UnknownError(Error, LookupError):
+    """There is no such session or topic (any more)."""
+
 class DecodeError(Error, ValueError):
-    """A text that cannot be decoded; `offset` is the byte with which it goes wrong."""
+    """Given text is not what it should be; it goes wrong with the byte at `offset`, if known."""
 
-    offset: int
+    offset: int | None
 
-# ---- events: immutable, comparable, picklable, with __match_args__ ----
+class SnapshotError(Error, ValueError):
+    """A snapshot that cannot be restored."""
+
+# ---- events --------------------------------------------------------------------------------------
+#
+# Immutable, picklable, with `__match_args__`. Two are equal that have the same type and equal
+# fields, `raw` aside; hashable where the fields are.
 
 class Event:
-    """Something that happened. `raw` is the whole message (decompressed) that it came of, or None."""
+    """Something that happened on a link."""
 
-    raw: memoryview | None
+    @property
+    def raw(self) -> memoryview | None:
+        """The whole message (decompressed) that it came of, or None."""
+    def __hash__(self) -> int: ...
 
-class _WithPayload(Event):
-    payload: memoryview | None
+class _PayloadEvent(Event):
+    @property
+    def payload(self) -> memoryview | None:
+        """The payload as it came: JSON. None if there is none."""
     @property
     def data(self) -> Any:
-        """The payload, decoded by json when it is first asked for (or by the `decoder` of its source)."""
+        """The payload, decoded when first asked for: by json, or the `decoder` of its source."""
     def into(self, type: type[_T], /) -> _T:
-        """The payload decoded into a type by msgspec."""
+        """The payload decoded and checked as that type, by msgspec (which must be installed)."""
 
 @final
 class Retry:
-    """The client connects again after `after` seconds; `resume` tells whether it goes on with its session."""
+    """The client connects again after `after` seconds; `resume`: to go on with its session."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("after", "resume")
-    after: float
-    resume: bool
+    __match_args__ = ("after", "resume")
+    def __new__(cls, after: float = 0.0, resume: bool = False) -> Self: ...
+    @property
+    def after(self) -> float: ...
+    @property
+    def resume(self) -> bool: ...
+    def __hash__(self) -> int: ...
 
 @final
 class WantCredentials:
-    """The client waits until Client.set_credentials is called."""
+    """The client waits for GatewayClient.set_credentials."""
+
+    __match_args__ = ()
+    def __new__(cls) -> Self: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Stop:
     """The client does not come back by itself."""
 
+    __match_args__ = ()
+    def __new__(cls) -> Self: ...
+    def __hash__(self) -> int: ...
+
 @final
 class Closed(Event):
     """A connection's conversation is over.
 
-    `code` is the close code on the wire (the peer's if it closed first, else ours), None if there was none.
-    `cause` is why, in the library's words (the name of a status). `action` is what a client does next.
+    `code` is the close code on the wire: the peer's if it closed first, else ours; None: there was
+    none. `cause` is why, as the name of a status. `action` is what a client does next; a server's
+    link tells `session_id` and whether that session is kept (`resumable`). `unsent` counts what a
+    client had accepted and did not send.
     """
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("code", "reason", "action")
-    code: int | None
-    reason: str
-    action: Retry | WantCredentials | Stop | None
-    cause: str
-    sent: int | None
-    received: int | None
-    http_status: int | None
-    unsent: int
-    resumable: bool
-    session_id: str | None
+    __match_args__ = ("code", "reason", "action")
+    def __new__(
+        cls,
+        code: int | None = None,
+        reason: str = "",
+        action: _Action | None = None,
+        cause: str = "OK",
+        sent: int | None = None,
+        received: int | None = None,
+        http_status: int | None = None,
+        unsent: int = 0,
+        resumable: bool = False,
+        session_id: str | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def code(self) -> int | None: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def action(self) -> _Action | None: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def sent(self) -> int | None: ...
+    @property
+    def received(self) -> int | None: ...
+    @property
+    def http_status(self) -> int | None: ...
+    @property
+    def unsent(self) -> int: ...
+    @property
+    def resumable(self) -> bool: ...
+    @property
+    def session_id(self) -> str | None: ...
 
 @final
-class Identify(_WithPayload):
-    """A server's question: whose token is this? Answer with accept or refuse. The repr hides the token."""
+class Identify(_PayloadEvent):
+    """A server's question: whose token is this? Answer with accept or refuse.
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("token",)
-    token: str
-    protocol_version: int
-    capabilities: tuple[str, ...] | None
-    ticket: int
+    `capabilities` are those that the client asked for, None if it named none. The repr hides the
+    token.
+    """
+
+    __match_args__ = ("token",)
+    def __new__(
+        cls,
+        token: str,
+        protocol_version: int = 1,
+        capabilities: tuple[str, ...] | None = None,
+        ticket: int = 0,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def protocol_version(self) -> int: ...
+    @property
+    def capabilities(self) -> tuple[str, ...] | None: ...
+    @property
+    def ticket(self) -> int: ...
 
 @final
-class Resume(_WithPayload):
-    """A server's question: may whoever has this token go on with this session?"""
+class Resume(_PayloadEvent):
+    """A server's question: may whoever has this token go on with this session?
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("token", "session_id", "position")
-    token: str
-    session_id: str
-    position: int
-    ticket: int
+    Answer with accept (the hub then compares the session's user) or refuse. The repr hides the
+    token.
+    """
+
+    __match_args__ = ("token", "session_id", "position")
+    def __new__(
+        cls,
+        token: str,
+        session_id: str,
+        position: int = 0,
+        ticket: int = 0,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def ticket(self) -> int: ...
 
 @final
 class Attached(Event):
-    """The server's link has its session."""
+    """The server's link has its session; `position` is what the client had seen of it."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("session", "resumed")
-    session: Session
-    resumed: bool
-    position: int
+    __match_args__ = ("session", "resumed", "position")
+    def __new__(
+        cls,
+        session: Session | None,
+        resumed: bool = False,
+        position: int = 0,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def session(self) -> Session | None:
+        """None if it has ended by the time that the event was taken."""
+    @property
+    def resumed(self) -> bool: ...
+    @property
+    def position(self) -> int: ...
 
 @final
-class Message(_WithPayload):
+class Message(_PayloadEvent):
     """A client's message, checked by the protocol's table if it is `known`."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("name",)
-    name: str
-    known: bool
+    __match_args__ = ("name",)
+    def __new__(
+        cls,
+        name: str,
+        known: bool = True,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def known(self) -> bool: ...
 
 @final
 class Connect(Event):
-    """The client wants a connection now."""
+    """The client wants a connection now: the `attempt`-th since the last one that lasted."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("attempt", "resume")
-    attempt: int
-    resume: bool
+    __match_args__ = ("attempt", "resume")
+    def __new__(cls, attempt: int = 1, resume: bool = False, raw: _Bytes | None = None) -> Self: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def resume(self) -> bool:
+        """There is a session to go on with."""
 
 @final
-class Ready(_WithPayload):
+class Ready(_PayloadEvent):
     """The client has a new session."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("session_id", "seq")
-    session_id: str
-    seq: int
+    __match_args__ = ("session_id", "seq")
+    def __new__(
+        cls,
+        session_id: str,
+        seq: int = 1,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
 
 @final
-class Dispatch(_WithPayload):
+class Dispatch(_PayloadEvent):
     """An event of the session; `seq` is 0 where the server gave none."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("name", "seq")
-    name: str
-    seq: int
+    __match_args__ = ("name", "seq")
+    def __new__(
+        cls,
+        name: str,
+        seq: int = 0,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
 
 @final
 class Resumed(Event):
     """The replay is over: `replayed` events were delivered, the position is `seq`."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("seq", "replayed")
-    seq: int
-    replayed: int
+    __match_args__ = ("seq", "replayed")
+    def __new__(cls, seq: int, replayed: int = 0, raw: _Bytes | None = None) -> Self: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def replayed(self) -> int: ...
 
 @final
 class Gap(Event):
-    """Numbers that will not come."""
+    """Numbers that will not come, `first` to `last`."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("first", "last")
-    first: int
-    last: int
+    __match_args__ = ("first", "last")
+    def __new__(cls, first: int, last: int, raw: _Bytes | None = None) -> Self: ...
+    @property
+    def first(self) -> int: ...
+    @property
+    def last(self) -> int: ...
 
 @final
 class Sync(Event):
-    """The application should fetch its state anew by other means (`/sync`)."""
+    """The application should fetch its state anew by other means (`/sync`).
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("why",)
-    why: str
+    `why`: "HISTORY_LOST" (the server's history was too short), "LIMIT" (resuming was given up),
+    "OK" (after each resume, by the setting sync_after_resume).
+    """
+
+    __match_args__ = ("why",)
+    def __new__(cls, why: str, raw: _Bytes | None = None) -> Self: ...
+    @property
+    def why(self) -> str: ...
 
 @final
-class ErrorReport(_WithPayload):
+class ErrorReport(_PayloadEvent):
     """The server reports an error; the connection stays."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("code", "message")
-    code: Any
-    message: Any
+    __match_args__ = ("code", "message")
+    def __new__(
+        cls,
+        code: Any = None,
+        message: Any = None,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def code(self) -> Any: ...
+    @property
+    def message(self) -> Any: ...
 
-# ---- outputs ----
+@final
+class SessionEnded:
+    """A session of a hub is over; `last` is the highest number that it gave."""
+
+    __match_args__ = ("why", "session_id", "user", "last")
+    def __new__(
+        cls,
+        why: Literal["expired", "evicted", "ended"],
+        session_id: str,
+        user: str,
+        last: int = 0,
+    ) -> Self: ...
+    @property
+    def why(self) -> Literal["expired", "evicted", "ended"]: ...
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def last(self) -> int: ...
+    def __hash__(self) -> int: ...
+
+# ---- outputs -------------------------------------------------------------------------------------
 
 @final
 class Upgrade:
     """Answer 101."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("subprotocol", "headers")
-    subprotocol: str | None
-    headers: tuple[tuple[str, str], ...]
+    __match_args__ = ("subprotocol", "headers")
+    def __new__(
+        cls, subprotocol: str | None = None, headers: tuple[tuple[str, str], ...] = ()
+    ) -> Self: ...
+    @property
+    def subprotocol(self) -> str | None: ...
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Decline:
     """Answer with this instead of 101."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("status", "headers", "body")
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    __match_args__ = ("status", "headers", "body")
+    def __new__(
+        cls, status: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> Self: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def body(self) -> bytes: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Text:
     """Send a text message. `data` is its UTF-8, `text` the same as str."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("data",)
-    data: bytes
+    __match_args__ = ("data",)
+    def __new__(cls, data: bytes) -> Self: ...
+    @property
+    def data(self) -> bytes: ...
     @property
     def text(self) -> str: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Binary:
     """Send a binary message."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("data",)
-    data: bytes
+    __match_args__ = ("data",)
+    def __new__(cls, data: bytes) -> Self: ...
+    @property
+    def data(self) -> bytes: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Close:
-    """Send a close frame, then nothing."""
+    """Send a close frame, then nothing more."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("code", "reason")
-    code: int
-    reason: str
+    __match_args__ = ("code", "reason")
+    def __new__(cls, code: int, reason: str = "") -> Self: ...
+    @property
+    def code(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Abort:
-    """Drop the connection."""
+    """Drop the connection without a close frame."""
 
-Output: TypeAlias = Upgrade | Decline | Text | Binary | Close | Abort
+    __match_args__ = ()
+    def __new__(cls) -> Self: ...
+    def __hash__(self) -> int: ...
 
-# ---- link, client, hub ----
+_Output: TypeAlias = Upgrade | Decline | Text | Binary | Close | Abort
+
+# ---- links ---------------------------------------------------------------------------------------
 
 @final
 class Handshake:
-    """What a client asks for in its upgrade."""
+    """What a client asks for in its upgrade; `message_limit` is for the library below."""
 
-    target: str
-    headers: tuple[tuple[str, str], ...]
-    subprotocols: tuple[str, ...]
-    message_limit: int
+    __match_args__ = ("target", "headers", "subprotocols", "message_limit")
+    def __new__(
+        cls,
+        target: str,
+        headers: tuple[tuple[str, str], ...] = (),
+        subprotocols: tuple[str, ...] = (),
+        message_limit: int = 0,
+    ) -> Self: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def subprotocols(self) -> tuple[str, ...]: ...
+    @property
+    def message_limit(self) -> int: ...
+    def __hash__(self) -> int: ...
 
+@disjoint_base
 class _Link:
-    """What both roles have. Every input returns the events that it brought about."""
+    """What links of both roles have. Every input returns the events that it brought about."""
 
     context: Any
-    def opened(self, *, now: float | None = None) -> list[Event]: ...
-    def receive(self, message: _Message, /, *, now: float | None = None) -> list[Event]:
-        """Takes a whole message: str is a text message, anything else a binary one."""
-    def receive_text(
-        self, message: bytes | bytearray | memoryview, /, *, now: float | None = None
-    ) -> list[Event]:
-        """Takes a text message whose UTF-8 is given as bytes."""
-    def alive(self, *, now: float | None = None) -> list[Event]: ...
-    def peer_closed(
-        self, code: int | None = None, reason: str = "", *, now: float | None = None
-    ) -> list[Event]: ...
-    def host_closed(
-        self, code: int | None = None, reason: str = "", *, now: float | None = None
-    ) -> list[Event]: ...
-    def lost(self, *, now: float | None = None) -> list[Event]: ...
-    def tick(self, *, now: float | None = None) -> list[Event]: ...
-    def stop(self, *, now: float | None = None) -> list[Event]: ...
-    def close(self, code: int, reason: str = "", *, now: float | None = None) -> list[Event]: ...
-    def events(self) -> list[Event]:
-        """Events that came about otherwise, e.g. when another connection took the session over."""
-    def outputs(self, limit: int | None = None) -> list[Output]:
-        """What is to be sent, in order; taking it is sending it. With a limit: stops once the messages
-        taken have that many bytes, so that a slow peer's backlog stays in its history."""
+    """The host's own, e.g. what writes to this link's connection; None at first."""
     @property
-    def output_waiting(self) -> bool: ...
+    def clock(self) -> _Clock: ...
+    def opened(self, *, now: float | None = None) -> list[Event]:
+        """The 101 is out (server) or in (client): from now on messages can be sent."""
+    def receive(self, message: _Message, /, *, now: float | None = None) -> list[Event]:
+        """A whole message came: str is a text message, anything else a binary one."""
+    def receive_text(self, message: _Bytes, /, *, now: float | None = None) -> list[Event]:
+        """A whole text message came, as bytes; they need not have been checked."""
+    def alive(self, *, now: float | None = None) -> list[Event]:
+        """Bytes came, but no whole message yet."""
+    def peer_closed(
+        self, code: int | None = None, reason: str | bytes = "", *, now: float | None = None
+    ) -> list[Event]:
+        """The peer sent a close frame; None: without a code."""
+    def host_closed(
+        self, code: int | None = None, reason: str | bytes = "", *, now: float | None = None
+    ) -> list[Event]:
+        """The library below closed by its own judgement (1002, 1007, 1009, ...)."""
+    def lost(self, *, now: float | None = None) -> list[Event]:
+        """The connection broke, or ended after a close; harmless where that is known."""
+    def tick(self, *, now: float | None = None) -> list[Event]:
+        """Time passed; cheap where nothing is due."""
+    def stop(self, *, now: float | None = None) -> list[Event]:
+        """Ends the conversation as a side that stops: a server with 4008, a client with 1000."""
+    def close(self, code: int, reason: str = "", *, now: float | None = None) -> list[Event]:
+        """Ends this connection with a code and a reason (123 bytes) of the application's."""
+    def events(self) -> list[Event]:
+        """Events of other origin, e.g. when another connection took the session over."""
+    def outputs(self, limit: int | None = None) -> list[_Output]:
+        """What is to be sent, in order; taking it is sending it, as far as the link knows.
+
+        With a limit it stops once the messages taken have that many bytes, so that a slow peer's
+        backlog stays in its history; ask again when the peer has taken them.
+        """
+    @property
+    def output_waiting(self) -> bool:
+        """True if outputs() would give something."""
     @property
     def deadline(self) -> float | None:
-        """When tick is wanted at the latest."""
+        """When tick is wanted at the latest; None: never."""
     @property
-    def queued(self) -> int: ...
+    def queued(self) -> int:
+        """Bytes of answers and control messages that wait; a backlog of events does not count."""
     @property
-    def reading_wanted(self) -> bool: ...
+    def reading_wanted(self) -> bool:
+        """False while the link would rather not be fed: its output waits."""
     @property
-    def finished(self) -> bool: ...
+    def finished(self) -> bool:
+        """True once nothing more will come of this connection: no events, no output."""
     @property
-    def counts(self) -> dict[str, int]: ...
+    def counts(self) -> dict[str, int]:
+        """What was received, sent, ignored, ...: see kedge/link.h."""
 
 @final
 class GatewayClient(_Link):
-    def __init__(
-        self,
+    """The client's side of the gateway. It outlives its connections.
+
+    It asks for one by the event Connect: begin it with handshake(), then opened() or
+    connect_failed(). When a connection ends, Closed tells what comes next; the deadline is then the
+    end of the back-off, and tick() gives the next Connect.
+    """
+
+    def __new__(
+        cls,
         *,
         token: str,
         path: str = "/gateway",
@@ -297,54 +557,50 @@ class GatewayClient(_Link):
         resume_attempts: int = 3,
         hello_timeout: float = 30.0,
         backoff: tuple[float, float] = (1.0, 60.0),
+        rate_limited_delay: float = 5.0,
+        restart_spread: float = 5.0,
         rate: tuple[int, int] = (120, 2),
         message_limit: int = 1 << 20,
         queue_limit: int = 1 << 20,
+        depth_limit: int = 128,
         stall_tolerance: float = 5.0,
-        decoder: Callable[[bytes], Any] | None = None,
-        clock: _Clock = ...,
+        decoder: _Decoder | None = None,
+        clock: _Clock | None = None,
         entropy: bytes | None = None,
         now: float | None = None,
-    ) -> None: ...
-    def start(self, *, now: float | None = None) -> list[Event]: ...
-    def handshake(self, *, now: float | None = None) -> Handshake: ...
+    ) -> Self: ...
+    def start(self, *, now: float | None = None) -> list[Event]:
+        """Begins: gives Connect."""
+    def handshake(self, *, now: float | None = None) -> Handshake:
+        """Begins a connection, in answer to Connect."""
     def connect_failed(
         self, status: int = 0, *, retry_after: float = 0.0, now: float | None = None
-    ) -> list[Event]: ...
+    ) -> list[Event]:
+        """No connection came of it; `status` is the HTTP status instead of 101, 0: none."""
     def notify(self, name: str, payload: Any = None, *, now: float | None = None) -> list[Event]:
-        """Sends a client payload; `payload` is encoded by json, or taken as JSON if it is bytes."""
-    def set_credentials(self, token: str, *, now: float | None = None) -> list[Event]: ...
-    def save(self) -> bytes: ...
-    def load(self, saved: bytes, /) -> None: ...
+        """Sends a client's message: "presence_update", ..."""
+    def set_credentials(self, token: str, *, now: float | None = None) -> list[Event]:
+        """Another token; a client that waits for one goes on."""
+    def save(self) -> bytes:
+        """What the next process needs to go on here: session and position, never the token."""
+    def load(self, saved: _Bytes, /) -> None:
+        """Takes up what save() gave, before start()."""
     @property
-    def connection(self) -> int: ...
-
-@final
-class Session:
-    """A session of a hub, named by its id; it may have ended since."""
-
-    __match_args__: ClassVar[tuple[str, ...]] = ("id", "user")
-    id: str
-    user: str
-    @property
-    def last(self) -> int: ...
-    @property
-    def attached(self) -> bool: ...
-    @property
-    def alive(self) -> bool: ...
+    def connection(self) -> int:
+        """The connections so far; what an older one still brings must not be fed."""
 
 @final
 class HubLink(_Link):
-    """A server's link; made by a hub."""
+    """The server's side of one connection, made by GatewayHub.link()."""
 
     def requested(
-        self,
-        target: str | bytes,
-        headers: _Headers = (),
-        *,
-        now: float | None = None,
+        self, target: str | bytes, headers: _Headers = (), *, now: float | None = None
     ) -> list[Event]:
-        """An upgrade is asked for: `target` is path and query as in the request line."""
+        """An upgrade is asked for: the answer is the first output, Upgrade or Decline.
+
+        `target` is path and query as they stand in the request. Of the headers the first hundred
+        are looked at.
+        """
     def accept(
         self,
         question: Identify | Resume,
@@ -352,9 +608,15 @@ class HubLink(_Link):
         user: str | int,
         topics: Iterable[str] = (),
         topics_exact: bool = False,
-        members: Mapping[str, Any] | bytes | None = None,
+        members: Mapping[str, Any] | _Bytes | None = None,
         now: float | None = None,
-    ) -> list[Event]: ...
+    ) -> list[Event]:
+        """Answers yes, at any later time: the token belongs to `user`.
+
+        The session follows the topics (with topics_exact: and no others); `ready` carries the
+        members. A session that is gone, another's or past a cap is no error here: the link closes
+        with the protocol's code.
+        """
     def refuse(
         self,
         question: Identify | Resume,
@@ -362,28 +624,49 @@ class HubLink(_Link):
         text: str = "",
         *,
         now: float | None = None,
-    ) -> list[Event]: ...
+    ) -> list[Event]:
+        """Answers no, with one of the gateway's close codes."""
     @property
-    def session(self) -> Session | None: ...
+    def session(self) -> Session | None:
+        """The session that it has, None if none."""
     @property
     def hub(self) -> GatewayHub: ...
 
 @final
-class SessionEnded:
-    """A session is over: `why` is "expired", "evicted" or "ended"."""
+class Session:
+    """A session of a hub, named by its id; it may have ended since. Equal by id."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("why", "session_id", "user", "last")
-    why: Literal["expired", "evicted", "ended"]
-    session_id: str
-    user: str
-    last: int
+    __match_args__ = ("id", "user")
+    def __new__(cls, id: str, user: str) -> Self:
+        """A name only: of no hub, and so not alive."""
+    @property
+    def id(self) -> str: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def last(self) -> int:
+        """The highest number that it gave; 0 if it is not alive."""
+    @property
+    def attached(self) -> bool:
+        """A link has it now."""
+    @property
+    def alive(self) -> bool:
+        """It has not ended."""
+    def __hash__(self) -> int: ...
 
+@disjoint_base
 class GatewayHub:
-    """The sessions and links of one gateway server. May be subclassed."""
+    """The sessions and links of one gateway server. May be subclassed.
+
+    After anything that was done to the hub or one of its links: write what the links of ready()
+    give, and sleep until `deadline`, then tick() and ready() again. `wake` tells when. The limits
+    of histories are (events, bytes, seconds).
+    """
 
     wake: Callable[[], object] | None
-    """Called when links became ready, or the deadline may have moved, after a call from outside
-    ready(); not again until ready() was called."""
+    """Called at the end of any call but ready() after which links are ready or the deadline is
+    sooner than it was last told; not again until ready() is called. In a subclass it may be a
+    method. What it raises goes to sys.unraisablehook."""
 
     def __init__(
         self,
@@ -398,7 +681,7 @@ class GatewayHub:
         invalid_payload_closes: bool = True,
         send_resumed: bool = True,
         compress_above: int = 0,
-        words: Mapping[str, Sequence[str]] | None = None,
+        words: Mapping[str, Iterable[str]] | None = None,
         session_ttl: float = 300.0,
         topic_history: tuple[int, int, float] = (1000, 4 << 20, 600.0),
         own_history: tuple[int, int, float] = (1000, 4 << 20, 600.0),
@@ -410,114 +693,195 @@ class GatewayHub:
         topics_per_session_max: int = 1000,
         message_limit: int = 1 << 20,
         queue_limit: int = 1 << 20,
+        depth_limit: int = 128,
         stall_tolerance: float = 5.0,
-        decoder: Callable[[bytes], Any] | None = None,
-        clock: _Clock = ...,
+        decoder: _Decoder | None = None,
+        clock: _Clock | None = None,
         entropy: bytes | None = None,
         now: float | None = None,
-    ) -> None: ...
-    def link(self, *, now: float | None = None) -> HubLink: ...
-    def ready(self, *, now: float | None = None) -> list[HubLink]: ...
+    ) -> None:
+        """`words`: other lists for "mls_type", "cpace_type", "media_type"."""
+    @property
+    def clock(self) -> _Clock: ...
+    def link(self, *, context: Any = None, now: float | None = None) -> HubLink:
+        """A link for a new connection. The hub keeps it until it is finished."""
+    def links(self) -> list[HubLink]:
+        """The links that are not finished."""
+    def ready(self, *, now: float | None = None) -> list[HubLink]:
+        """The links that have events or output for their host, each once; also does what is due."""
+    @overload
     def publish(
-        self, topic: str, name: str, payload: Any = None, *, now: float | None = None
+        self, topic: str, event: str, payload: Any = None, *, now: float | None = None
     ) -> int:
-        """Publishes an event to a topic; tells how many sessions follow it. `payload` is encoded by json, or
-        taken as JSON if it is bytes; `name` may be a ready Publication instead, without a payload."""
+        """Publishes an event to whoever follows the topic; tells how many sessions that are."""
+    @overload
+    def publish(self, topic: str, event: Publication, *, now: float | None = None) -> int: ...
     @overload
     def send(
-        self, session: Session | str, publication: Publication, /, *, now: float | None = None
-    ) -> None: ...
+        self, session: Session | str, event: str, payload: Any = None, *, now: float | None = None
+    ) -> None:
+        """The same for one session alone."""
     @overload
     def send(
-        self, session: Session | str, name: str, payload: Any = None, /, *, now: float | None = None
+        self, session: Session | str, event: Publication, *, now: float | None = None
     ) -> None: ...
-    def follow(self, session: Session | str, topic: str, *, now: float | None = None) -> None: ...
-    def unfollow(self, session: Session | str, topic: str, *, now: float | None = None) -> None: ...
+    def follow(self, session: Session | str, topic: str, *, now: float | None = None) -> None:
+        """From now on the session gets what is published to the topic."""
+    def unfollow(self, session: Session | str, topic: str, *, now: float | None = None) -> None:
+        """From now on it does not; what was published until now it still gets."""
     def limit_topic(
         self, topic: str, history: tuple[int, int, float], *, now: float | None = None
-    ) -> None: ...
-    def session(self, id: str, /) -> Session | None: ...
-    def sessions(self, user: str | int | None = None) -> list[Session]: ...
-    def link_of(self, session: Session | str, /) -> HubLink | None: ...
-    def end(self, session: Session | str, *, now: float | None = None) -> None: ...
-    def events(self) -> list[SessionEnded]: ...
+    ) -> None:
+        """Other limits for the history of one topic, which somebody follows."""
+    def session(self, id: str, /) -> Session | None:
+        """The session with that id, None if there is none."""
+    def sessions(self, user: str | int | None = None) -> list[Session]:
+        """The sessions of a user, or all."""
+    def link_of(self, session: Session | str, /) -> HubLink | None:
+        """The link that has the session, None while it is detached."""
+    def end(self, session: Session | str, *, now: float | None = None) -> None:
+        """Ends a session for good; its link, if any, is closed with 4009."""
+    def events(self) -> list[SessionEnded]:
+        """The sessions that ended since the last call; the latest 1024."""
     @property
-    def deadline(self) -> float | None: ...
-    def tick(self, *, now: float | None = None) -> None: ...
-    def seal(self, *, now: float | None = None) -> None: ...
-    def stop(self, *, now: float | None = None) -> None: ...
-    def snapshot(self, *, wall: float | None = None, now: float | None = None) -> bytes: ...
+    def deadline(self) -> float | None:
+        """When tick is wanted at the latest, for all links and sessions; None: never."""
+    def tick(self, *, now: float | None = None) -> None:
+        """Time passed; ready() then has the links that this concerns."""
+    def seal(self, *, now: float | None = None) -> None:
+        """From now on nothing is published and no session attached."""
+    def stop(self, *, now: float | None = None) -> None:
+        """Every link closes with 4008; the sessions stay."""
+    def snapshot(self, *, wall: float | None = None, now: float | None = None) -> bytes:
+        """The hub's state. Only of a sealed hub can it be restored. `wall`: seconds since 1970."""
     def restore(
-        self, snapshot: bytes, /, *, wall: float | None = None, now: float | None = None
-    ) -> None: ...
+        self, snapshot: _Bytes, /, *, wall: float | None = None, now: float | None = None
+    ) -> None:
+        """Fills a new hub with a snapshot."""
     @property
-    def counts(self) -> dict[str, int]: ...
+    def counts(self) -> dict[str, int]:
+        """How many links, sessions, ...: see kedge/hub.h."""
 
 @final
 class Publication:
     """An event encoded once, for any number of topics, sessions and hubs."""
 
-    def __init__(self, name: str, payload: Any = None) -> None: ...
-    name: str
-    payload: bytes | None
+    def __new__(cls, name: str, payload: Any = None) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def payload(self) -> bytes | None:
+        """JSON; None if there is none."""
 
-# ---- raw connections ----
+# ---- connections ---------------------------------------------------------------------------------
 
 @final
 class Opened:
     """The WebSocket is open."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("subprotocol",)
-    subprotocol: str | None
+    __match_args__ = ("subprotocol",)
+    def __new__(cls, subprotocol: str | None = None) -> Self: ...
+    @property
+    def subprotocol(self) -> str | None: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Requested:
-    """An upgrade is asked for (server, without a link): upgrade() or answer()."""
+    """An upgrade is asked for (server without a link): upgrade() or answer()."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("target", "headers")
-    target: str
-    headers: tuple[tuple[str, str], ...]
-    subprotocols: tuple[str, ...]
+    __match_args__ = ("target", "headers", "subprotocols")
+    def __new__(
+        cls,
+        target: str,
+        headers: tuple[tuple[str, str], ...] = (),
+        subprotocols: tuple[str, ...] = (),
+    ) -> Self: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def subprotocols(self) -> tuple[str, ...]: ...
+    def __hash__(self) -> int: ...
 
 @final
 class HttpRequest:
-    """A request that asks for no upgrade: answer()."""
+    """A request that asks for no upgrade (server): answer()."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("method", "target", "headers")
-    method: str
-    target: str
-    headers: tuple[tuple[str, str], ...]
+    __match_args__ = ("method", "target", "headers")
+    def __new__(
+        cls, method: str, target: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> Self: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Refused:
-    """The server answered with another status than 101."""
+    """The server answered with another status than 101 (client); Disconnected follows."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("status", "headers", "body")
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    __match_args__ = ("status", "headers")
+    def __new__(cls, status: int, headers: tuple[tuple[str, str], ...] = ()) -> Self: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Received:
     """A message on a plain WebSocket; `message` is str or bytes, as it was sent."""
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("message",)
-    message: str | bytes
+    __match_args__ = ("message",)
+    def __new__(cls, message: str | bytes) -> Self: ...
+    @property
+    def message(self) -> str | bytes: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Disconnected:
-    """The WebSocket is over, whatever the reason; the last event of a connection."""
+    """The WebSocket is over, whatever the reason; the last event of a connection.
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("code", "reason", "cause")
-    code: int | None
-    reason: str
-    cause: str
-    sent: int | None
-    received: int | None
+    `code`, `cause`, `sent` and `received` are as in Closed.
+    """
+
+    __match_args__ = ("code", "reason", "cause")
+    def __new__(
+        cls,
+        code: int | None = None,
+        reason: str = "",
+        cause: str = "OK",
+        sent: int | None = None,
+        received: int | None = None,
+    ) -> Self: ...
+    @property
+    def code(self) -> int | None: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def sent(self) -> int | None: ...
+    @property
+    def received(self) -> int | None: ...
+    def __hash__(self) -> int: ...
+
+_ConnectionEvent: TypeAlias = (
+    Event | Opened | Requested | HttpRequest | Refused | Received | Disconnected
+)
 
 @final
 class Connection:
-    """Handshake, frames and (where one is given) a link over one byte stream."""
+    """Handshake, frames and (where one is given) a link, over one byte stream.
+
+    Made by accept() or open(). Feed it what is read; write what output() gives; close the socket
+    when it is `finished`. The events of its link come out of the connection's own calls, and what
+    is done to the link directly shows in output().
+    """
 
     @classmethod
     def accept(
@@ -531,10 +895,11 @@ class Connection:
         close_timeout: float = 5.0,
         ping_interval: float = 0.0,
         ping_timeout: float = 20.0,
-        clock: _Clock = ...,
+        clock: _Clock | None = None,
         entropy: bytes | None = None,
         now: float | None = None,
-    ) -> Connection: ...
+    ) -> Connection:
+        """The server's side of a socket that was just accepted."""
     @classmethod
     def open(
         cls,
@@ -550,34 +915,54 @@ class Connection:
         close_timeout: float = 5.0,
         ping_interval: float = 0.0,
         ping_timeout: float = 20.0,
-        clock: _Clock = ...,
+        clock: _Clock | None = None,
         entropy: bytes | None = None,
         now: float | None = None,
-    ) -> Connection: ...
-    def receive(
-        self, data: bytes | bytearray | memoryview, /, *, now: float | None = None
-    ) -> list[Any]:
-        """Bytes came; returns the events of the connection and of its link."""
-    def events(self, *, now: float | None = None) -> list[Any]: ...
-    def lost(self, *, now: float | None = None) -> list[Any]: ...
-    def tick(self, *, now: float | None = None) -> list[Any]: ...
+    ) -> Connection:
+        """The client's side of a socket that was just connected.
+
+        `host` is for the Host header ("example.org:8080"). With a link, which asked to Connect, the
+        target is the link's; without one it is path and query.
+        """
+    def receive(self, data: _Bytes, /, *, now: float | None = None) -> list[_ConnectionEvent]:
+        """Bytes came; gives the events of the connection and of its link."""
+    def receive_buffer(
+        self, buffer: bytearray | memoryview, /, *, now: float | None = None
+    ) -> list[_ConnectionEvent]:
+        """The same, for a buffer that may be changed: it is unmasked in place."""
+    def events(self, *, now: float | None = None) -> list[_ConnectionEvent]:
+        """Events of other origin; also does what is due."""
+    def tick(self, *, now: float | None = None) -> list[_ConnectionEvent]:
+        """The same as events()."""
+    def lost(self, *, now: float | None = None) -> list[_ConnectionEvent]:
+        """The stream ended or broke."""
     def upgrade(
         self, subprotocol: str | None = None, headers: _Headers = (), *, now: float | None = None
-    ) -> None: ...
+    ) -> None:
+        """Answers Requested with 101."""
     def answer(
-        self, status: int, headers: _Headers = (), body: bytes = b"", *, now: float | None = None
-    ) -> None: ...
-    def send(self, message: str | bytes, *, now: float | None = None) -> None: ...
-    def close(self, code: int = 1000, reason: str = "", *, now: float | None = None) -> None: ...
+        self, status: int, headers: _Headers = (), body: _Bytes = b"", *, now: float | None = None
+    ) -> None:
+        """Answers HttpRequest, or Requested with no; the connection closes after it."""
+    def send(self, message: _Message, /, *, now: float | None = None) -> None:
+        """Sends a message (without a link): str as text, anything else as binary."""
+    def close(self, code: int = 1000, reason: str = "", *, now: float | None = None) -> None:
+        """Begins the closing handshake."""
     def output(self, limit: int = 65536, *, now: float | None = None) -> bytes:
-        """Up to about `limit` bytes to write; b"" if there are none. Taking them is writing them."""
+        """Up to about `limit` bytes to write, b"" if there are none; taking is writing."""
     @property
-    def output_waiting(self) -> bool: ...
+    def output_waiting(self) -> bool:
+        """True if output() would give something."""
     @property
-    def reading_wanted(self) -> bool: ...
+    def reading_wanted(self) -> bool:
+        """False while reading should pause: the peer does not take what it is answered."""
     @property
-    def finished(self) -> bool: ...
+    def finished(self) -> bool:
+        """True once all is written and nothing more is awaited: close the socket."""
     @property
-    def deadline(self) -> float | None: ...
+    def deadline(self) -> float | None:
+        """When tick is wanted at the latest; with a hub the hub's deadline includes it."""
     @property
     def link(self) -> HubLink | GatewayClient | None: ...
+    @property
+    def clock(self) -> _Clock: ...
