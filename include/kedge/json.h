@@ -24,7 +24,7 @@
  *   KEDGE_JSON_TRUNCATED       the text ends too early (an empty one too)
  *   KEDGE_JSON_TRAILING        something else than white space follows the value
  *   KEDGE_JSON_TOO_DEEP        the bracket that opens one level too many
- *   KEDGE_JSON_NUMBER          01, 1.x, 1e, -x
+ *   KEDGE_JSON_NUMBER          a digit or another byte that no number has there: 01, 1.x, 1ex, -x
  *   KEDGE_JSON_ESCAPE          a byte after a backslash, or a hexadecimal digit, that is none
  *   KEDGE_JSON_LONE_SURROGATE  an escaped surrogate without its other half: the byte that shows it
  *   KEDGE_JSON_CONTROL         a control character within a string

@@ -1,6 +1,8 @@
 #include "kedge/json.h"
 
 #include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "vectors.h"
@@ -156,6 +158,33 @@ START_TEST(vectors_with_each_byte_changed)
         block_free(text);
     }
     vector_close(&file);
+}
+END_TEST
+
+/* Strings are looked at a word at a time: each byte must be seen in each place of a word. */
+START_TEST(each_byte_is_judged_in_each_place_of_a_word)
+{
+    for (size_t place = 1; place <= 20; place++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            char text[24] = "\"abcdefghijklmnopqrstu\"";
+            text[place] = (char)byte;
+            kedge_span span = block_copy(text, 23);
+            kedge_result result = kedge_json_validate(span, 1);
+            if (byte < 0x20) {
+                assert_result(result, KEDGE_JSON_CONTROL, place, "a control character");
+            } else if (byte == '"') {
+                assert_result(result, KEDGE_JSON_TRAILING, place + 1, "a quote");
+            } else if (byte >= 0x80) {
+                bool lead = byte >= 0xC2 && byte < 0xF5;
+                ck_assert_int_eq(result.status == KEDGE_UTF8_MISSING, lead);
+                ck_assert_uint_eq(result.offset, lead ? place + 1 : place);
+                assert_result(validate_checked(span, 1), KEDGE_OK, 23, "checked before");
+            } else if (byte != '\\') {
+                assert_result(result, KEDGE_OK, 23, "a plain byte");
+            }
+            block_free(span);
+        }
+    }
 }
 END_TEST
 
@@ -551,6 +580,25 @@ START_TEST(texts_are_escaped_where_they_must_be_and_nowhere_else)
 }
 END_TEST
 
+START_TEST(integers_survive_writing_and_reading)
+{
+    static const int64_t integers[] = {0,   1,    -1,   9,         -9,        10,           -10,
+                                       255, -256, 1000, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+    for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {
+        char expected[32];
+        uint8_t written[32];
+        size_t size;
+        kedge_json_writer writer;
+        snprintf(expected, sizeof expected, "%" PRId64, integers[i]);
+        kedge_json_writer_begin(&writer, written, sizeof written);
+        kedge_json_write_integer(&writer, integers[i]);
+        ck_assert_int_eq(kedge_json_writer_finish(&writer, &size), KEDGE_OK);
+        assert_span(kedge_span_of(written, size), expected);
+        check_integer(expected, KEDGE_OK, integers[i]);
+    }
+}
+END_TEST
+
 START_TEST(each_byte_survives_writing_and_reading)
 {
     for (unsigned byte = 0; byte < 0x80; byte++) {
@@ -730,6 +778,7 @@ Suite *kedge_json_suite(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, vectors_skipped_walked_and_cut_short);
     tcase_add_test(cases, vectors_with_each_byte_changed);
+    tcase_add_test(cases, each_byte_is_judged_in_each_place_of_a_word);
     tcase_add_test(cases, values_are_slices_of_the_text);
     tcase_add_test(cases, each_kind_is_told_before_and_after_reading);
     tcase_add_test(cases, elements_of_nested_arrays);
@@ -744,6 +793,7 @@ Suite *kedge_json_suite(void)
     tcase_add_test(cases, what_is_no_text_is_not_decoded);
     tcase_add_test(cases, the_writer_fits_or_tells_how_much_it_needs);
     tcase_add_test(cases, texts_are_escaped_where_they_must_be_and_nowhere_else);
+    tcase_add_test(cases, integers_survive_writing_and_reading);
     tcase_add_test(cases, each_byte_survives_writing_and_reading);
     tcase_add_test(cases, a_text_that_is_not_utf8_is_refused);
     tcase_add_test(cases, the_writer_judges_utf8_as_the_validator_does);
