@@ -728,8 +728,7 @@ static kedge_status read_response_head(kedge_http_cursor *cursor, size_t header_
             status = kedge_http_headers(cursor, header_limit, response->headers,
                                         &response->header_count);
         }
-    } while (status == KEDGE_OK && response->status >= 100 && response->status <= 199 &&
-             response->status != 101);
+    } while (status == KEDGE_OK && response->status <= 199 && response->status != 101);
     response->head_size = cursor->position;
     return status;
 }

@@ -5,13 +5,14 @@
 
 #define NONCE_SIZE 16
 
+/* 24 characters that decode into 16 bytes are exactly these: with less padding they would be more. */
 bool kedge_is_handshake_key(kedge_span key)
 {
     uint8_t nonce[NONCE_SIZE];
-    size_t size = 0;
+    size_t size;
     return key.data != NULL && key.size == KEDGE_HANDSHAKE_KEY_SIZE &&
            memchr(key.data, '-', key.size) == NULL && memchr(key.data, '_', key.size) == NULL &&
-           kedge_base64_decode(key, nonce, sizeof nonce, &size) == KEDGE_OK && size == NONCE_SIZE;
+           kedge_base64_decode(key, nonce, sizeof nonce, &size) == KEDGE_OK;
 }
 
 void kedge_handshake_accept(kedge_span key, uint8_t accept[KEDGE_HANDSHAKE_ACCEPT_SIZE])

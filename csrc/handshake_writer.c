@@ -9,6 +9,7 @@ typedef struct head_writer {
     size_t size;
 } head_writer;
 
+/* A size that no number holds stays the greatest one: it never fits. */
 static void put(head_writer *writer, kedge_span bytes)
 {
     if (bytes.size > SIZE_MAX - writer->size) {

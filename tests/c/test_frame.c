@@ -161,6 +161,8 @@ START_TEST(parse_names_misuse)
                   "no header");
     assert_result(kedge_frame_parse(kedge_span_of(NULL, 1), KEDGE_CLIENT, 0, &header),
                   KEDGE_INVALID_ARGUMENT, 0, "no bytes");
+    assert_result(kedge_frame_parse(kedge_span_of(NULL, 0), KEDGE_CLIENT, 0, &header),
+                  KEDGE_PARTIAL, 0, "nothing yet");
     assert_result(kedge_frame_parse(bytes, (kedge_role)7, 0, &header), KEDGE_INVALID_ARGUMENT, 0,
                   "no role");
 }
@@ -295,6 +297,23 @@ START_TEST(close_names_misuse)
 }
 END_TEST
 
+START_TEST(close_without_bytes_needs_no_pointer)
+{
+    uint8_t out[KEDGE_CONTROL_PAYLOAD_MAX];
+    size_t size;
+    uint16_t code;
+    kedge_span reason;
+    kedge_span empty = kedge_span_of(NULL, 0);
+    assert_result(kedge_close_parse(empty, &code, &reason), KEDGE_OK, 0, "an empty body");
+    ck_assert_uint_eq(code, KEDGE_CLOSE_NO_CODE);
+    ck_assert_uint_eq(reason.size, 0);
+    ck_assert_int_eq(kedge_close_write(code, reason, out, &size), KEDGE_OK);
+    ck_assert_uint_eq(size, 0);
+    ck_assert_int_eq(kedge_close_write(1000, empty, out, &size), KEDGE_OK);
+    ck_assert_uint_eq(size, 2);
+}
+END_TEST
+
 START_TEST(close_write_checks_the_reason)
 {
     uint8_t out[KEDGE_CONTROL_PAYLOAD_MAX];
@@ -329,6 +348,7 @@ Suite *kedge_frame_suite(void)
     tcase_add_test(close_body, close_codes_on_the_wire);
     tcase_add_test(close_body, close_vectors_both_ways);
     tcase_add_test(close_body, close_names_misuse);
+    tcase_add_test(close_body, close_without_bytes_needs_no_pointer);
     tcase_add_test(close_body, close_write_checks_the_reason);
     suite_add_tcase(suite, close_body);
     return suite;

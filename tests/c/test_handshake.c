@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base64.h"
+#include "sha1.h"
 #include "vectors.h"
 
 #define SAMPLE_KEY "dGhlIHNhbXBsZSBub25jZQ=="
@@ -97,7 +99,7 @@ static void assert_request_prefixes(kedge_span bytes, const kedge_handshake_limi
                                     kedge_status status, size_t offset, const char *what)
 {
     kedge_request *request = malloc(sizeof *request);
-    for (size_t size = 0; size<bytes.size; size += bytes.size> 2000 ? 97 : 1) {
+    for (size_t size = 0; size < bytes.size; size += bytes.size > 2000 ? 97 : 1) {
         kedge_span prefix = block_copy(bytes.data, size);
         kedge_result result = kedge_handshake_read_request(prefix, limits, request);
         if (result.status == KEDGE_PARTIAL) {
@@ -166,6 +168,8 @@ START_TEST(request_misuse_is_named)
                   "101 headers");
     assert_result(kedge_handshake_read_request(bytes, NULL, request), KEDGE_OK, bytes.size,
                   "the default limits");
+    assert_result(kedge_handshake_read_request(kedge_span_of(NULL, 0), NULL, request),
+                  KEDGE_PARTIAL, 0, "nothing yet");
     kedge_subprotocol_position position = {0, 0};
     kedge_span subprotocol;
     ck_assert(!kedge_subprotocol_next(NULL, &position, &subprotocol));
@@ -284,6 +288,9 @@ START_TEST(a_query_is_searched)
     query = kedge_text("a=1&b=%");
     ck_assert_int_eq(kedge_query_find(query, "a", memory, sizeof memory, &value),
                      KEDGE_HTTP_SYNTAX);
+    query = kedge_span_of("a\0&b=1", 6);
+    ck_assert_int_eq(kedge_query_find(query, "a", memory, sizeof memory, &value), KEDGE_UNKNOWN);
+    ck_assert_int_eq(kedge_query_find(query, "b", memory, sizeof memory, &value), KEDGE_OK);
     ck_assert_int_eq(kedge_query_find(kedge_span_of(NULL, 0), "a", memory, 1, &value),
                      KEDGE_UNKNOWN);
     ck_assert_int_eq(kedge_query_find(query, NULL, memory, 9, &value), KEDGE_INVALID_ARGUMENT);
@@ -328,6 +335,7 @@ START_TEST(escapes_are_decoded)
     ck_assert_int_eq(kedge_percent_decode(kedge_text("a%g0"), true, out, 8, &size),
                      KEDGE_HTTP_SYNTAX);
     ck_assert_uint_eq(size, 0);
+    ck_assert_int_eq(kedge_percent_decode(kedge_span_of(NULL, 0), true, NULL, 0, &size), KEDGE_OK);
     ck_assert_int_eq(kedge_percent_decode(text, true, NULL, 1, &size), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_percent_decode(text, true, out, 8, NULL), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_percent_decode(kedge_span_of(NULL, 1), true, out, 8, &size),
@@ -529,6 +537,18 @@ START_TEST(any_request_is_answered)
                    "Content-Length: 0\r\n"
                    "Connection: close\r\n"
                    "\r\n");
+}
+END_TEST
+
+START_TEST(a_size_that_no_number_holds_does_not_fit)
+{
+    uint8_t out[64];
+    size_t size = 0;
+    kedge_span body = kedge_span_of(out, SIZE_MAX);
+    ck_assert_int_eq(
+        kedge_handshake_write_answer(200, NULL, 0, body, false, out, sizeof out, &size),
+        KEDGE_NO_SPACE);
+    ck_assert_uint_eq(size, SIZE_MAX);
 }
 END_TEST
 
@@ -816,6 +836,8 @@ START_TEST(requests_name_misuse)
     wish = sound_wish();
     wish.host = kedge_span_of(NULL, 1);
     ck_assert_int_eq(request_of(&wish), KEDGE_INVALID_ARGUMENT);
+    wish.host = kedge_span_of("a\0b", 3);
+    ck_assert_int_eq(request_of(&wish), KEDGE_INVALID_ARGUMENT);
     wish.host = kedge_text("");
     ck_assert_int_eq(request_of(&wish), KEDGE_INVALID_ARGUMENT);
     wish = sound_wish();
@@ -866,7 +888,7 @@ static void assert_response_prefixes(kedge_span bytes, const kedge_upgrade_wish 
 {
     kedge_response *response = malloc(sizeof *response);
     bool is_whole = status == KEDGE_OK || status == KEDGE_UPGRADE_REFUSED;
-    for (size_t size = 0; size<bytes.size; size += bytes.size> 2000 ? 97 : 1) {
+    for (size_t size = 0; size < bytes.size; size += bytes.size > 2000 ? 97 : 1) {
         kedge_span prefix = block_copy(bytes.data, size);
         kedge_result result = kedge_handshake_read_response(prefix, wish, limits, response);
         if (result.status == KEDGE_PARTIAL) {
@@ -952,6 +974,61 @@ START_TEST(response_misuse_is_named)
 }
 END_TEST
 
+/* ---- What it is made of ---- */
+
+static void assert_digest(kedge_span message, const char *expected)
+{
+    uint8_t digest[KEDGE_SHA1_SIZE];
+    char digits[2 * KEDGE_SHA1_SIZE + 1];
+    kedge_sha1(message, digest);
+    for (size_t i = 0; i < sizeof digest; i++) {
+        snprintf(digits + 2 * i, 3, "%02x", digest[i]);
+    }
+    ck_assert_str_eq(digits, expected);
+}
+
+START_TEST(sha1_of_messages_of_any_size)
+{
+    uint8_t *letters = malloc(1000000);
+    memset(letters, 'a', 1000000);
+    assert_digest(kedge_span_of(NULL, 0), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+    assert_digest(kedge_text("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+    assert_digest(kedge_text("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+                  "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
+    assert_digest(kedge_span_of(letters, 55), "c1c8bbdc22796e28c0e15163d20899b65621d65a");
+    assert_digest(kedge_span_of(letters, 64), "0098ba824b5c16427bd7a1122a5a442a25ec644d");
+    assert_digest(kedge_span_of(letters, 1000000), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+    free(letters);
+}
+END_TEST
+
+START_TEST(base64_there_and_back)
+{
+    for (size_t size = 0; size < 70; size++) {
+        uint8_t bytes[70];
+        uint8_t back[70];
+        size_t text_size = kedge_base64_encoded_size(size);
+        uint8_t *text = malloc(text_size + 1);
+        size_t back_size = 99;
+        for (size_t i = 0; i < size; i++) {
+            bytes[i] = (uint8_t)(i * 37 + size * 11);
+        }
+        kedge_base64_encode(kedge_span_of(bytes, size), text);
+        ck_assert_int_eq(
+            kedge_base64_decode(kedge_span_of(text, text_size), back, size, &back_size), KEDGE_OK);
+        ck_assert(kedge_span_equal(kedge_span_of(back, back_size), kedge_span_of(bytes, size)));
+        free(text);
+    }
+    uint8_t text[8];
+    kedge_base64_encode(kedge_text("foobar"), text);
+    assert_span(kedge_span_of(text, 8), "Zm9vYmFy", "RFC 4648 10");
+    kedge_base64_encode(kedge_text("fooba"), text);
+    assert_span(kedge_span_of(text, 8), "Zm9vYmE=", "RFC 4648 10");
+    kedge_base64_encode(kedge_text("foob"), text);
+    assert_span(kedge_span_of(text, 8), "Zm9vYg==", "RFC 4648 10");
+}
+END_TEST
+
 /* ---- Both together ---- */
 
 START_TEST(each_side_reads_what_the_other_writes)
@@ -1010,6 +1087,7 @@ Suite *kedge_handshake_suite(void)
     TCase *answers = tcase_create("answers");
     tcase_add_test(answers, an_upgrade_is_answered);
     tcase_add_test(answers, any_request_is_answered);
+    tcase_add_test(answers, a_size_that_no_number_holds_does_not_fit);
     tcase_add_test(answers, a_fault_is_answered);
     tcase_add_test(answers, every_refusal_is_a_sound_response);
     tcase_add_test(answers, answers_cannot_be_broken_out_of);
@@ -1023,6 +1101,8 @@ Suite *kedge_handshake_suite(void)
     tcase_add_test(client, a_key_is_made_of_entropy);
     tcase_add_test(client, responses_whole_and_every_prefix);
     tcase_add_test(client, response_misuse_is_named);
+    tcase_add_test(client, sha1_of_messages_of_any_size);
+    tcase_add_test(client, base64_there_and_back);
     tcase_add_test(client, each_side_reads_what_the_other_writes);
     suite_add_tcase(suite, client);
     return suite;

@@ -678,6 +678,7 @@ START_TEST(misuse_is_named)
                      KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_reader_next(NULL, &item), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_reader_next(&reader, NULL), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_reader_feed(&reader, NULL, 0), KEDGE_OK);
     ck_assert_int_eq(kedge_reader_next(&reader, &item), KEDGE_PARTIAL);
     ck_assert_uint_eq(kedge_reader_offset(NULL), 0);
     kedge_reader_answered(NULL);
