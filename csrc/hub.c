@@ -290,6 +290,14 @@ static void tick_links(kedge_hub *hub)
     }
 }
 
+/* All that links have to report and time has to end. What expires may outrun links: hence twice. */
+static void take_in(kedge_hub *hub)
+{
+    kedge_hub_drain(hub);
+    kedge_hub_expire(hub);
+    kedge_hub_drain(hub);
+}
+
 void kedge_hub_tick(kedge_hub *hub, kedge_time now)
 {
     if (hub == NULL) {
@@ -298,8 +306,7 @@ void kedge_hub_tick(kedge_hub *hub, kedge_time now)
     kedge_hub_advance(hub, now);
     kedge_hub_drain(hub);
     tick_links(hub);
-    kedge_hub_drain(hub);
-    kedge_hub_expire(hub);
+    take_in(hub);
 }
 
 kedge_time kedge_hub_deadline(kedge_hub *hub)
@@ -560,8 +567,7 @@ kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
-    kedge_hub_drain(hub);
-    kedge_hub_expire(hub);
+    take_in(hub);
     kedge_link *link = find_asker(hub, ticket);
     if (link == NULL) {
         return KEDGE_STALE_TICKET;

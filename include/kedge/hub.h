@@ -172,8 +172,8 @@ KEDGE_API bool kedge_hub_next_event(kedge_hub *hub, kedge_hub_event *event);
  * still sent. Only what is sealed can be restored. */
 KEDGE_API void kedge_hub_seal(kedge_hub *hub, kedge_time now);
 
-/* Stops every link, for the gateway with 4008; their sessions stay. Write out what is ready, then
- * destroy the links. */
+/* Stops every link, for the gateway with 4008; their sessions stay. What was not written yet waits for
+ * their resume. Write out what is ready, then destroy the links. */
 KEDGE_API void kedge_hub_stop(kedge_hub *hub, kedge_time now);
 
 /* The hub's state as bytes: topics, logs, sessions. `wall` is the wall clock in nanoseconds since 1970,
