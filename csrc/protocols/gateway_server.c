@@ -702,12 +702,16 @@ static kedge_status happen(kedge_gateway_server *server, const happening *what)
 /* ---- Inputs of the host -------------------------------------------------------------------------- */
 
 
-/* A parameter of the query: OK, UNKNOWN (not there), or why the query is malformed. `memory` is as large
- * as the query. */
-static kedge_status parameter(kedge_span query, const char *name, uint8_t *memory, kedge_span *value)
+/* A parameter of the query, null where it is not there. `memory` is as large as the query. False: the
+ * query is malformed. */
+static bool parameter(kedge_span query, const char *name, uint8_t *memory, kedge_span *value,
+                      bool *present)
 {
-    return query.size == 0 ? KEDGE_UNKNOWN
-                           : kedge_query_find(query, name, memory, query.size, value);
+    kedge_status status = query.size == 0
+                              ? KEDGE_UNKNOWN
+                              : kedge_query_find(query, name, memory, query.size, value);
+    *present = status == KEDGE_OK;
+    return *present || status == KEDGE_UNKNOWN;
 }
 
 /* Is it this number, written as one writes it? */
@@ -717,34 +721,37 @@ static bool is_number(kedge_span text, uint64_t number)
     return kedge_span_equal(text, kedge_span_of(digits, kedge_decimal(digits, number)));
 }
 
-/* What was asked for, as an input; `compressed` and `other_version` are told besides. */
-static happening read_query(const kedge_gateway_server *server, kedge_span query, uint8_t *memory,
-                            bool *compressed, bool *other_version)
+/* What the query asks for, or why it is refused: an HTTP body. */
+typedef struct wishes {
+    const char *refusal; /* null: none */
+    kedge_status cause;
+    bool compressed;
+    bool other_version;
+} wishes;
+
+static void read_query(const kedge_gateway_server *server, kedge_span query, uint8_t *memory,
+                       wishes *asked)
 {
-    static const char malformed[] = "{\"error\":\"the query is malformed\"}";
-    happening what = happening_of(KEDGE_GATEWAY_INPUT_REQUESTED_WRONG, KEDGE_UNSUPPORTED);
     kedge_span value;
-    kedge_status status = parameter(query, "encoding", memory, &value);
-    if (status == KEDGE_OK && !kedge_span_equal(value, kedge_text("json"))) {
-        what.reason = kedge_text("{\"error\":\"encoding must be json\"}");
-        return what;
+    bool present = false;
+    asked->cause = KEDGE_UNSUPPORTED;
+    bool sound = parameter(query, "encoding", memory, &value, &present);
+    if (sound && present && !kedge_span_equal(value, kedge_text("json"))) {
+        asked->refusal = "{\"error\":\"encoding must be json\"}";
+        return;
     }
-    if (status != KEDGE_OK && status != KEDGE_UNKNOWN) {
-        what.cause = status;
-        what.reason = kedge_text(malformed);
-        return what;
+    sound = sound && parameter(query, "compress", memory, &value, &asked->compressed);
+    if (sound && asked->compressed && !kedge_span_equal(value, kedge_text("zstd"))) {
+        asked->refusal = "{\"error\":\"compress must be zstd\"}";
+        return;
     }
-    *compressed = parameter(query, "compress", memory, &value) == KEDGE_OK;
-    if (*compressed && !kedge_span_equal(value, kedge_text("zstd"))) {
-        what.reason = kedge_text("{\"error\":\"compress must be zstd\"}");
-        return what;
+    if (!sound || !parameter(query, "v", memory, &value, &present)) {
+        asked->refusal = "{\"error\":\"the query is malformed\"}";
+        asked->cause = KEDGE_HTTP_SYNTAX;
+        return;
     }
-    if (parameter(query, "v", memory, &value) != KEDGE_OK) {
-        value = kedge_text("1");
-    }
-    *other_version = !is_number(value, settings_of(server)->protocol_version);
-    what.input = KEDGE_GATEWAY_INPUT_REQUESTED;
-    return what;
+    asked->other_version = !is_number(present ? value : kedge_text("1"),
+                                      settings_of(server)->protocol_version);
 }
 
 static kedge_status requested(kedge_link *link, const kedge_request *request)
@@ -755,15 +762,19 @@ static kedge_status requested(kedge_link *link, const kedge_request *request)
     if (memory == NULL && size > 0) {
         return KEDGE_NO_MEMORY;
     }
-    bool compressed = false;
-    bool other_version = false;
-    happening what = read_query(server, request->query, memory, &compressed, &other_version);
+    wishes asked;
+    memset(&asked, 0, sizeof asked);
+    read_query(server, request->query, memory, &asked);
     kedge_memory_free(link->allocator, memory, size);
+    happening what = happening_of(asked.refusal == NULL ? KEDGE_GATEWAY_INPUT_REQUESTED
+                                                        : KEDGE_GATEWAY_INPUT_REQUESTED_WRONG,
+                                  asked.cause);
+    what.reason = kedge_text(asked.refusal);
     kedge_status status = apply(server, &what);
     if (status == KEDGE_OK && server->state == KEDGE_GATEWAY_SERVER_UPGRADING) {
-        link->compressed = compressed;
+        link->compressed = asked.compressed;
         link->compress_above = settings_of(server)->compress_above;
-        server->other_version = other_version;
+        server->other_version = asked.other_version;
     }
     return status;
 }
