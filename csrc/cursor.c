@@ -256,13 +256,10 @@ static kedge_status enter_places(kedge_cursor *cursor)
     return status;
 }
 
-/* The stamp of an entry of a span that is held, or was the newest of the span that its log dropped. */
-static uint64_t stamp_of(const kedge_session_span *span, uint64_t index)
+/* The stamp of an entry that is held, or is the newest that was dropped. */
+static uint64_t stamp_of(const kedge_log *log, uint64_t index)
 {
-    if (index > span->log->base) {
-        return kedge_log_entry_of(span->log, index)->stamp;
-    }
-    return index == span->log->base ? span->log->base_stamp : span->end_stamp;
+    return index > log->base ? kedge_log_entry_of(log, index)->stamp : log->base_stamp;
 }
 
 /* Walks back over so many entries from the end of the history, the newest first: the same heap, with the
@@ -285,7 +282,7 @@ static bool walk_back(kedge_cursor *cursor, const kedge_session *session, uint64
         if (reader->next == span->first) {
             remove_first(cursor);
         } else {
-            change_first(cursor, ~stamp_of(span, reader->next - 1));
+            change_first(cursor, ~stamp_of(span->log, reader->next - 1));
         }
     }
     return true;

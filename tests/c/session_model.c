@@ -57,11 +57,20 @@ static uint64_t base_of(const model_world *model, const model_session *session)
     return base;
 }
 
+/* A list that has room for one element more: it grows when its length is a power of two. */
+static void *grown(void *list, uint64_t length, size_t size)
+{
+    if ((length & (length - 1)) != 0) {
+        return list;
+    }
+    list = realloc(list, (length == 0 ? 1 : 2 * (size_t)length) * size);
+    ck_assert_ptr_nonnull(list);
+    return list;
+}
+
 static void remember(model_session *session, size_t log, uint64_t index)
 {
-    session->history =
-        realloc(session->history, (size_t)(session->last + 1) * sizeof *session->history);
-    ck_assert_ptr_nonnull(session->history);
+    session->history = grown(session->history, session->last, sizeof *session->history);
     session->history[session->last].log = log;
     session->history[session->last].index = index;
     session->last++;
@@ -70,8 +79,7 @@ static void remember(model_session *session, size_t log, uint64_t index)
 static void append_plainly(model_world *model, size_t which, kedge_publication *publication)
 {
     model_log *log = &model->logs[which];
-    log->entries = realloc(log->entries, (size_t)(log->last + 1) * sizeof *log->entries);
-    ck_assert_ptr_nonnull(log->entries);
+    log->entries = grown(log->entries, log->last, sizeof *log->entries);
     model_entry entry = {model->stamp, model->now, kedge_publication_memory(publication),
                          publication};
     log->entries[log->last++] = entry;
