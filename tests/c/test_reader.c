@@ -5,48 +5,8 @@
 #include <stdlib.h>
 
 #include "kedge/mask.h"
+#include "memory_probe.h"
 #include "vectors.h"
-
-/* ---- An allocator that counts, checks what it is told, and can be made to fail ---- */
-
-typedef struct counting_memory {
-    size_t held;
-    size_t peak;
-    size_t calls;
-    size_t failing_call; /* this one fails; 0: none */
-} counting_memory;
-
-static void *counting_resize(void *context, void *block, size_t old_size, size_t new_size)
-{
-    counting_memory *memory = context;
-    ck_assert(block != NULL || old_size == 0);
-    if (new_size == 0) {
-        free(block);
-        memory->held -= old_size;
-        return NULL;
-    }
-    memory->calls++;
-    if (memory->calls == memory->failing_call) {
-        return NULL;
-    }
-    /* A block never stays where it is: who kept a pointer into it is found out. */
-    uint8_t *moved = malloc(new_size);
-    if (block != NULL) {
-        memcpy(moved, block, old_size < new_size ? old_size : new_size);
-        free(block);
-    }
-    memory->held += new_size - old_size;
-    if (memory->held > memory->peak) {
-        memory->peak = memory->held;
-    }
-    return moved;
-}
-
-static kedge_allocator allocator_of(counting_memory *memory)
-{
-    kedge_allocator allocator = {counting_resize, memory};
-    return allocator;
-}
 
 /* ---- A text that grows ---- */
 
@@ -80,7 +40,8 @@ typedef struct reader_run {
     kedge_reader_config config;
     bool writable; /* by kedge_reader_feed, else kedge_reader_feed_const */
     bool trimmed;  /* kedge_reader_trim after each chunk */
-    counting_memory memory;
+    memory_probe memory;
+    size_t most_held; /* at the end of a chunk: until the next, nothing is freed */
     kedge_reader reader;
     kedge_status status;
     uint64_t offset;
@@ -185,6 +146,9 @@ static void run_chunk(reader_run *run, kedge_span bytes)
     } while (run->status == KEDGE_OK || run->status == KEDGE_NO_MEMORY);
     write_pulled(run);
     run->offset = kedge_reader_offset(&run->reader);
+    if (run->memory.bytes > run->most_held) {
+        run->most_held = run->memory.bytes;
+    }
     if (!run->writable) {
         ck_assert(kedge_span_equal(chunk, bytes));
     }
@@ -200,13 +164,15 @@ static void run_begin(reader_run *run, const kedge_reader_config *config, bool w
     run->config = *config;
     run->writable = writable;
     trace_add(&run->trace, "");
-    ck_assert_int_eq(kedge_reader_init(&run->reader, config, allocator_of(&run->memory)), KEDGE_OK);
+    ck_assert_int_eq(kedge_reader_init(&run->reader, config, memory_probe_allocator(&run->memory)),
+                     KEDGE_OK);
 }
 
 static void run_end(reader_run *run)
 {
     kedge_reader_release(&run->reader);
-    ck_assert_uint_eq(run->memory.held, 0);
+    ck_assert_uint_eq(run->memory.blocks, 0);
+    ck_assert_uint_eq(run->memory.bytes, 0);
     free(run->trace.text);
 }
 
@@ -268,7 +234,7 @@ static void run_without_memory(const kedge_reader_config *config, bool writable,
     do {
         reader_run run;
         run_begin(&run, config, writable);
-        run.memory.failing_call = failing++;
+        run.memory.fails_at = failing++;
         run_chunk(&run, part_of(bytes, 0, cut));
         run_chunk(&run, part_of(bytes, cut, bytes.size));
         assert_run(&run, expected);
@@ -397,12 +363,12 @@ static bool is_within(kedge_span part, kedge_span whole)
 
 START_TEST(a_whole_message_is_a_slice_of_a_writable_chunk)
 {
-    counting_memory memory = {0, 0, 0, 1};
+    memory_probe memory = {0, 0, 0, 1};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
     kedge_span frame = masked_frame(KEDGE_OPCODE_TEXT, true, 1000);
     kedge_reader reader;
     kedge_reader_item item;
-    kedge_reader_init(&reader, &config, allocator_of(&memory));
+    kedge_reader_init(&reader, &config, memory_probe_allocator(&memory));
     ck_assert_int_eq(kedge_reader_feed(&reader, (uint8_t *)frame.data, frame.size), KEDGE_OK);
     ck_assert_int_eq(kedge_reader_next(&reader, &item), KEDGE_OK);
     ck_assert(is_within(item.data, frame));
@@ -416,13 +382,13 @@ END_TEST
 
 START_TEST(an_unmasked_message_is_a_slice_of_a_const_chunk)
 {
-    counting_memory memory = {0, 0, 0, 1};
+    memory_probe memory = {0, 0, 0, 1};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
     kedge_span chunk = kedge_text("\x81\x05Hello\x89\x01p\x82\x02"
                                   "ab");
     kedge_reader reader;
     kedge_reader_item item;
-    kedge_reader_init(&reader, &config, allocator_of(&memory));
+    kedge_reader_init(&reader, &config, memory_probe_allocator(&memory));
     ck_assert_int_eq(kedge_reader_feed_const(&reader, chunk), KEDGE_OK);
     ck_assert_int_eq(kedge_reader_next(&reader, &item), KEDGE_OK);
     ck_assert(item.data.data == chunk.data + 2 && item.data.size == 5);
@@ -436,12 +402,12 @@ END_TEST
 
 START_TEST(a_payload_behind_a_header_of_the_chunk_before_is_a_slice)
 {
-    counting_memory memory = {0, 0, 0, 1};
+    memory_probe memory = {0, 0, 0, 1};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
     kedge_span frame = masked_frame(KEDGE_OPCODE_BINARY, true, 300);
     kedge_reader reader;
     kedge_reader_item item;
-    kedge_reader_init(&reader, &config, allocator_of(&memory));
+    kedge_reader_init(&reader, &config, memory_probe_allocator(&memory));
     uint8_t *bytes = (uint8_t *)frame.data;
     ck_assert_int_eq(kedge_reader_feed(&reader, bytes, 8), KEDGE_OK);
     ck_assert_int_eq(kedge_reader_next(&reader, &item), KEDGE_PARTIAL);
@@ -464,7 +430,7 @@ START_TEST(memory_follows_what_arrived)
     run_begin(&run, &config, false);
     for (size_t at = 0; at < 20000; at += 100) {
         run_chunk(&run, part_of(frame, at, at + 100));
-        ck_assert_uint_le(run.memory.peak, 2 * (at + 100));
+        ck_assert_uint_le(run.most_held, 2 * (at + 100));
     }
     run_end(&run);
     block_free(frame);
@@ -482,7 +448,7 @@ START_TEST(memory_stays_within_the_limit)
         for (size_t at = 0; at < frame.size; at++) {
             run_chunk(&run, part_of(frame, at, at + 1));
         }
-        ck_assert_uint_le(run.memory.peak, 3000);
+        ck_assert_uint_le(run.most_held, 3000);
         ck_assert_int_eq(run.status, KEDGE_PARTIAL);
         run_end(&run);
     }
@@ -500,7 +466,7 @@ START_TEST(an_announced_length_takes_no_memory)
     run_begin(&run, &config, true);
     run_chunk(&run, kedge_span_of(head, sizeof head));
     ck_assert_int_eq(run.status, KEDGE_PARTIAL);
-    ck_assert_uint_eq(run.memory.peak, 1);
+    ck_assert_uint_eq(run.most_held, 1);
     run_end(&run);
 }
 END_TEST
@@ -513,18 +479,18 @@ START_TEST(trim_gives_back_what_no_message_needs)
     reader_run run;
     run_begin(&run, &config, false);
     run_chunk(&run, frame);
-    ck_assert_uint_ge(run.memory.held, 1000);
+    ck_assert_uint_ge(run.memory.bytes, 1000);
     kedge_reader_trim(&run.reader, 5000);
-    ck_assert_uint_ge(run.memory.held, 1000);
+    ck_assert_uint_ge(run.memory.bytes, 1000);
     run_chunk(&run, first);
     kedge_reader_trim(&run.reader, 0);
-    ck_assert_uint_eq(run.memory.held, 100);
+    ck_assert_uint_eq(run.memory.bytes, 100);
     kedge_span last = masked_frame(KEDGE_OPCODE_CONTINUATION, true, 50);
     run_chunk(&run, last);
     ck_assert_int_eq(run.status, KEDGE_PARTIAL);
     ck_assert_uint_eq(run.trace.size, strlen("text ; text ") + 2 * 1000 + 2 * 150);
     kedge_reader_trim(&run.reader, 0);
-    ck_assert_uint_eq(run.memory.held, 0);
+    ck_assert_uint_eq(run.memory.bytes, 0);
     run_end(&run);
     block_free(frame);
     block_free(first);
@@ -541,10 +507,10 @@ START_TEST(trim_without_memory_changes_nothing)
     run_begin(&run, &config, false);
     run_chunk(&run, frame);
     run_chunk(&run, first);
-    size_t held = run.memory.held;
-    run.memory.failing_call = run.memory.calls + 1;
+    size_t held = run.memory.bytes;
+    run.memory.fails_at = run.memory.calls + 1;
     kedge_reader_trim(&run.reader, 0);
-    ck_assert_uint_eq(run.memory.held, held);
+    ck_assert_uint_eq(run.memory.bytes, held);
     run_end(&run);
     block_free(frame);
     block_free(first);
@@ -553,13 +519,13 @@ END_TEST
 
 START_TEST(trim_waits_until_the_chunk_is_consumed)
 {
-    counting_memory memory = {0, 0, 0, 0};
+    memory_probe memory = {0, 0, 0, 0};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
     static const uint8_t two[] = {0x82, 0x81, 0, 0, 0, 0, 'a', 0x82, 0x81, 0, 0, 0, 0, 'b'};
     kedge_reader reader;
     kedge_reader_item first;
     kedge_reader_item second;
-    kedge_reader_init(&reader, &config, allocator_of(&memory));
+    kedge_reader_init(&reader, &config, memory_probe_allocator(&memory));
     kedge_reader_feed_const(&reader, kedge_span_of(two, sizeof two));
     ck_assert_int_eq(kedge_reader_next(&reader, &first), KEDGE_OK);
     kedge_reader_trim(&reader, 0);
@@ -574,11 +540,11 @@ END_TEST
 
 START_TEST(a_chunk_is_consumed_before_the_next)
 {
-    counting_memory memory = {0, 0, 0, 0};
+    memory_probe memory = {0, 0, 0, 0};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
     kedge_reader reader;
     kedge_reader_item item;
-    kedge_reader_init(&reader, &config, allocator_of(&memory));
+    kedge_reader_init(&reader, &config, memory_probe_allocator(&memory));
     ck_assert_int_eq(kedge_reader_feed_const(&reader, kedge_text("\x89\x01p\x89\x01q")), KEDGE_OK);
     ck_assert_int_eq(kedge_reader_next(&reader, &item), KEDGE_OK);
     ck_assert_int_eq(kedge_reader_feed_const(&reader, kedge_text("x")), KEDGE_WRONG_STATE);
@@ -591,11 +557,11 @@ END_TEST
 
 START_TEST(a_failed_reader_keeps_failing)
 {
-    counting_memory memory = {0, 0, 0, 0};
+    memory_probe memory = {0, 0, 0, 0};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
     kedge_reader reader;
     kedge_reader_item item;
-    kedge_reader_init(&reader, &config, allocator_of(&memory));
+    kedge_reader_init(&reader, &config, memory_probe_allocator(&memory));
     kedge_reader_feed_const(&reader, kedge_text("\x89\x01p\x83"));
     ck_assert_int_eq(kedge_reader_next(&reader, &item), KEDGE_OK);
     for (int i = 0; i < 3; i++) {
@@ -610,12 +576,12 @@ END_TEST
 
 START_TEST(answered_pings_are_not_counted)
 {
-    counting_memory memory = {0, 0, 0, 0};
+    memory_probe memory = {0, 0, 0, 0};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
     kedge_reader reader;
     kedge_reader_item item;
     config.ping_limit = 1;
-    kedge_reader_init(&reader, &config, allocator_of(&memory));
+    kedge_reader_init(&reader, &config, memory_probe_allocator(&memory));
     kedge_reader_feed_const(&reader, kedge_text("\x89\x01p\x89\x01q\x89\x01r"));
     ck_assert_int_eq(kedge_reader_next(&reader, &item), KEDGE_OK);
     kedge_reader_answered(&reader);
@@ -644,8 +610,8 @@ END_TEST
 
 START_TEST(misuse_is_named)
 {
-    counting_memory memory = {0, 0, 0, 0};
-    kedge_allocator allocator = allocator_of(&memory);
+    memory_probe memory = {0, 0, 0, 0};
+    kedge_allocator allocator = memory_probe_allocator(&memory);
     kedge_allocator none = {NULL, NULL};
     const kedge_reader_config sound = kedge_reader_config_default(KEDGE_SERVER);
     kedge_reader_config config = sound;
