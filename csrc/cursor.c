@@ -271,7 +271,7 @@ static bool walk_back(kedge_cursor *cursor, const kedge_session *session, uint64
             add_head(cursor, ~kedge_span_newest_stamp(&session->spans[i]), i);
         }
     }
-    for (; missed > 0; missed--) {
+    for (; missed > 0 && cursor->private_pending > 0; missed--) {
         size_t i = cursor->private_first.private_place;
         const kedge_session_span *span = &session->spans[i];
         kedge_log_reader *reader = reader_of(&cursor->private_places[i]);
@@ -285,7 +285,7 @@ static bool walk_back(kedge_cursor *cursor, const kedge_session *session, uint64
             change_first(cursor, ~stamp_of(span->log, reader->next - 1));
         }
     }
-    return true;
+    return missed == 0;
 }
 
 /* What each place has to read from where the walk came to a halt. */
