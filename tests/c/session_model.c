@@ -63,9 +63,9 @@ static void *grown(void *list, uint64_t length, size_t size)
     if ((length & (length - 1)) != 0) {
         return list;
     }
-    list = realloc(list, (length == 0 ? 1 : 2 * (size_t)length) * size);
-    ck_assert_ptr_nonnull(list);
-    return list;
+    void *longer = realloc(list, (length == 0 ? 1 : 2 * (size_t)length) * size);
+    ck_assert_ptr_nonnull(longer);
+    return longer;
 }
 
 static void remember(model_session *session, size_t log, uint64_t index)

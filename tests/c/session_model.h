@@ -79,6 +79,6 @@ size_t model_random(model_world *model, size_t below);
 void model_step(model_world *model, bool failing);
 
 /* Opens a cursor at every position there ever was, and one beyond, and reads on from it to the end. */
-void model_check_positions(model_world *model, size_t session);
+void model_check_positions(model_world *model, size_t which);
 
 #endif
