@@ -362,6 +362,9 @@ kedge_result kedge_handshake_read_request(kedge_span bytes, const kedge_handshak
         return result_of(KEDGE_INVALID_ARGUMENT, 0);
     }
     memset(request, 0, sizeof *request);
+    if (bytes.size == 0) {
+        return result_of(KEDGE_PARTIAL, 0);
+    }
     unsigned version = 0;
     size_t version_offset = 0;
     kedge_http_cursor cursor = kedge_http_begin(bytes, chosen.head_size);
@@ -830,6 +833,9 @@ kedge_result kedge_handshake_read_response(kedge_span bytes, const kedge_upgrade
         return result_of(KEDGE_INVALID_ARGUMENT, 0);
     }
     memset(response, 0, sizeof *response);
+    if (bytes.size == 0) {
+        return result_of(KEDGE_PARTIAL, 0);
+    }
     unsigned version = 0;
     size_t start = 0;
     kedge_http_cursor cursor = kedge_http_begin(bytes, chosen.head_size);

@@ -5,7 +5,7 @@
 
 #define NONCE_SIZE 16
 
-/* 24 characters that decode into 16 bytes are exactly these: with less padding they would be more. */
+/* 24 characters decode into 16 bytes, or into more than `nonce` holds. */
 bool kedge_is_handshake_key(kedge_span key)
 {
     uint8_t nonce[NONCE_SIZE];
