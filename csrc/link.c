@@ -455,10 +455,10 @@ kedge_status kedge_link_opened(kedge_link *link, kedge_time now)
     return leave(link, link->operations->opened(link));
 }
 
-static bool events_wait(const kedge_link *link)
+bool kedge_link_event_waiting(const kedge_link *link)
 {
-    return link->event_count > 0 ||
-           (link->operations->event_waiting != NULL && link->operations->event_waiting(link));
+    return link != NULL && (link->event_count > 0 || (link->operations->event_waiting != NULL &&
+                                                      link->operations->event_waiting(link)));
 }
 
 kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge_span message,
@@ -468,7 +468,7 @@ kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge
     if (is_missing(message) || (kind != KEDGE_MESSAGE_TEXT && kind != KEDGE_MESSAGE_BINARY)) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    if (events_wait(link)) {
+    if (kedge_link_event_waiting(link)) {
         return KEDGE_WRONG_STATE;
     }
     kedge_link_scratch_free(link);
@@ -1024,7 +1024,7 @@ bool kedge_link_output_waiting(const kedge_link *link)
 
 bool kedge_link_ready(const kedge_link *link)
 {
-    return events_wait(link) || kedge_link_output_waiting(link);
+    return kedge_link_event_waiting(link) || kedge_link_output_waiting(link);
 }
 
 /* ---- What there is ------------------------------------------------------------------------------ */
@@ -1065,7 +1065,7 @@ uint32_t kedge_link_connection(const kedge_link *link)
 bool kedge_link_finished(const kedge_link *link)
 {
     return link == NULL || link->commons == NULL ||
-           (link->ended && !events_wait(link) && link->answer == KEDGE_ANSWER_NONE &&
+           (link->ended && !kedge_link_event_waiting(link) && link->answer == KEDGE_ANSWER_NONE &&
             link->queue.count == 0 && !link->close_waits && !link->abort_waits);
 }
 

@@ -90,11 +90,13 @@ KEDGE_API kedge_role kedge_link_role(const kedge_link *link);
 
 /* Server: an upgrade is asked for. The answer is the first output, exactly once: UPGRADE or DECLINE,
  * at once where the protocol asks no credentials before the upgrade (gateway). `request` is only read
- * during the call. */
+ * during the call; of the gateway's nothing but its query. WRONG_STATE the second time; NO_MEMORY:
+ * nothing was changed. */
 KEDGE_API kedge_status kedge_link_requested(kedge_link *link, const kedge_request *request,
                                             kedge_time now);
 
-/* The 101 is out (server) or in (client): from now on messages can be sent. */
+/* The 101 is out (server) or in (client): from now on messages can be sent. WRONG_STATE where it cannot
+ * be: a server's UPGRADE must have been pulled before. */
 KEDGE_API kedge_status kedge_link_opened(kedge_link *link, kedge_time now);
 
 typedef enum kedge_message_kind { KEDGE_MESSAGE_TEXT, KEDGE_MESSAGE_BINARY } kedge_message_kind;
@@ -146,8 +148,9 @@ KEDGE_API kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket,
                                          kedge_session *session, kedge_span members,
                                          uint64_t stamp, kedge_time now);
 
-/* Answers any question with no. `code` is the protocol's: for the gateway a close code (4004, 4011, 4006,
- * 4012, or 4009 for a session that there is not). STALE_TICKET, INVALID_ARGUMENT. */
+/* Answers any question with no. `code` is the protocol's: for the gateway one of its close codes (4004,
+ * 4011, 4006, 4012, or 4009 for a session that there is not); without a text it is sent with its own.
+ * STALE_TICKET, INVALID_ARGUMENT. */
 KEDGE_API kedge_status kedge_link_refuse(kedge_link *link, kedge_ticket ticket, uint16_t code,
                                          kedge_span text, kedge_time now);
 
@@ -236,7 +239,8 @@ typedef struct kedge_event {
             kedge_time after;    /* client: how long until CONNECT */
             size_t unsent;       /* client: accepted messages that never got out */
             bool resumable;      /* server: the session is kept */
-            kedge_session *session; /* server: which it had, or NULL */
+            kedge_session *session; /* server: which it leaves behind; NULL: it had none, another
+                                       link has it now, or it is gone already */
         } closed;
         struct {
             kedge_span token;
@@ -293,8 +297,12 @@ typedef struct kedge_event {
     } as;
 } kedge_event;
 
-/* The next event, false if there is none. Its slices live until the next receive, tick or destroy. */
+/* The next event, false if there is none. Its slices live until the next receive or destroy (a session's
+ * pointer: until the session ends). */
 KEDGE_API bool kedge_link_next_event(kedge_link *link, kedge_event *event);
+
+/* True if next_event would give something (without giving it). */
+KEDGE_API bool kedge_link_event_waiting(const kedge_link *link);
 
 /* ---- Out: messages ----------------------------------------------------------------------------- */
 
@@ -341,7 +349,8 @@ KEDGE_API bool kedge_link_reading_wanted(const kedge_link *link);
 KEDGE_API kedge_time kedge_link_deadline(const kedge_link *link);
 
 /* The host's own reminder, e.g. for a close that must not take for ever: folded into the deadline, and
- * through kedge_hub_next_ready the link shows up when it is due. KEDGE_NEVER takes it back. */
+ * through kedge_hub_next_ready the link shows up when it is due. It comes once: the tick that finds it
+ * due forgets it. KEDGE_NEVER takes it back. */
 KEDGE_API void kedge_link_remind(kedge_link *link, kedge_time at);
 
 /* A client's connections so far, counted from 1: what belongs to an older one must not be fed. */
