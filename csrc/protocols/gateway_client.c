@@ -15,13 +15,7 @@
 #define BUNCHED_SECONDS 5
 
 /* Events that are not in the ring, in the order in which they are told; dispatches come before. */
-enum {
-    TELL_RESUMED = 1,
-    TELL_SYNC_RESUMED = 2,
-    TELL_CLOSED = 4,
-    TELL_SYNC = 8,
-    TELL_CONNECT = 16
-};
+enum { TELL_RESUMED = 1, TELL_SYNC_RESUMED = 2, TELL_CLOSED = 4, TELL_SYNC = 8, TELL_CONNECT = 16 };
 
 /* Why a connection is over, and what the lists say of that. */
 typedef struct ending {
@@ -55,12 +49,12 @@ typedef struct connection {
     bool heartbeat_waits;
     bool heartbeat_sent;
     bool acked;
-    bool lasted;      /* rule 8 */
+    bool lasted; /* rule 8 */
     bool resume_sent;
     bool login_sent;
-    bool answered;    /* a dispatch, `resumed` or an ack came */
-    bool admitted;    /* a dispatch came: the server has let us in */
-    bool progressed;  /* a dispatch came that was new */
+    bool answered;   /* a dispatch, `resumed` or an ack came */
+    bool admitted;   /* a dispatch came: the server has let us in */
+    bool progressed; /* a dispatch came that was new */
 } connection;
 
 typedef struct client {
@@ -436,8 +430,8 @@ static kedge_status move_greet(client *self, particulars *all)
 {
     (void)all;
     self->base.open = true;
-    self->timer = kedge_deadline_at(
-        kedge_time_after(self->base.now, config_of(self)->hello_timeout));
+    self->timer =
+        kedge_deadline_at(kedge_time_after(self->base.now, config_of(self)->hello_timeout));
     return KEDGE_OK;
 }
 
@@ -465,8 +459,8 @@ static kedge_status move_identify(client *self, particulars *all)
     }
     begin_heartbeats(self, all->interval);
     kedge_gateway_gate_bar(&self->gate);
-    self->timer = kedge_deadline_at(
-        kedge_time_after(self->base.now, config_of(self)->hello_timeout));
+    self->timer =
+        kedge_deadline_at(kedge_time_after(self->base.now, config_of(self)->hello_timeout));
     return KEDGE_OK;
 }
 
@@ -479,8 +473,7 @@ static kedge_status move_resume(client *self, particulars *all)
     begin_heartbeats(self, all->interval);
     kedge_gateway_gate_shut(&self->gate);
     self->replayed = 0;
-    self->timer =
-        kedge_deadline_at(kedge_time_after(self->base.now, self->connection.interval));
+    self->timer = kedge_deadline_at(kedge_time_after(self->base.now, self->connection.interval));
     return KEDGE_OK;
 }
 
@@ -490,8 +483,7 @@ static kedge_status move_adopt(client *self, particulars *all)
     self->has_session = true;
     (void)kedge_json_text(all->session_id, self->session_id, sizeof self->session_id,
                           &self->session_size);
-    self->base.counts.duplicates +=
-        kedge_gateway_gate_begin(&self->gate, all->dispatch.number);
+    self->base.counts.duplicates += kedge_gateway_gate_begin(&self->gate, all->dispatch.number);
     kedge_gateway_gate_pass(&self->gate, &all->dispatch);
     self->connection.progressed = true;
     self->timer = kedge_deadline_at(KEDGE_NEVER);
@@ -865,8 +857,7 @@ static kedge_status classify_resumed(client *self, particulars *all,
     return status;
 }
 
-static kedge_status classify_ack(client *self, particulars *all,
-                                 kedge_gateway_client_input *input)
+static kedge_status classify_ack(client *self, particulars *all, kedge_gateway_client_input *input)
 {
     bool last = !config_of(self)->resumed_expected && self->connection.heartbeat_sent;
     notice_behind(self, all->dispatch.number);
@@ -919,8 +910,8 @@ static kedge_status classify(client *self, kedge_message_kind kind, kedge_span m
     }
     options.depth = self->base.config->depth_limit;
     options.utf8_checked = false;
-    status = kedge_envelope_decode(&dispatch->envelope, KEDGE_GATEWAY, dispatch->text, &options)
-                 .status;
+    status =
+        kedge_envelope_decode(&dispatch->envelope, KEDGE_GATEWAY, dispatch->text, &options).status;
     if (status != KEDGE_OK) {
         return status;
     }
@@ -1212,8 +1203,7 @@ static kedge_status check_message(const client *self, kedge_span text)
     words.media_types = config->media_types;
     options.depth = KEDGE_JSON_DEPTH;
     options.utf8_checked = true;
-    kedge_status status =
-        kedge_envelope_decode(&envelope, KEDGE_GATEWAY, text, &options).status;
+    kedge_status status = kedge_envelope_decode(&envelope, KEDGE_GATEWAY, text, &options).status;
     if (status == KEDGE_OK) {
         status = kedge_gateway_check_payload(&envelope.type, envelope.payload.raw, &words).status;
     }
@@ -1249,8 +1239,8 @@ static kedge_status write_message(const client *self, kedge_span name, kedge_spa
 static kedge_status enqueue(client *self, kedge_span text)
 {
     kedge_publication *publication = NULL;
-    kedge_status status = kedge_publication_control(&publication, self->base.allocator,
-                                                    KEDGE_GATEWAY, text);
+    kedge_status status =
+        kedge_publication_control(&publication, self->base.allocator, KEDGE_GATEWAY, text);
     if (status == KEDGE_OK) {
         status = kedge_queue_push(&self->waiting, self->base.allocator, publication, 0);
         kedge_publication_release(publication);
@@ -1386,8 +1376,8 @@ static bool are_times(const kedge_gateway_client_config *config)
 static kedge_status client_check(const kedge_link_config *config)
 {
     const kedge_gateway_client_config *own = &config->as.gateway_client;
-    bool token = own->token.size == 0 || (own->token.data != NULL &&
-                                          kedge_utf8_validate(own->token).status == KEDGE_OK);
+    bool token = own->token.size == 0 ||
+                 (own->token.data != NULL && kedge_utf8_validate(own->token).status == KEDGE_OK);
     bool rate = own->rate_burst == 0 || own->rate_per_second > 0;
     bool words = are_words(own->capabilities) && are_words(own->mls_types) &&
                  are_words(own->cpace_types) && are_words(own->media_types);

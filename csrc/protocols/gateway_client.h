@@ -27,6 +27,8 @@
 
 #include "link.h"
 
+/* clang-format off */
+
 /* X(STATE, meaning) */
 #define KEDGE_GATEWAY_CLIENT_STATES(X)                                                             \
     X(IDLE, "never started")                                                                       \
@@ -80,8 +82,7 @@ typedef enum kedge_gateway_client_move {
 } kedge_gateway_client_move;
 
 /* X(INPUT, move in IDLE, STOPPED, WANTING, WAITING, ASKED,
- *          CONNECTING, GREETING, IDENTIFYING, RESUMING, LIVE, meaning)
- * clang-format off: a table. */
+ *          CONNECTING, GREETING, IDENTIFYING, RESUMING, LIVE, meaning) */
 #define KEDGE_GATEWAY_CLIENT_TABLE(X)                                                              \
     X(START, ASK, ASK, REFUSE, REFUSE, REFUSE,                                                     \
       REFUSE, REFUSE, REFUSE, REFUSE, REFUSE, "start")                                             \
@@ -146,7 +147,7 @@ typedef enum kedge_gateway_client_input {
     KEDGE_GATEWAY_CLIENT_INPUT_##name,
     KEDGE_GATEWAY_CLIENT_TABLE(KEDGE_GATEWAY_CLIENT_INPUT)
 #undef KEDGE_GATEWAY_CLIENT_INPUT
-    KEDGE_GATEWAY_CLIENT_INPUT_COUNT
+        KEDGE_GATEWAY_CLIENT_INPUT_COUNT
 } kedge_gateway_client_input;
 
 /* What the table says, for tests and for who draws it. */

@@ -39,8 +39,8 @@ typedef struct kedge_gateway_gate {
     uint64_t position;
     kedge_gateway_gate_mode mode;
     bool has_current;
-    uint64_t announced;             /* the gap before this number was told */
-    kedge_gateway_dispatch current; /* let through, not taken out yet */
+    uint64_t announced;               /* the gap before this number was told */
+    kedge_gateway_dispatch current;   /* let through, not taken out yet */
     struct kedge_gateway_held *first; /* by rising number */
     struct kedge_gateway_held *last;
     struct kedge_gateway_held *taken; /* out, but their slices are still in use */

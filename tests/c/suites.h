@@ -3,6 +3,7 @@
 SUITE(base)
 SUITE(envelope)
 SUITE(frame)
+SUITE(gateway_client)
 SUITE(gateway_server)
 SUITE(handshake)
 SUITE(hub)
