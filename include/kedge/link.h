@@ -297,7 +297,7 @@ typedef struct kedge_event {
     } as;
 } kedge_event;
 
-/* The next event, false if there is none. Its slices live until the next receive or destroy (a session's
+/* The next event, false if there is none. Its slices live until the next receive, tick or destroy (a session's
  * pointer: until the session ends). */
 KEDGE_API bool kedge_link_next_event(kedge_link *link, kedge_event *event);
 
