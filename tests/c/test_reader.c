@@ -18,7 +18,9 @@ typedef struct text_trace {
 static void trace_add(text_trace *trace, const char *text)
 {
     size_t size = strlen(text);
-    trace->text = realloc(trace->text, trace->size + size + 1);
+    char *grown = realloc(trace->text, trace->size + size + 1);
+    ck_assert_ptr_nonnull(grown);
+    trace->text = grown;
     memcpy(trace->text + trace->size, text, size + 1);
     trace->size += size;
 }
