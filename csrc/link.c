@@ -100,14 +100,6 @@ kedge_link *kedge_commons_next_changed(kedge_commons *commons)
 
 /* ---- Parts -------------------------------------------------------------------------------------- */
 
-void kedge_wipe(void *memory, size_t size)
-{
-    volatile uint8_t *bytes = memory;
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = 0;
-    }
-}
-
 bool kedge_link_due(kedge_link *link, kedge_deadline *deadline)
 {
     kedge_time tolerance = link->config->stall_tolerance;
@@ -123,21 +115,20 @@ bool kedge_link_due(kedge_link *link, kedge_deadline *deadline)
     return true;
 }
 
-/* What one message costs; at least 1, so that a bucket always empties. */
+/* What one message costs: at least 1, so that a bucket always empties. */
 static kedge_time bucket_cost(uint32_t per_second)
 {
-    kedge_time cost = per_second == 0 ? KEDGE_NEVER : KEDGE_SECOND / per_second;
+    kedge_time cost = KEDGE_SECOND / per_second;
     return cost == 0 ? 1 : cost;
 }
 
 kedge_time kedge_bucket_ready(const kedge_bucket *bucket, uint32_t burst, uint32_t per_second,
                               kedge_time now)
 {
-    kedge_time cost = bucket_cost(per_second);
     if (burst == 0 || bucket->full <= now) {
         return now;
     }
-    kedge_time slack = (kedge_time)(burst - 1) > KEDGE_NEVER / cost ? KEDGE_NEVER : cost * (burst - 1);
+    kedge_time slack = bucket_cost(per_second) * (burst - 1); /* below 2^62 */
     return bucket->full <= slack ? now : bucket->full - slack;
 }
 
@@ -168,10 +159,8 @@ static kedge_queued *queue_slot(kedge_queue *queue, size_t index)
 
 static kedge_status queue_grow(kedge_queue *queue, kedge_allocator allocator)
 {
-    size_t capacity = kedge_memory_grown(queue_capacity(queue), queue->count + 1,
-                                         KEDGE_QUEUE_INLINE * 4, sizeof(kedge_queued));
-    kedge_queued *slots =
-        capacity == 0 ? NULL : kedge_memory_new(allocator, capacity * sizeof *slots);
+    size_t capacity = queue_capacity(queue) * 2; /* it is a few, or fits memory already */
+    kedge_queued *slots = kedge_memory_new(allocator, capacity * sizeof *slots);
     if (slots == NULL) {
         return KEDGE_NO_MEMORY;
     }
@@ -419,19 +408,23 @@ static void advance(kedge_link *link, kedge_time now)
 }
 
 /* The beginning of every input: is the call right, and what time is it? */
-#define KEDGE_LINK_ENTER(link, operation, now)                                                     \
-    do {                                                                                           \
-        if ((link) == NULL) {                                                                      \
-            return KEDGE_INVALID_ARGUMENT;                                                         \
-        }                                                                                          \
-        if ((link)->operations->operation == NULL) {                                               \
-            return KEDGE_WRONG_ROLE;                                                               \
-        }                                                                                          \
-        if ((link)->commons == NULL) {                                                             \
-            return KEDGE_WRONG_STATE;                                                              \
-        }                                                                                          \
-        advance((link), (now));                                                                    \
-    } while (0)
+static kedge_status enter(kedge_link *link, bool in_this_role, kedge_time now)
+{
+    if (link == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (!in_this_role) {
+        return KEDGE_WRONG_ROLE;
+    }
+    if (link->commons == NULL) {
+        return KEDGE_WRONG_STATE;
+    }
+    advance(link, now);
+    return KEDGE_OK;
+}
+
+/* Whether an operation is one of this link's role. */
+#define HAS(link, operation) ((link) != NULL && (link)->operations->operation != NULL)
 
 /* And its end. */
 static kedge_status leave(kedge_link *link, kedge_status status)
@@ -442,7 +435,10 @@ static kedge_status leave(kedge_link *link, kedge_status status)
 
 kedge_status kedge_link_requested(kedge_link *link, const kedge_request *request, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, requested, now);
+    kedge_status status = enter(link, HAS(link, requested), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (request == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -451,7 +447,10 @@ kedge_status kedge_link_requested(kedge_link *link, const kedge_request *request
 
 kedge_status kedge_link_opened(kedge_link *link, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, opened, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     return leave(link, link->operations->opened(link));
 }
 
@@ -464,7 +463,10 @@ bool kedge_link_event_waiting(const kedge_link *link)
 kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge_span message,
                                 kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, receive, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (is_missing(message) || (kind != KEDGE_MESSAGE_TEXT && kind != KEDGE_MESSAGE_BINARY)) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -477,9 +479,11 @@ kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge
 
 kedge_status kedge_link_alive(kedge_link *link, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, tick, now);
-    return link->operations->alive == NULL ? KEDGE_OK
-                                           : leave(link, link->operations->alive(link));
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    return link->operations->alive == NULL ? KEDGE_OK : leave(link, link->operations->alive(link));
 }
 
 /* A connection that ended by itself is not news where this side had closed it: but nothing more gets
@@ -504,7 +508,10 @@ static uint16_t code_given(uint16_t code)
 kedge_status kedge_link_peer_closed(kedge_link *link, uint16_t code, kedge_span reason,
                                     kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, ended, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (is_missing(reason)) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -514,7 +521,10 @@ kedge_status kedge_link_peer_closed(kedge_link *link, uint16_t code, kedge_span 
 kedge_status kedge_link_host_closed(kedge_link *link, uint16_t code, kedge_span reason,
                                     kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, ended, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (is_missing(reason)) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -523,13 +533,19 @@ kedge_status kedge_link_host_closed(kedge_link *link, uint16_t code, kedge_span 
 
 kedge_status kedge_link_lost(kedge_link *link, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, ended, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     return end(link, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
 }
 
 kedge_status kedge_link_tick(kedge_link *link, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, tick, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (link->now < kedge_link_deadline(link)) {
         return KEDGE_OK;
     }
@@ -542,7 +558,10 @@ kedge_status kedge_link_tick(kedge_link *link, kedge_time now)
 
 kedge_status kedge_link_stop(kedge_link *link, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, stop, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     return leave(link, link->operations->stop(link));
 }
 
@@ -554,7 +573,10 @@ static bool is_reason(kedge_span reason)
 
 kedge_status kedge_link_close(kedge_link *link, uint16_t code, kedge_span reason, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, close, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (!kedge_close_code_valid(code) || !is_reason(reason)) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -571,7 +593,10 @@ const kedge_question *kedge_link_question(const kedge_link *link, kedge_ticket t
 kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket, kedge_session *session,
                                kedge_span members, uint64_t stamp, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, attach, now);
+    kedge_status status = enter(link, HAS(link, attach), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (kedge_link_question(link, ticket) == NULL) {
         return KEDGE_STALE_TICKET;
     }
@@ -584,7 +609,10 @@ kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket, kedge_sess
 kedge_status kedge_link_refuse_because(kedge_link *link, kedge_ticket ticket, kedge_status cause,
                                        uint16_t code, kedge_span text, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, refuse, now);
+    kedge_status status = enter(link, HAS(link, refuse), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (kedge_link_question(link, ticket) == NULL) {
         return KEDGE_STALE_TICKET;
     }
@@ -694,14 +722,20 @@ void kedge_link_settle(kedge_link *link, kedge_time now)
 
 kedge_status kedge_link_start(kedge_link *link, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, start, now);
+    kedge_status status = enter(link, HAS(link, start), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     return link->operations->start(link);
 }
 
 kedge_status kedge_link_handshake_begin(kedge_link *link, kedge_link_handshake *handshake,
                                         kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, handshake_begin, now);
+    kedge_status status = enter(link, HAS(link, handshake_begin), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (handshake == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -711,14 +745,20 @@ kedge_status kedge_link_handshake_begin(kedge_link *link, kedge_link_handshake *
 kedge_status kedge_link_connect_failed(kedge_link *link, uint16_t http_status,
                                        kedge_time retry_after, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, connect_failed, now);
+    kedge_status status = enter(link, HAS(link, connect_failed), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     return link->operations->connect_failed(link, http_status, retry_after);
 }
 
 kedge_status kedge_link_notify(kedge_link *link, kedge_span name, kedge_span payload,
                                kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, notify, now);
+    kedge_status status = enter(link, HAS(link, notify), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (is_missing(name) || name.size == 0 || is_missing(payload)) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -727,7 +767,10 @@ kedge_status kedge_link_notify(kedge_link *link, kedge_span name, kedge_span pay
 
 kedge_status kedge_link_set_credentials(kedge_link *link, kedge_span token, kedge_time now)
 {
-    KEDGE_LINK_ENTER(link, set_credentials, now);
+    kedge_status status = enter(link, HAS(link, set_credentials), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
     if (is_missing(token)) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -748,8 +791,7 @@ kedge_status kedge_link_load(kedge_link *link, kedge_span saved)
     if (link == NULL || is_missing(saved)) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    return link->operations->load == NULL ? KEDGE_WRONG_ROLE
-                                          : link->operations->load(link, saved);
+    return link->operations->load == NULL ? KEDGE_WRONG_ROLE : link->operations->load(link, saved);
 }
 
 /* ---- Events ------------------------------------------------------------------------------------- */
@@ -832,7 +874,8 @@ kedge_status kedge_link_texts(kedge_link *link, const kedge_json_value *values, 
     }
     for (size_t i = 0; i < count; i++) {
         size_t room = texts[i].size;
-        if (values[i].escaped && kedge_json_text(values[i], memory, room, &texts[i].size) == KEDGE_OK) {
+        if (values[i].escaped) {
+            (void)kedge_json_text(values[i], memory, room, &texts[i].size);
             texts[i].data = memory;
             memory += room;
         }
@@ -981,8 +1024,8 @@ static bool give(kedge_link *link, kedge_output *output)
         give_answer(link, output);
         return true;
     }
-    return link->open && (give_queued(link, output) || give_own(link, output) ||
-                          give_close(link, output));
+    return link->open &&
+           (give_queued(link, output) || give_own(link, output) || give_close(link, output));
 }
 
 bool kedge_link_next_output(kedge_link *link, kedge_output *output)

@@ -16,11 +16,12 @@
 #ifndef KEDGE_PRIVATE_LINK_H
 #define KEDGE_PRIVATE_LINK_H
 
+#include "memory.h"
+#include "random.h"
+#include "timers.h"
 #include <kedge/json.h>
 #include <kedge/link.h>
 #include <kedge/zstd.h>
-#include "random.h"
-#include "timers.h"
 
 /* ---- What the links of one server share --------------------------------------------------------- */
 
@@ -30,10 +31,10 @@ typedef struct kedge_commons {
     kedge_random random;
     kedge_zstd_encoder *encoder; /* made when first needed, as are those below */
     kedge_zstd_decoder *decoder;
-    kedge_publication *greeting;       /* the gateway's `hello`: the same for every link */
-    kedge_publication *acknowledgement;/* the gateway's `heartbeat_ack`, but for its number */
-    uint64_t receipts;   /* of the latest question: their order decides take-overs */
-    bool shared;         /* by the links of a hub: receipts are counted (else they are times, so that
+    kedge_publication *greeting;        /* the gateway's `hello`: the same for every link */
+    kedge_publication *acknowledgement; /* the gateway's `heartbeat_ack`, but for its number */
+    uint64_t receipts;                  /* of the latest question: their order decides take-overs */
+    bool shared; /* by the links of a hub: receipts are counted (else they are times, so that
                             links without a hub can be compared), and the list below is kept */
     kedge_link *changed; /* links that changed since the list was last drained, first to last */
     kedge_link *changed_last;
@@ -163,8 +164,8 @@ typedef enum kedge_answer {
 /* The longest reason that fits a close frame. */
 #define KEDGE_REASON_MAX 123
 
-/* What a protocol does in one role. A null operation belongs to the other role (WRONG_ROLE), but for
- * those that say what null means. */
+/* What a protocol does in one role. Those that are told to be of one role are null in the other
+ * (WRONG_ROLE). */
 typedef struct kedge_link_operations {
     kedge_protocol protocol;
     kedge_role role;
@@ -173,10 +174,11 @@ typedef struct kedge_link_operations {
     uint8_t event_room;   /* how many that holds */
 
     kedge_status (*check)(const kedge_link_config *config); /* is it usable? */
-    kedge_status (*create)(kedge_link *link); /* null: the zeros are fine */
-    void (*destroy)(kedge_link *link);        /* null: nothing of its own to free */
+    kedge_status (*create)(kedge_link *link);               /* null: the zeros are fine */
+    void (*destroy)(kedge_link *link);                      /* null: nothing of its own to free */
 
-    kedge_status (*requested)(kedge_link *link, const kedge_request *request);
+    kedge_status (*requested)(kedge_link *link, const kedge_request *request); /* server */
+
     kedge_status (*opened)(kedge_link *link);
     kedge_status (*receive)(kedge_link *link, kedge_message_kind kind, kedge_span message);
     kedge_status (*alive)(kedge_link *link); /* null: nothing to do */
@@ -185,10 +187,12 @@ typedef struct kedge_link_operations {
     kedge_status (*stop)(kedge_link *link);
     kedge_status (*close)(kedge_link *link, uint16_t code, kedge_span reason);
 
+    /* Server */
     kedge_status (*attach)(kedge_link *link, kedge_session *session, kedge_span members,
                            uint64_t stamp);
     kedge_status (*refuse)(kedge_link *link, kedge_status cause, uint16_t code, kedge_span text);
 
+    /* Client */
     kedge_status (*start)(kedge_link *link);
     kedge_status (*handshake_begin)(kedge_link *link, kedge_link_handshake *handshake);
     kedge_status (*connect_failed)(kedge_link *link, uint16_t http_status, kedge_time retry_after);
@@ -223,8 +227,8 @@ struct kedge_link {
     const kedge_link_operations *operations;
     const kedge_link_config *config; /* the hub's, or that in `alone` */
     kedge_allocator allocator;
-    kedge_commons *commons;          /* null once its hub is gone: only to be destroyed */
-    struct kedge_link_alone *alone;  /* what a link without a hub owns; else null */
+    kedge_commons *commons;         /* null once its hub is gone: only to be destroyed */
+    struct kedge_link_alone *alone; /* what a link without a hub owns; else null */
     void *context;
 
     kedge_time now;      /* of the latest input; never goes back */
@@ -252,26 +256,28 @@ struct kedge_link {
     uint8_t reason_size;
     uint8_t reason[KEDGE_REASON_MAX]; /* of whoever closed */
 
-    uint8_t *scratch; /* what an event needs besides the message: decoded texts, a decompressed message */
+    uint8_t *
+        scratch; /* what an event needs besides the message: decoded texts, a decompressed message */
     size_t scratch_size;
 
     uint32_t connections; /* a client's, so far */
 
     /* Server */
     kedge_question question;
-    uint32_t questions;     /* asked so far */
-    kedge_session *session; /* attached to, or left behind when it ended; null if none, or if another
+    uint32_t questions; /* asked so far */
+    kedge_session
+        *session;   /* attached to, or left behind when it ended; null if none, or if another
                                link has it */
-    bool attached;          /* `cursor` is open on `session` */
-    bool resumable;         /* once ended: the session it left behind is to be kept */
+    bool attached;  /* `cursor` is open on `session` */
+    bool resumable; /* once ended: the session it left behind is to be kept */
     kedge_time ended_at;
     kedge_cursor cursor;
 
     /* The hub's */
     kedge_link *changed_next;
     kedge_link *changed_previous;
-    bool listed;   /* it is on the list of changed links */
-    bool handed;   /* its host was told to pull output and has not seen the end of it: a publish does
+    bool listed; /* it is on the list of changed links */
+    bool handed; /* its host was told to pull output and has not seen the end of it: a publish does
                       not list it. Set by the hub, cleared when next_output has nothing */
     bool reminded; /* a reminder passed; cleared by the hub */
     bool ready;    /* it is on the hub's list of ready links */
@@ -346,9 +352,6 @@ void kedge_link_unask(kedge_link *link);
 
 /* Opens the link's cursor behind `position`; what comes for it lists the link. As kedge_cursor_open. */
 kedge_status kedge_link_open_cursor(kedge_link *link, kedge_session *session, uint64_t position);
-
-/* Overwrites what must not stay in memory. */
-void kedge_wipe(void *memory, size_t size);
 
 /* ---- For the hub -------------------------------------------------------------------------------- */
 

@@ -929,33 +929,35 @@ static kedge_status ended(kedge_link *link, kedge_ending ending, uint16_t code, 
     return apply(server_of(link), &what);
 }
 
-static kedge_status tick_heartbeat(kedge_gateway_server *server)
+static void tick_heartbeat(kedge_gateway_server *server)
 {
-    return kedge_link_due(&server->base, &server->heartbeat)
-               ? apply_input(server, KEDGE_GATEWAY_INPUT_TIMER_HEARTBEAT, KEDGE_TIMED_OUT)
-               : KEDGE_OK;
+    if (kedge_link_due(&server->base, &server->heartbeat)) {
+        (void)apply_input(server, KEDGE_GATEWAY_INPUT_TIMER_HEARTBEAT, KEDGE_TIMED_OUT);
+    }
 }
 
-static kedge_status tick_phase(kedge_gateway_server *server)
+static void tick_phase(kedge_gateway_server *server)
 {
     kedge_gateway_server_input input = server->state == KEDGE_GATEWAY_SERVER_AWAIT_AUTH
                                            ? KEDGE_GATEWAY_INPUT_TIMER_IDENTIFY
                                            : KEDGE_GATEWAY_INPUT_TIMER_DECISION;
-    return kedge_link_due(&server->base, &server->phase)
-               ? apply_input(server, input, KEDGE_TIMED_OUT)
-               : KEDGE_OK;
+    if (kedge_link_due(&server->base, &server->phase)) {
+        (void)apply_input(server, input, KEDGE_TIMED_OUT);
+    }
 }
 
 /* What was due first happens first; what ends the link ends the other deadline too. */
 static kedge_status tick(kedge_link *link)
 {
     kedge_gateway_server *server = server_of(link);
-    bool heartbeat_first = server->heartbeat.at < server->phase.at;
-    kedge_status status = heartbeat_first ? tick_heartbeat(server) : tick_phase(server);
-    if (status == KEDGE_OK) {
-        status = heartbeat_first ? tick_phase(server) : tick_heartbeat(server);
+    if (server->heartbeat.at < server->phase.at) {
+        tick_heartbeat(server);
+        tick_phase(server);
+    } else {
+        tick_phase(server);
+        tick_heartbeat(server);
     }
-    return status;
+    return KEDGE_OK;
 }
 
 static kedge_status stop(kedge_link *link)

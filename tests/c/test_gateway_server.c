@@ -1599,6 +1599,44 @@ START_TEST(every_allocation_fails_while_resuming)
 }
 END_TEST
 
+START_TEST(dispatch_that_cannot_be_compressed_closes_4000)
+{
+    char payload[300];
+    memset(payload, '7', sizeof payload);
+    payload[sizeof payload - 1] = '\0';
+    settings()->compress_above = 200;
+    link_host_create(&host);
+    ck_assert_int_eq(link_host_request(&host, "compress=zstd"), KEDGE_OK);
+    check_pull(&host, "upgrade");
+    ck_assert_int_eq(kedge_link_opened(host.link, host.now), KEDGE_OK);
+    ck_assert_ptr_nonnull(link_host_pull(&host));
+    kedge_session *session = link_host_identify(&host, "s");
+    link_host_send(&host, session, "event", payload);
+    probe.calls = 0;
+    probe.fails_at = 1 + (size_t)_i; /* the encoder, then its work */
+    check_pull(&host, "close 4000 an unknown error occurred");
+    check_event(&host, "CLOSED NO_MEMORY sent=4000 received=0 http=0 session=s kept "
+                       "reason=an unknown error occurred");
+    link_host_destroy(&host);
+    kedge_session_destroy(session);
+}
+END_TEST
+
+/* What cannot be written once the end is decided is dropped; the close still goes out. */
+START_TEST(answer_that_cannot_be_compressed_does_not_hold_up_a_close)
+{
+    link_host_open(&host, true);
+    ck_assert_int_eq(link_host_text(&host, HEARTBEAT), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_close(host.link, 4008, kedge_text("x"), host.now), KEDGE_OK);
+    ck_assert_ptr_nonnull(link_host_event(&host));
+    ck_assert(!kedge_link_finished(host.link));
+    probe.calls = 0;
+    probe.fails_at = 1;
+    check_pull(&host, "close 4008 x");
+    ck_assert(kedge_link_finished(host.link));
+}
+END_TEST
+
 /* ---- Settings ----------------------------------------------------------------------------------- */
 
 START_TEST(settings_that_are_refused)
@@ -1732,6 +1770,8 @@ Suite *kedge_gateway_server_suite(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, every_allocation_fails_while_identifying, 0, 2);
     tcase_add_loop_test(tests, every_allocation_fails_while_resuming, 0, 2);
+    tcase_add_loop_test(tests, dispatch_that_cannot_be_compressed_closes_4000, 0, 2);
+    tcase_add_test(tests, answer_that_cannot_be_compressed_does_not_hold_up_a_close);
     tcase_add_loop_test(tests, settings_that_are_refused, 0, 12);
     tcase_add_test(tests, no_rate_limit);
     suite_add_tcase(suite, tests);
