@@ -18,6 +18,15 @@ static inline void kedge_memory_free(kedge_allocator allocator, void *block, siz
     }
 }
 
+/* Overwrites what must not stay in memory; no compiler may leave it out. */
+static inline void kedge_wipe(void *memory, size_t size)
+{
+    volatile uint8_t *bytes = (volatile uint8_t *)memory;
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = 0;
+    }
+}
+
 /* The capacity to grow to, so that growing by one each time costs O(1): `capacity` doubled until it
  * holds `needed`, at least `first`. 0 if an array of elements of that size would be too large. */
 static inline size_t kedge_memory_grown(size_t capacity, size_t needed, size_t first,

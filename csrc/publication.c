@@ -175,6 +175,9 @@ void kedge_publication_release_many(kedge_publication *publication, size_t count
     if (form != NULL) {
         kedge_memory_free(allocator, form, form->size);
     }
+    if (publication->is_control) { /* a login holds a token */
+        kedge_wipe(publication->bytes, publication->size - sizeof *publication);
+    }
     kedge_memory_free(allocator, publication, publication->size);
 }
 

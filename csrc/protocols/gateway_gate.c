@@ -71,9 +71,8 @@ static bool is_held(const kedge_gateway_gate *gate, uint64_t number)
 
 static bool has_room(const kedge_gateway_gate *gate, size_t size)
 {
-    return gate->count < gate->count_limit && gate->bytes < gate->bytes_limit &&
-           size <= gate->bytes_limit - gate->bytes &&
-           sizeof(held) <= gate->bytes_limit - gate->bytes - size;
+    size_t room = gate->bytes_limit - gate->bytes;
+    return gate->count < gate->count_limit && room >= sizeof(held) && size <= room - sizeof(held);
 }
 
 kedge_gateway_offer kedge_gateway_gate_judge(const kedge_gateway_gate *gate, uint64_t number,

@@ -1036,12 +1036,38 @@ START_TEST(what_is_free_to_go_goes_before_the_end_of_the_connection)
 }
 END_TEST
 
+/* The hole is closed, nothing of it was pulled yet: it all comes, but for what lies behind a new hole. */
+START_TEST(what_came_before_the_end_is_told_before_it)
+{
+    world w;
+    world_new(&w);
+    go_resuming(&w);
+    dispatches(&w, 3);
+    dispatches(&w, 4);
+    dispatches(&w, 6);
+    dispatches(&w, 2);
+    ck_assert_int_eq(kedge_link_lost(w.link, w.now), KEDGE_OK);
+    expect_dispatch(&w, 2);
+    expect_dispatch(&w, 3);
+    expect_dispatch(&w, 4);
+    (void)expect_closed(&w, KEDGE_LOST, 0, KEDGE_ACTION_RESUME);
+    expect_none(&w);
+    reconnect(&w);
+    expect_text(&w, RESUME_AT("4"));
+    says(&w, "{\"type\":\"e\"}");
+    ck_assert_int_eq(kedge_link_lost(w.link, w.now), KEDGE_OK);
+    expect_dispatch(&w, 0);
+    (void)expect_closed(&w, KEDGE_LOST, 0, KEDGE_ACTION_RESUME);
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(a_full_hold_ends_the_replay)
 {
     world w;
     world_configure(&w);
     w.config.as.gateway_client.hold_count = _i == 0 ? 2 : 1000;
-    w.config.as.gateway_client.hold_bytes = _i == 0 ? (size_t)1 << 20 : 1200;
+    w.config.as.gateway_client.hold_bytes = _i == 0 ? (size_t)1 << 20 : 4000;
     world_create(&w);
     go_resuming(&w);
     dispatches(&w, 4);
@@ -1049,8 +1075,8 @@ START_TEST(a_full_hold_ends_the_replay)
     dispatches(&w, 8);
     expect_none(&w);
     if (_i == 1) { /* bytes count with what keeping them costs */
-        char text[1300];
-        snprintf(text, sizeof text, "{\"type\":\"e\",\"seq\":6,\"d\":\"%01200d\"}", 0);
+        char text[5100];
+        snprintf(text, sizeof text, "{\"type\":\"e\",\"seq\":6,\"d\":\"%05000d\"}", 0);
         says(&w, text);
     } else {
         dispatches(&w, 6);
@@ -1065,6 +1091,21 @@ START_TEST(a_full_hold_ends_the_replay)
     ck_assert_int_eq(state_of(&w), KEDGE_GATEWAY_CLIENT_LIVE);
     says(&w, RESUMED);
     expect_none(&w);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(without_room_nothing_is_held)
+{
+    world w;
+    world_configure(&w);
+    w.config.as.gateway_client.hold_bytes = 100;
+    world_create(&w);
+    go_resuming(&w);
+    dispatches(&w, 4);
+    expect_gap(&w, 2, 3);
+    expect_dispatch(&w, 4);
+    (void)expect(&w, KEDGE_EVENT_RESUMED);
     world_free(&w);
 }
 END_TEST
@@ -2283,8 +2324,20 @@ START_TEST(the_next_connection_begins_when_all_events_are_pulled)
     world_new(&w);
     ck_assert_int_eq(kedge_link_start(w.link, w.now), KEDGE_OK);
     ck_assert_int_eq(kedge_link_handshake_begin(w.link, &handshake, w.now), KEDGE_WRONG_STATE);
+    kedge_link_remind(w.link, w.now);
+    tick(&w, w.now); /* nothing of ours is due */
     (void)expect(&w, KEDGE_EVENT_CONNECT);
     ck_assert_int_eq(kedge_link_handshake_begin(w.link, NULL, w.now), KEDGE_INVALID_ARGUMENT);
+    open_connection(&w);
+    says(&w, HELLO);
+    says(&w, "{\"type\":\"error\"}");
+    ck_assert_int_eq(kedge_link_lost(w.link, w.now), KEDGE_OK);
+    tick_deadline(&w);
+    ck_assert_int_eq(kedge_link_handshake_begin(w.link, &handshake, w.now), KEDGE_WRONG_STATE);
+    (void)expect(&w, KEDGE_EVENT_ERROR);
+    ck_assert_int_eq(kedge_link_handshake_begin(w.link, &handshake, w.now), KEDGE_WRONG_STATE);
+    (void)expect(&w, KEDGE_EVENT_CLOSED);
+    (void)expect(&w, KEDGE_EVENT_CONNECT);
     (void)dial(&w);
     world_free(&w);
 }
@@ -2355,6 +2408,8 @@ START_TEST(load_keeps_its_bounds)
     ck_assert_int_eq(kedge_link_load(w.link, kedge_text(text)), KEDGE_ENVELOPE_MEMBER_VALUE);
     ck_assert_int_eq(kedge_link_start(w.link, w.now), KEDGE_OK);
     ck_assert_int_eq(kedge_link_load(w.link, kedge_text("{\"position\":0}")), KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_link_stop(w.link, w.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_load(w.link, kedge_text("{\"position\":0}")), KEDGE_OK);
     world_free(&w);
 }
 END_TEST
@@ -2660,17 +2715,39 @@ START_TEST(without_memory_to_hold_the_connection_ends_and_nothing_is_lost)
 }
 END_TEST
 
+/* An allocator that looks into what it is given back. */
+static void *suspicious_resize(void *context, void *block, size_t old_size, size_t new_size)
+{
+    static const char secret[] = "s3cret";
+    const uint8_t *bytes = block;
+    if (new_size == 0) {
+        for (size_t i = 0; i + sizeof secret <= old_size + 1; i++) {
+            ck_assert_int_ne(memcmp(bytes + i, secret, sizeof secret - 1), 0);
+        }
+    }
+    void *given = memory_probe_resize(context, block, old_size, new_size);
+    if (block == NULL && given != NULL) {
+        memset(given, 0, new_size); /* what was never written can be looked into too */
+    }
+    return given;
+}
+
 START_TEST(a_token_does_not_stay_in_memory)
 {
     world w;
-    world_new(&w);
-    go_live(&w);
-    ck_assert_int_eq(kedge_link_set_credentials(w.link, kedge_text("longer"), w.now), KEDGE_OK);
-    ck_assert_int_eq(kedge_link_set_credentials(w.link, kedge_text("u"), w.now), KEDGE_OK);
+    world_configure(&w);
+    w.config.as.gateway_client.token = kedge_text("s3cret");
+    kedge_allocator allocator = {suspicious_resize, &w.probe};
+    ck_assert_int_eq(kedge_link_create(&w.link, &w.config, &w.entropy, allocator, w.now), KEDGE_OK);
+    start(&w);
+    says(&w, HELLO);
+    expect_text(&w, "{\"type\":\"identify\",\"d\":{\"token\":\"s3cret\",\"protocol_version\":1}}");
+    says(&w, READY);
+    (void)expect(&w, KEDGE_EVENT_READY);
     lose(&w);
+    ck_assert_int_eq(kedge_link_set_credentials(w.link, kedge_text("s3cret too"), w.now), KEDGE_OK);
     reconnect(&w);
-    expect_text(&w, "{\"type\":\"resume\",\"d\":{\"token\":\"u\",\"session_id\":\"s-1\","
-                    "\"last_seq\":1}}");
+    lose(&w); /* before `resume` got out */
     world_free(&w);
 }
 END_TEST
@@ -2754,7 +2831,9 @@ static TCase *replay_case(void)
     tcase_add_test(tcase, the_rest_of_the_hole_is_one_gap_then_what_was_held);
     tcase_add_test(tcase, on_a_disconnect_the_held_are_forgotten);
     tcase_add_test(tcase, what_is_free_to_go_goes_before_the_end_of_the_connection);
+    tcase_add_test(tcase, what_came_before_the_end_is_told_before_it);
     tcase_add_loop_test(tcase, a_full_hold_ends_the_replay, 0, 2);
+    tcase_add_test(tcase, without_room_nothing_is_held);
     tcase_add_loop_test(tcase, one_interval_ends_the_replay, 0, 2);
     tcase_add_test(tcase, without_resumed_the_ack_of_a_heartbeat_ends_the_replay);
     tcase_add_test(tcase, sync_after_resume_asks_after_every_resume);
