@@ -477,13 +477,10 @@ kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge
     return leave(link, link->operations->receive(link, kind, message));
 }
 
+/* No protocol that is built takes it as more than the time. */
 kedge_status kedge_link_alive(kedge_link *link, kedge_time now)
 {
-    kedge_status status = enter(link, true, now);
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    return link->operations->alive == NULL ? KEDGE_OK : leave(link, link->operations->alive(link));
+    return enter(link, true, now);
 }
 
 /* A connection that ended by itself is not news where this side had closed it: but nothing more gets
@@ -1012,8 +1009,7 @@ static bool give_close(kedge_link *link, kedge_output *output)
 
 static bool give_own(kedge_link *link, kedge_output *output)
 {
-    return !link->ended && link->operations->next_output != NULL &&
-           link->operations->next_output(link, output);
+    return !link->ended && link->operations->next_output(link, output);
 }
 
 static bool give(kedge_link *link, kedge_output *output)
@@ -1061,8 +1057,7 @@ bool kedge_link_output_waiting(const kedge_link *link)
         return false;
     }
     return link->queue.count > 0 || link->close_waits || link->abort_waits ||
-           (!link->ended && link->operations->output_waiting != NULL &&
-            link->operations->output_waiting(link));
+           (!link->ended && link->operations->output_waiting(link));
 }
 
 bool kedge_link_ready(const kedge_link *link)

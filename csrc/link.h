@@ -181,7 +181,6 @@ typedef struct kedge_link_operations {
 
     kedge_status (*opened)(kedge_link *link);
     kedge_status (*receive)(kedge_link *link, kedge_message_kind kind, kedge_span message);
-    kedge_status (*alive)(kedge_link *link); /* null: nothing to do */
     kedge_status (*ended)(kedge_link *link, kedge_ending ending, uint16_t code, kedge_span reason);
     kedge_status (*tick)(kedge_link *link);
     kedge_status (*stop)(kedge_link *link);
@@ -212,7 +211,7 @@ typedef struct kedge_link_operations {
     bool (*next_event)(kedge_link *link, kedge_event *event);
     bool (*event_waiting)(const kedge_link *link);
 
-    /* What is written after the queue and before a close that waits. Null: nothing. */
+    /* What is written after the queue and before a close that waits. */
     bool (*next_output)(kedge_link *link, kedge_output *output);
     bool (*output_waiting)(const kedge_link *link);
 

@@ -352,12 +352,10 @@ static kedge_status send_hello(kedge_gateway_server *server)
     kedge_json_writer_begin(&writer, text, sizeof text);
     kedge_json_write_object(&writer);
     kedge_json_write_name(&writer, kedge_text("heartbeat_interval"));
-    kedge_json_write_unsigned(&writer,
-                              settings_of(server)->heartbeat_interval / KEDGE_MILLISECOND);
+    kedge_json_write_unsigned(&writer, settings_of(server)->heartbeat_interval / KEDGE_MILLISECOND);
     kedge_json_write_end(&writer);
     (void)kedge_json_writer_finish(&writer, &size);
-    kedge_status status =
-        share(commons, &commons->greeting, "hello", kedge_span_of(text, size));
+    kedge_status status = share(commons, &commons->greeting, "hello", kedge_span_of(text, size));
     return status == KEDGE_OK ? kedge_link_queue(&server->base, commons->greeting, 0) : status;
 }
 
@@ -590,8 +588,8 @@ static kedge_status act_report(kedge_gateway_server *server, const happening *wh
     kedge_json_write_end(&writer);
     kedge_json_write_end(&writer);
     (void)kedge_json_writer_finish(&writer, &size);
-    kedge_status status = kedge_publication_control(
-        &publication, server->base.allocator, KEDGE_GATEWAY, kedge_span_of(text, size));
+    kedge_status status = kedge_publication_control(&publication, server->base.allocator,
+                                                    KEDGE_GATEWAY, kedge_span_of(text, size));
     if (status == KEDGE_OK) {
         status = kedge_link_queue(&server->base, publication, 0);
     }
@@ -701,15 +699,13 @@ static kedge_status happen(kedge_gateway_server *server, const happening *what)
 
 /* ---- Inputs of the host -------------------------------------------------------------------------- */
 
-
 /* A parameter of the query, null where it is not there. `memory` is as large as the query. False: the
  * query is malformed. */
 static bool parameter(kedge_span query, const char *name, uint8_t *memory, kedge_span *value,
                       bool *present)
 {
-    kedge_status status = query.size == 0
-                              ? KEDGE_UNKNOWN
-                              : kedge_query_find(query, name, memory, query.size, value);
+    kedge_status status =
+        query.size == 0 ? KEDGE_UNKNOWN : kedge_query_find(query, name, memory, query.size, value);
     *present = status == KEDGE_OK;
     return *present || status == KEDGE_UNKNOWN;
 }
@@ -750,8 +746,8 @@ static void read_query(const kedge_gateway_server *server, kedge_span query, uin
         asked->cause = KEDGE_HTTP_SYNTAX;
         return;
     }
-    asked->other_version = !is_number(present ? value : kedge_text("1"),
-                                      settings_of(server)->protocol_version);
+    asked->other_version =
+        !is_number(present ? value : kedge_text("1"), settings_of(server)->protocol_version);
 }
 
 static kedge_status requested(kedge_link *link, const kedge_request *request)
@@ -841,8 +837,7 @@ static void classify_identify(const kedge_gateway_server *server, happening *wha
 
 static void classify_resume(happening *what)
 {
-    kedge_result result =
-        kedge_gateway_read_resume(what->envelope.payload.raw, &what->resume);
+    kedge_result result = kedge_gateway_read_resume(what->envelope.payload.raw, &what->resume);
     if (result.status != KEDGE_OK) {
         what->input = KEDGE_GATEWAY_INPUT_AUTH_UNDECODABLE;
         what->cause = result.status;
@@ -967,9 +962,9 @@ static kedge_status stop(kedge_link *link)
 
 static kedge_status close_link(kedge_link *link, uint16_t code, kedge_span reason)
 {
-    happening what = happening_of(KEDGE_GATEWAY_INPUT_APP_CLOSES, code == KEDGE_GATEWAY_UNKNOWN_ERROR
-                                                                      ? KEDGE_HANDLER_FAILED
-                                                                      : KEDGE_STOPPED);
+    happening what =
+        happening_of(KEDGE_GATEWAY_INPUT_APP_CLOSES,
+                     code == KEDGE_GATEWAY_UNKNOWN_ERROR ? KEDGE_HANDLER_FAILED : KEDGE_STOPPED);
     what.code = code;
     what.reason = reason;
     return apply(server_of(link), &what);
@@ -1078,8 +1073,7 @@ static kedge_status attach_new(kedge_gateway_server *server, kedge_session *sess
 {
     kedge_publication *ready = NULL;
     kedge_span inner = kedge_text(NULL);
-    if (kedge_session_last(session) != 0 ||
-        (members.size > 0 && !read_members(members, &inner))) {
+    if (kedge_session_last(session) != 0 || (members.size > 0 && !read_members(members, &inner))) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_status status = make_ready(server, session, inner, &ready);
@@ -1155,10 +1149,9 @@ static kedge_status attach_old(kedge_gateway_server *server, kedge_session *sess
     }
     happening what = happening_of(KEDGE_GATEWAY_INPUT_RESUME_OK, KEDGE_OK);
     what.session = session;
-    kedge_status status =
-        settings_of(server)->send_resumed
-            ? make_resumed(server, kedge_session_last(session), &what.resumed)
-            : KEDGE_OK;
+    kedge_status status = settings_of(server)->send_resumed
+                              ? make_resumed(server, kedge_session_last(session), &what.resumed)
+                              : KEDGE_OK;
     if (status == KEDGE_OK) {
         status = try_replay(server, &what);
     }
@@ -1175,9 +1168,8 @@ static kedge_status attach(kedge_link *link, kedge_session *session, kedge_span 
                            uint64_t stamp)
 {
     kedge_gateway_server *server = server_of(link);
-    return link->question.kind == KEDGE_EVENT_IDENTIFY
-               ? attach_new(server, session, members, stamp)
-               : attach_old(server, session);
+    return link->question.kind == KEDGE_EVENT_IDENTIFY ? attach_new(server, session, members, stamp)
+                                                       : attach_old(server, session);
 }
 
 static kedge_status refuse(kedge_link *link, kedge_status cause, uint16_t code, kedge_span text)
@@ -1251,8 +1243,8 @@ static bool give_dispatch(kedge_gateway_server *server, kedge_output *output)
         return false;
     }
     kedge_publication *publication = kedge_publication_hold(step.publication);
-    bool compressed = kedge_link_compresses(
-        link, kedge_publication_plain_size(publication, step.number));
+    bool compressed =
+        kedge_link_compresses(link, kedge_publication_plain_size(publication, step.number));
     kedge_status status = compressed ? compress_step(link, &step) : KEDGE_OK;
     if (status == KEDGE_OK) {
         status = kedge_link_emit(link, publication, step.number, compressed, output);

@@ -52,9 +52,9 @@ typedef struct kedge_link kedge_link;
 typedef struct kedge_link_config {
     kedge_protocol protocol;
     kedge_role role;
-    size_t message_limit;       /* 1 MiB: the largest message, counted plain */
-    size_t queue_limit;         /* 1 MiB: bytes of answers and control messages that wait to be written */
-    size_t depth_limit;         /* 128: nesting of JSON */
+    size_t message_limit; /* 1 MiB: the largest message, counted plain */
+    size_t queue_limit;   /* 1 MiB: bytes of answers and control messages that wait to be written */
+    size_t depth_limit;   /* 128: nesting of JSON */
     kedge_time stall_tolerance; /* 5 s: a tick later than this after a deadline kills nobody */
     union {
         kedge_gateway_server_config gateway_server;
@@ -145,8 +145,8 @@ typedef uint64_t kedge_ticket;
  * protocol's code, and that is no failure of the call. `session` must outlive the link or be left by
  * its end. STALE_TICKET, INVALID_ARGUMENT, NO_MEMORY (nothing changed, the question still stands). */
 KEDGE_API kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket,
-                                         kedge_session *session, kedge_span members,
-                                         uint64_t stamp, kedge_time now);
+                                         kedge_session *session, kedge_span members, uint64_t stamp,
+                                         kedge_time now);
 
 /* Answers any question with no. `code` is the protocol's: for the gateway one of its close codes (4004,
  * 4011, 4006, 4012, or 4009 for a session that there is not); without a text it is sent with its own.
@@ -217,11 +217,11 @@ typedef enum kedge_event_kind {
 
 /* What a client does after a connection ended. */
 typedef enum kedge_action {
-    KEDGE_ACTION_NONE,       /* server's link: nothing */
-    KEDGE_ACTION_RESUME,     /* CONNECT follows after a while, then resume (identify if no session) */
-    KEDGE_ACTION_IDENTIFY,   /* the same, with a session afresh */
-    KEDGE_ACTION_CREDENTIALS,/* stopped until kedge_link_set_credentials */
-    KEDGE_ACTION_STOP        /* stopped for good; kedge_link_start begins anew */
+    KEDGE_ACTION_NONE,     /* server's link: nothing */
+    KEDGE_ACTION_RESUME,   /* CONNECT follows after a while, then resume (identify if no session) */
+    KEDGE_ACTION_IDENTIFY, /* the same, with a session afresh */
+    KEDGE_ACTION_CREDENTIALS, /* stopped until kedge_link_set_credentials */
+    KEDGE_ACTION_STOP         /* stopped for good; kedge_link_start begins anew */
 } kedge_action;
 
 typedef struct kedge_event {
@@ -230,23 +230,24 @@ typedef struct kedge_event {
     kedge_span raw;      /* the whole message (decompressed) where the event came of one */
     union {
         struct {
-            kedge_status cause;  /* why, in this library's words */
-            uint16_t sent;       /* the code on the wire from us, 0 if none */
-            uint16_t received;   /* the peer's code, 0 if none */
-            uint16_t http_status;/* client: instead of the upgrade, 0 if none */
-            kedge_span reason;   /* of whoever closed */
+            kedge_status cause;   /* why, in this library's words */
+            uint16_t sent;        /* the code on the wire from us, 0 if none */
+            uint16_t received;    /* the peer's code, 0 if none */
+            uint16_t http_status; /* client: instead of the upgrade, 0 if none */
+            kedge_span reason;    /* of whoever closed */
             kedge_action action;
-            kedge_time after;    /* client: how long until CONNECT */
-            size_t unsent;       /* client: accepted messages that never got out */
-            bool resumable;      /* server: the session is kept */
+            kedge_time after;       /* client: how long until CONNECT */
+            size_t unsent;          /* client: accepted messages that never got out */
+            bool resumable;         /* server: the session is kept */
             kedge_session *session; /* server: which it leaves behind; NULL: it had none, another
                                        link has it now, or it is gone already */
         } closed;
         struct {
             kedge_span token;
             uint64_t protocol_version;
-            kedge_span capabilities; /* the JSON array that was asked for; empty if none was named */
-            kedge_span payload;      /* the whole `d` */
+            kedge_span
+                capabilities;   /* the JSON array that was asked for; empty if none was named */
+            kedge_span payload; /* the whole `d` */
         } identify;
         struct {
             kedge_span token;
@@ -319,12 +320,12 @@ typedef enum kedge_output_kind {
  * be open at once; each is released once. */
 typedef struct kedge_output {
     kedge_output_kind kind;
-    kedge_scatter message;  /* TEXT, BINARY */
-    uint16_t code;          /* CLOSE */
-    uint16_t http_status;   /* DECLINE */
-    kedge_span reason;      /* CLOSE; static or the link's */
-    kedge_span subprotocol; /* UPGRADE: the one chosen, or empty */
-    kedge_header headers[2];/* UPGRADE, DECLINE */
+    kedge_scatter message;   /* TEXT, BINARY */
+    uint16_t code;           /* CLOSE */
+    uint16_t http_status;    /* DECLINE */
+    kedge_span reason;       /* CLOSE; static or the link's */
+    kedge_span subprotocol;  /* UPGRADE: the one chosen, or empty */
+    kedge_header headers[2]; /* UPGRADE, DECLINE */
     size_t header_count;
     kedge_span body; /* DECLINE */
     kedge_publication *private_publication;

@@ -197,8 +197,8 @@ kedge_session *link_host_session(link_host *host, const char *id)
     config.user = kedge_text("u");
     config.own_limits = kedge_log_limits_default();
     config.spans_max = 10;
-    ck_assert_int_eq(
-        kedge_session_create(&session, &config, memory_probe_allocator(host->probe)), KEDGE_OK);
+    ck_assert_int_eq(kedge_session_create(&session, &config, memory_probe_allocator(host->probe)),
+                     KEDGE_OK);
     return session;
 }
 
@@ -228,10 +228,11 @@ kedge_session *link_host_identify(link_host *host, const char *id)
 void link_host_ask_resume(link_host *host, const char *id, uint64_t position)
 {
     char text[256];
-    snprintf(text, sizeof text,
-             "{\"type\":\"resume\",\"d\":{\"token\":\"t\",\"session_id\":\"%s\",\"last_seq\":%" PRIu64
-             "}}",
-             id, position);
+    snprintf(
+        text, sizeof text,
+        "{\"type\":\"resume\",\"d\":{\"token\":\"t\",\"session_id\":\"%s\",\"last_seq\":%" PRIu64
+        "}}",
+        id, position);
     ck_assert_int_eq(link_host_text(host, text), KEDGE_OK);
     ck_assert_ptr_nonnull(link_host_event(host));
     ck_assert_uint_ne(host->ticket, 0);
@@ -245,11 +246,11 @@ void link_host_send(link_host *host, kedge_session *session, const char *name, c
     source.protocol = KEDGE_GATEWAY;
     source.name = kedge_text(name);
     source.payload = kedge_text(payload);
-    ck_assert_int_eq(kedge_publication_create(&publication, memory_probe_allocator(host->probe),
-                                              &source),
-                     KEDGE_OK);
-    ck_assert_int_eq(kedge_session_send(session, kedge_session_last(session) + 1, publication,
-                                        host->now),
-                     KEDGE_OK);
+    ck_assert_int_eq(
+        kedge_publication_create(&publication, memory_probe_allocator(host->probe), &source),
+        KEDGE_OK);
+    ck_assert_int_eq(
+        kedge_session_send(session, kedge_session_last(session) + 1, publication, host->now),
+        KEDGE_OK);
     kedge_publication_release(publication);
 }

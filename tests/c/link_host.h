@@ -13,7 +13,7 @@ typedef struct link_host {
     kedge_link *link;
     kedge_link_config config;
     kedge_time now;
-    bool compressed; /* messages must be zstd frames */
+    bool compressed;     /* messages must be zstd frames */
     kedge_ticket ticket; /* of the latest question */
     char pulled[LINK_HOST_TEXT];
     char event[LINK_HOST_TEXT];

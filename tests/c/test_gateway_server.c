@@ -210,9 +210,9 @@ START_TEST(client_text_on_a_compressed_connection_is_plain_binary_is_4002)
     link_host_open(&host, true);
     ck_assert_int_eq(link_host_text(&host, HEARTBEAT), KEDGE_OK);
     check_pull(&host, "{\"seq\":0,\"type\":\"heartbeat_ack\"}");
-    ck_assert_int_eq(kedge_link_receive(host.link, KEDGE_MESSAGE_BINARY, kedge_text(HEARTBEAT),
-                                        host.now),
-                     KEDGE_OK);
+    ck_assert_int_eq(
+        kedge_link_receive(host.link, KEDGE_MESSAGE_BINARY, kedge_text(HEARTBEAT), host.now),
+        KEDGE_OK);
     check_event(&host, "CLOSED ENVELOPE_BINARY sent=4002 received=0 http=0 session=- "
                        "reason=invalid or malformed payload");
 }
@@ -325,8 +325,15 @@ START_TEST(ready_carries_session_members_version_and_capabilities)
 END_TEST
 
 static const char *const wrong_members[] = {
-    "[]", "1", "{", "{} {}", "{\"a\":1,}", "{\"session_id\":1}", "{\"x\":1,\"capabilit\\u0069es\":2}",
-    "{\"protocol_version\":1}", "{\"a\":\"\\ud800\"}",
+    "[]",
+    "1",
+    "{",
+    "{} {}",
+    "{\"a\":1,}",
+    "{\"session_id\":1}",
+    "{\"x\":1,\"capabilit\\u0069es\":2}",
+    "{\"protocol_version\":1}",
+    "{\"a\":\"\\ud800\"}",
 };
 
 START_TEST(ready_refuses_members_that_are_wrong_or_ours_and_the_question_stands)
@@ -360,14 +367,14 @@ START_TEST(ready_needs_a_new_session_a_stamp_and_room)
     kedge_session *session = link_host_session(&host, "s");
     char members[300];
     snprintf(members, sizeof members, "{\"a\":\"%0150d\"}", 0);
-    ck_assert_int_eq(kedge_link_attach(host.link, host.ticket, session, kedge_text(members), 1,
-                                       host.now),
-                     KEDGE_LIMIT);
+    ck_assert_int_eq(
+        kedge_link_attach(host.link, host.ticket, session, kedge_text(members), 1, host.now),
+        KEDGE_LIMIT);
     ck_assert_int_eq(kedge_link_attach(host.link, host.ticket, NULL, none, 1, host.now),
                      KEDGE_INVALID_ARGUMENT);
-    ck_assert_int_eq(kedge_link_attach(host.link, host.ticket, session,
-                                       kedge_span_of(NULL, 1), 1, host.now),
-                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(
+        kedge_link_attach(host.link, host.ticket, session, kedge_span_of(NULL, 1), 1, host.now),
+        KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_link_attach(host.link, host.ticket, session, none, 0, host.now),
                      KEDGE_INVALID_ARGUMENT);
     kedge_session *bytes = link_host_session(&host, "\xff");
@@ -389,10 +396,8 @@ static const struct refuse_case {
     const char *text;
     const char *close;
 } refuse_cases[] = {
-    {4004, NULL, "close 4004 token is invalid or expired"},
-    {4011, "too old", "close 4011 too old"},
-    {4006, NULL, "close 4006 too many messages"},
-    {4012, "full", "close 4012 full"},
+    {4004, NULL, "close 4004 token is invalid or expired"}, {4011, "too old", "close 4011 too old"},
+    {4006, NULL, "close 4006 too many messages"},           {4012, "full", "close 4012 full"},
     {4009, NULL, "close 4009 session no longer exists"},
 };
 
@@ -413,8 +418,7 @@ START_TEST(application_refuses)
     ck_assert_int_eq(kedge_link_refuse(host.link, 0, one->code, none, host.now),
                      KEDGE_STALE_TICKET);
     ck_assert_int_eq(
-        kedge_link_refuse(host.link, ticket, one->code, kedge_text(one->text), host.now),
-        KEDGE_OK);
+        kedge_link_refuse(host.link, ticket, one->code, kedge_text(one->text), host.now), KEDGE_OK);
     ck_assert_int_eq(kedge_link_refuse(host.link, ticket, one->code, none, host.now),
                      KEDGE_STALE_TICKET);
     check_close(&host, one->close);
@@ -574,8 +578,7 @@ static kedge_status cause(const struct input_case *one)
     case BY_TEXT:
         return link_host_text(&host, one->text);
     case BY_BINARY:
-        return kedge_link_receive(host.link, KEDGE_MESSAGE_BINARY, kedge_text(one->text),
-                                  host.now);
+        return kedge_link_receive(host.link, KEDGE_MESSAGE_BINARY, kedge_text(one->text), host.now);
     case BY_PEER:
         return kedge_link_peer_closed(host.link, 1000, none, host.now);
     case BY_HOST:
@@ -603,8 +606,8 @@ START_TEST(every_state_and_input)
     if (one->input == KEDGE_GATEWAY_INPUT_RATE_LIMITED) {
         ((kedge_gateway_server *)(void *)host.link)->rate.full = host.now + 60 * KEDGE_SECOND;
     }
-    ck_assert_int_eq(cause(one), cell.action == KEDGE_GATEWAY_ACTION_MISUSE ? KEDGE_WRONG_STATE
-                                                                            : KEDGE_OK);
+    ck_assert_int_eq(cause(one),
+                     cell.action == KEDGE_GATEWAY_ACTION_MISUSE ? KEDGE_WRONG_STATE : KEDGE_OK);
     ck_assert_int_eq(((kedge_gateway_server *)(void *)host.link)->state, cell.next);
     kedge_event event;
     bool ended = false;
@@ -683,9 +686,9 @@ START_TEST(heartbeat_is_answered_in_every_state_and_winds_up_the_deadline)
     ck_assert_int_eq(link_host_text(&host, HEARTBEAT), KEDGE_OK);
     check_pull(&host, "{\"seq\":0,\"type\":\"heartbeat_ack\"}");
     kedge_session *session = link_host_session(&host, "s");
-    ck_assert_int_eq(kedge_link_attach(host.link, host.ticket, session, kedge_text(NULL), 1,
-                                       host.now),
-                     KEDGE_OK);
+    ck_assert_int_eq(
+        kedge_link_attach(host.link, host.ticket, session, kedge_text(NULL), 1, host.now),
+        KEDGE_OK);
     ck_assert_ptr_nonnull(link_host_event(&host));
     /* `ready` waits, and is no number that the client has seen. */
     ck_assert_int_eq(link_host_text(&host, HEARTBEAT), KEDGE_OK);
@@ -757,9 +760,9 @@ START_TEST(identify_timeout_closes_4003_decision_timeout_4000)
                         "reason=an unknown error occurred");
     check_close(&other, "close 4000 an unknown error occurred");
     kedge_session *session = link_host_session(&other, "s");
-    ck_assert_int_eq(kedge_link_attach(other.link, other.ticket, session, kedge_text(NULL), 1,
-                                       other.now),
-                     KEDGE_STALE_TICKET);
+    ck_assert_int_eq(
+        kedge_link_attach(other.link, other.ticket, session, kedge_text(NULL), 1, other.now),
+        KEDGE_STALE_TICKET);
     kedge_session_destroy(session);
 }
 END_TEST
@@ -824,8 +827,8 @@ START_TEST(the_earlier_deadline_counts)
     check_pull(&host, "upgrade");
     ck_assert_int_eq(kedge_link_opened(host.link, host.now), KEDGE_OK);
     link_host_pass(&host, 29 * KEDGE_SECOND);
-    check_close(&host, _i == 0 ? "close 4003 payload before identifying"
-                               : "close 4007 missed heartbeats");
+    check_close(&host,
+                _i == 0 ? "close 4003 payload before identifying" : "close 4007 missed heartbeats");
 }
 END_TEST
 
@@ -856,9 +859,11 @@ static const struct payload_case {
     {"{\"type\":\"voice_codec_neg\",\"d\":{\"media_type\":\"audio\",\"codec\":\"opus\"}}",
      "MESSAGE voice_codec_neg {\"media_type\":\"audio\",\"codec\":\"opus\"}"},
     {"{\"type\":\"voice_codec_neg\",\"d\":{\"media_type\":\"smell\",\"codec\":\"opus\"}}", NULL},
-    {"{\"type\":\"stage_response\",\"d\":{\"room_id\":1,\"response_type\":\"x\",\"accepted\":true}}",
+    {"{\"type\":\"stage_response\",\"d\":{\"room_id\":1,\"response_type\":\"x\",\"accepted\":true}"
+     "}",
      "MESSAGE stage_response {\"room_id\":1,\"response_type\":\"x\",\"accepted\":true}"},
-    {"{\"type\":\"stage_response\",\"d\":{\"room_id\":1.5,\"response_type\":\"x\",\"accepted\":true}}",
+    {"{\"type\":\"stage_response\",\"d\":{\"room_id\":1.5,\"response_type\":\"x\",\"accepted\":"
+     "true}}",
      NULL},
 };
 
@@ -880,8 +885,8 @@ START_TEST(payload_right_is_handed_on_wrong_closes_4002_or_is_reported)
     } else {
         const char *pulled = link_host_pull(&host);
         ck_assert_ptr_nonnull(pulled);
-        ck_assert_int_eq(strncmp(pulled, "{\"type\":\"error\",\"d\":{\"code\":4002,\"message\":\"", 44),
-                         0);
+        ck_assert_int_eq(
+            strncmp(pulled, "{\"type\":\"error\",\"d\":{\"code\":4002,\"message\":\"", 44), 0);
         ck_assert_ptr_null(link_host_event(&host));
         ck_assert_int_eq(link_host_text(&host, TYPING), KEDGE_OK);
         check_event(&host, "MESSAGE typing {\"feed_id\":5}");
@@ -948,8 +953,9 @@ static const struct end_case {
     {"host", 1012, "CLOSED HOST_CLOSED sent=1012 received=0 http=0 session=s kept reason=bye"},
     {"host", 1006, "CLOSED HOST_CLOSED sent=0 received=0 http=0 session=s kept reason=bye"},
     {"host", 1000, "CLOSED HOST_CLOSED sent=1000 received=0 http=0 session=s ends reason=bye"},
-    {"stop", 0, "CLOSED STOPPED sent=4008 received=0 http=0 session=s kept "
-                "reason=server is restarting"},
+    {"stop", 0,
+     "CLOSED STOPPED sent=4008 received=0 http=0 session=s kept "
+     "reason=server is restarting"},
     {"close", 4000, "CLOSED HANDLER_FAILED sent=4000 received=0 http=0 session=s kept reason=bye"},
     {"close", 4009, "CLOSED STOPPED sent=4009 received=0 http=0 session=s ends reason=bye"},
     {"close", 1000, "CLOSED STOPPED sent=1000 received=0 http=0 session=s ends reason=bye"},
@@ -980,7 +986,8 @@ START_TEST(end_of_an_active_link_keeps_the_session_as_the_code_says)
     /* What arises now is the session's, and not this link's. */
     link_host_send(&host, session, "event", "1");
     const char *pulled = link_host_pull(&host);
-    ck_assert_int_eq(pulled != NULL, strcmp(one->how, "stop") == 0 || strcmp(one->how, "close") == 0);
+    ck_assert_int_eq(pulled != NULL,
+                     strcmp(one->how, "stop") == 0 || strcmp(one->how, "close") == 0);
     ck_assert(pulled == NULL || strncmp(pulled, "close ", 6) == 0);
     check_event(&host, one->event);
     ck_assert(kedge_link_finished(host.link));
@@ -998,8 +1005,9 @@ START_TEST(stop_before_the_upgrade_declines_and_before_the_101_waits_for_it)
     link_host_create(&host);
     ck_assert_int_eq(kedge_link_stop(host.link, host.now), KEDGE_OK);
     ck_assert_int_eq(link_host_request(&host, NULL), KEDGE_OK);
-    check_pull(&host, "decline 503 {\"error\":\"this server does not take connections\"}");
     check_event(&host, "CLOSED STOPPED sent=0 received=0 http=503 session=-");
+    ck_assert(!kedge_link_finished(host.link));
+    check_pull(&host, "decline 503 {\"error\":\"this server does not take connections\"}");
     ck_assert(kedge_link_finished(host.link));
     link_host_create(&other);
     ck_assert_int_eq(link_host_request(&other, NULL), KEDGE_OK);
@@ -1040,8 +1048,7 @@ START_TEST(queue_past_its_bound_closes_4000)
     kedge_session *session = link_host_identify(&host, "s");
     int answered = 0;
     while (!host.link->ended) {
-        ck_assert_int_eq(kedge_link_reading_wanted(host.link),
-                         kedge_link_queued(host.link) <= 100);
+        ck_assert_int_eq(kedge_link_reading_wanted(host.link), kedge_link_queued(host.link) <= 100);
         ck_assert_int_eq(link_host_text(&host, HEARTBEAT), KEDGE_OK);
         answered++;
     }
@@ -1113,8 +1120,8 @@ static const struct resume_case {
 } resume_cases[] = {
     {"{\"token\":1,\"session_id\":\"s\",\"last_seq\":1}", "close 4002 invalid or malformed payload",
      "CLOSED ENVELOPE_MEMBER_TYPE"},
-    {"{\"token\":\"t\",\"session_id\":[],\"last_seq\":1}", "close 4002 invalid or malformed payload",
-     "CLOSED ENVELOPE_MEMBER_TYPE"},
+    {"{\"token\":\"t\",\"session_id\":[],\"last_seq\":1}",
+     "close 4002 invalid or malformed payload", "CLOSED ENVELOPE_MEMBER_TYPE"},
     {"{\"token\":\"t\",\"session_id\":\"s\"}", "close 4002 invalid or malformed payload",
      "CLOSED ENVELOPE_MEMBER_MISSING"},
     {"{\"token\":\"t\",\"session_id\":\"s\",\"last_seq\":-1}",
@@ -1154,8 +1161,9 @@ END_TEST
 START_TEST(resume_asks_with_decoded_texts)
 {
     link_host_open(&host, false);
-    ck_assert_int_eq(link_host_text(&host, "{\"type\":\"resume\",\"d\":{\"last_seq\":18446744073709551615,"
-                                           "\"token\":\"\\u0074o\",\"session_id\":\"\\\"s\"}}"),
+    ck_assert_int_eq(link_host_text(&host,
+                                    "{\"type\":\"resume\",\"d\":{\"last_seq\":18446744073709551615,"
+                                    "\"token\":\"\\u0074o\",\"session_id\":\"\\\"s\"}}"),
                      KEDGE_OK);
     check_event(&host, "RESUME token=to session=\"s position=18446744073709551615 "
                        "payload={\"last_seq\":18446744073709551615,"
@@ -1488,8 +1496,7 @@ static void answer(link_host *of, kedge_session *session)
         ck_assert_ptr_null(kedge_link_session(of->link));
         ck_assert_ptr_nonnull(kedge_link_question(of->link, of->ticket));
         ck_assert_int_eq(
-            kedge_link_attach(of->link, of->ticket, session, members, last + 1, of->now),
-            KEDGE_OK);
+            kedge_link_attach(of->link, of->ticket, session, members, last + 1, of->now), KEDGE_OK);
     }
     ck_assert_ptr_nonnull(link_host_event(of));
 }
@@ -1646,24 +1653,51 @@ START_TEST(settings_that_are_refused)
     static const char *const missing[] = {NULL};
     kedge_gateway_server_config *set = settings();
     switch (_i) {
-    case 0: set->heartbeat_interval = 0; break;
-    case 1: set->heartbeat_interval = KEDGE_MILLISECOND + 1; break;
-    case 2: set->heartbeat_interval = KEDGE_NEVER / 2 + 1; break;
-    case 3: set->identify_timeout = 0; break;
-    case 4: set->decision_timeout = 0; break;
-    case 5: set->rate_per_second = 0; break;
-    case 6: set->unknown = (kedge_gateway_unknown)3; break;
-    case 7: set->capabilities.count = 257; break;
-    case 8: set->capabilities.count = 1; break;
-    case 9: set->mls_types.words = empty; set->mls_types.count = 2; break;
-    case 10: set->cpace_types.words = bytes; set->cpace_types.count = 1; break;
-    default: set->media_types.words = missing; set->media_types.count = 1; break;
+    case 0:
+        set->heartbeat_interval = 0;
+        break;
+    case 1:
+        set->heartbeat_interval = KEDGE_MILLISECOND + 1;
+        break;
+    case 2:
+        set->heartbeat_interval = KEDGE_NEVER / 2 + 1;
+        break;
+    case 3:
+        set->identify_timeout = 0;
+        break;
+    case 4:
+        set->decision_timeout = 0;
+        break;
+    case 5:
+        set->rate_per_second = 0;
+        break;
+    case 6:
+        set->unknown = (kedge_gateway_unknown)3;
+        break;
+    case 7:
+        set->capabilities.count = 257;
+        break;
+    case 8:
+        set->capabilities.count = 1;
+        break;
+    case 9:
+        set->mls_types.words = empty;
+        set->mls_types.count = 2;
+        break;
+    case 10:
+        set->cpace_types.words = bytes;
+        set->cpace_types.count = 1;
+        break;
+    default:
+        set->media_types.words = missing;
+        set->media_types.count = 1;
+        break;
     }
     kedge_link *link = NULL;
     kedge_entropy entropy = {{0}};
-    ck_assert_int_eq(kedge_link_create(&link, &host.config, &entropy,
-                                       memory_probe_allocator(&probe), 0),
-                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(
+        kedge_link_create(&link, &host.config, &entropy, memory_probe_allocator(&probe), 0),
+        KEDGE_INVALID_ARGUMENT);
     ck_assert_ptr_null(link);
 }
 END_TEST
@@ -1708,7 +1742,8 @@ static void add_talking(TCase *tests)
                         INPUT_CASES * KEDGE_GATEWAY_SERVER_STATE_COUNT);
     tcase_add_test(tests, table_is_total);
     tcase_add_loop_test(tests, rate_120_at_once_then_2_a_second_counts_all_messages, 0, 2);
-    tcase_add_loop_test(tests, heartbeat_is_answered_in_every_state_and_winds_up_the_deadline, 0, 2);
+    tcase_add_loop_test(tests, heartbeat_is_answered_in_every_state_and_winds_up_the_deadline, 0,
+                        2);
     tcase_add_loop_test(tests, heartbeat_missing_closes_4007_other_messages_do_not_count, 0, 2);
     tcase_add_loop_test(tests, heartbeat_deadline_holds_in_every_open_state,
                         KEDGE_GATEWAY_SERVER_AWAIT_AUTH, KEDGE_GATEWAY_SERVER_CLOSED);

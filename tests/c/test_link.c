@@ -78,12 +78,24 @@ START_TEST(settings_that_are_refused)
 {
     kedge_link_config config = host.config;
     switch (_i) {
-    case 0: config.role = (kedge_role)2; break;
-    case 1: config.protocol = (kedge_protocol)4; break;
-    case 2: config.message_limit = 0; break;
-    case 3: config.queue_limit = 0; break;
-    case 4: config.depth_limit = 0; break;
-    default: config.depth_limit = KEDGE_JSON_DEPTH_MAXIMUM + 1; break;
+    case 0:
+        config.role = (kedge_role)2;
+        break;
+    case 1:
+        config.protocol = (kedge_protocol)4;
+        break;
+    case 2:
+        config.message_limit = 0;
+        break;
+    case 3:
+        config.queue_limit = 0;
+        break;
+    case 4:
+        config.depth_limit = 0;
+        break;
+    default:
+        config.depth_limit = KEDGE_JSON_DEPTH_MAXIMUM + 1;
+        break;
     }
     ck_assert_int_eq(create(&config), KEDGE_INVALID_ARGUMENT);
 }
@@ -97,8 +109,7 @@ START_TEST(creating_needs_all_its_arguments)
     ck_assert_int_eq(kedge_link_create(NULL, &host.config, &entropy, some, 0),
                      KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_link_create(&link, NULL, &entropy, some, 0), KEDGE_INVALID_ARGUMENT);
-    ck_assert_int_eq(kedge_link_create(&link, &host.config, NULL, some, 0),
-                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_create(&link, &host.config, NULL, some, 0), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_link_create(&link, &host.config, &entropy, none, 0),
                      KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_link_config_check(NULL), KEDGE_INVALID_ARGUMENT);
@@ -227,14 +238,13 @@ START_TEST(arguments_that_cannot_be_right)
     ck_assert_int_eq(kedge_link_close(host.link, 4000, missing, host.now), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_link_close(host.link, 4000, kedge_text("\xc3"), host.now),
                      KEDGE_INVALID_ARGUMENT);
-    ck_assert_int_eq(
-        kedge_link_close(host.link, 4000, kedge_span_of(long_reason, 124), host.now),
-        KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_close(host.link, 4000, kedge_span_of(long_reason, 124), host.now),
+                     KEDGE_INVALID_ARGUMENT);
     ck_assert(!kedge_link_next_event(host.link, NULL));
     ck_assert(!kedge_link_next_output(host.link, NULL));
     ck_assert(!host.link->ended);
-    ck_assert_int_eq(
-        kedge_link_close(host.link, 4000, kedge_span_of(long_reason, 123), host.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_close(host.link, 4000, kedge_span_of(long_reason, 123), host.now),
+                     KEDGE_OK);
     host.config = kedge_link_config_default(KEDGE_GATEWAY, KEDGE_CLIENT);
     link_host_destroy(&host);
     link_host_create(&host);
@@ -392,8 +402,7 @@ START_TEST(events_come_in_order_and_tell_of_now)
     /* By now the session may be gone: then nothing points to it any more. */
     kedge_link_forget_session(host.link);
     kedge_session_destroy(session);
-    ck_assert_str_eq(link_host_event(&host),
-                     "CLOSED LOST sent=0 received=0 http=0 session=-");
+    ck_assert_str_eq(link_host_event(&host), "CLOSED LOST sent=0 received=0 http=0 session=-");
     ck_assert_ptr_null(link_host_event(&host));
 }
 END_TEST
@@ -413,8 +422,8 @@ START_TEST(reason_of_the_peer_is_cut_at_a_character)
     ck_assert_uint_eq(event.as.closed.reason.size, 122);
     /* Nothing but continuation bytes: nothing is left of it. */
     memset(reason, 0x80, sizeof reason);
-    ck_assert_uint_eq(
-        kedge_link_keep_reason(host.link, kedge_span_of(reason, sizeof reason)).size, 0);
+    ck_assert_uint_eq(kedge_link_keep_reason(host.link, kedge_span_of(reason, sizeof reason)).size,
+                      0);
 }
 END_TEST
 
@@ -563,8 +572,8 @@ START_TEST(every_input_lists_its_link)
     ck_assert(kedge_link_next_output(link, &output));
     kedge_output_release(&output);
     ck_assert(!kedge_link_ready(link));
-    ck_assert_int_eq(
-        kedge_link_receive(link, KEDGE_MESSAGE_TEXT, kedge_text(IDENTIFY), host.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_receive(link, KEDGE_MESSAGE_TEXT, kedge_text(IDENTIFY), host.now),
+                     KEDGE_OK);
     ck_assert_ptr_eq(kedge_commons_next_changed(&commons), link);
     ck_assert(kedge_link_ready(link));
     ck_assert_int_eq(kedge_link_tick(link, host.now + 1), KEDGE_OK); /* nothing due */
@@ -787,8 +796,8 @@ START_TEST(close_codes_have_names_texts_and_consequences)
     ck_assert_str_eq(kedge_gateway_close_text(4010), "replay buffer exhausted");
     ck_assert_ptr_null(kedge_gateway_close_name(1000));
     ck_assert_ptr_null(kedge_gateway_close_text(4013));
-    static const uint16_t resumable[] = {4000, 4006, 4007, 4008, 0,    1001, 1005,
-                                         1006, 1011, 1012, 1013, 1014};
+    static const uint16_t resumable[] = {4000, 4006, 4007, 4008, 0,    1001,
+                                         1005, 1006, 1011, 1012, 1013, 1014};
     static const uint16_t final[] = {4001, 4002, 4003, 4004, 4005, 4009, 4010, 4011,
                                      4012, 1000, 1002, 1007, 1009, 3000, 4013, 4999};
     for (size_t i = 0; i < sizeof resumable / sizeof resumable[0]; i++) {
