@@ -334,7 +334,7 @@ kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now)
         unlist_ready(hub, link);
         link->reminded = false;
         if (wanted) {
-            link->handed = true;
+            link->handed = kedge_link_output_waiting(link);
             return link;
         }
     }
