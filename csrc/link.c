@@ -118,7 +118,7 @@ bool kedge_link_due(kedge_link *link, kedge_deadline *deadline)
 /* What one message costs: at least 1, so that a bucket always empties. */
 static kedge_time bucket_cost(uint32_t per_second)
 {
-    kedge_time cost = KEDGE_SECOND / per_second;
+    kedge_time cost = KEDGE_SECOND / (per_second == 0 ? 1 : per_second);
     return cost == 0 ? 1 : cost;
 }
 

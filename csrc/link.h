@@ -78,7 +78,7 @@ static inline kedge_time kedge_time_after(kedge_time now, kedge_time span)
  * moved to now + tolerance, once, and counted. */
 bool kedge_link_due(kedge_link *link, kedge_deadline *deadline);
 
-/* `burst` messages at once, `per_second` (not 0) more a second. A burst of 0: no limit. */
+/* `burst` messages at once, `per_second` (0 counts as 1) more a second. A burst of 0: no limit. */
 typedef struct kedge_bucket {
     kedge_time full; /* when it will be full again, nothing being taken */
 } kedge_bucket;

@@ -81,22 +81,22 @@
     X(LOSE, "leave the session to the other link, close")                                          \
     X(END, "end; the session, if any, is kept")
 
-#define KEDGE_GATEWAY_SERVER_CONSTANT_(name, text) KEDGE_GATEWAY_SERVER_##name,
+#define KEDGE_GATEWAY_SERVER_CONSTANT(name, text) KEDGE_GATEWAY_SERVER_##name,
 
 typedef enum kedge_gateway_server_state {
-    KEDGE_GATEWAY_SERVER_STATES(KEDGE_GATEWAY_SERVER_CONSTANT_) KEDGE_GATEWAY_SERVER_STATE_COUNT
+    KEDGE_GATEWAY_SERVER_STATES(KEDGE_GATEWAY_SERVER_CONSTANT) KEDGE_GATEWAY_SERVER_STATE_COUNT
 } kedge_gateway_server_state;
 
-#define KEDGE_GATEWAY_INPUT_CONSTANT_(name, text) KEDGE_GATEWAY_INPUT_##name,
+#define KEDGE_GATEWAY_INPUT_CONSTANT(name, text) KEDGE_GATEWAY_INPUT_##name,
 
 typedef enum kedge_gateway_server_input {
-    KEDGE_GATEWAY_SERVER_INPUTS(KEDGE_GATEWAY_INPUT_CONSTANT_) KEDGE_GATEWAY_INPUT_COUNT
+    KEDGE_GATEWAY_SERVER_INPUTS(KEDGE_GATEWAY_INPUT_CONSTANT) KEDGE_GATEWAY_INPUT_COUNT
 } kedge_gateway_server_input;
 
-#define KEDGE_GATEWAY_ACTION_CONSTANT_(name, text) KEDGE_GATEWAY_ACTION_##name,
+#define KEDGE_GATEWAY_ACTION_CONSTANT(name, text) KEDGE_GATEWAY_ACTION_##name,
 
 typedef enum kedge_gateway_server_action {
-    KEDGE_GATEWAY_SERVER_ACTIONS(KEDGE_GATEWAY_ACTION_CONSTANT_) KEDGE_GATEWAY_ACTION_COUNT
+    KEDGE_GATEWAY_SERVER_ACTIONS(KEDGE_GATEWAY_ACTION_CONSTANT) KEDGE_GATEWAY_ACTION_COUNT
 } kedge_gateway_server_action;
 
 /* What a state makes of an input: what is done, with which close code (0: none of its own), and where it

@@ -363,6 +363,9 @@ START_TEST(bucket_extremes)
     for (int i = 0; i < 1000; i++) {
         ck_assert(kedge_bucket_take(&bucket, 0, 0, 1)); /* no limit */
     }
+    ck_assert(kedge_bucket_take(&bucket, 1, 0, 1));
+    ck_assert_uint_eq(kedge_bucket_ready(&bucket, 1, 0, 1), KEDGE_SECOND + 1);
+    bucket.full = 0;
     ck_assert(kedge_bucket_take(&bucket, 1, UINT32_MAX, 1)); /* faster than the clock ticks */
     ck_assert(!kedge_bucket_take(&bucket, 1, UINT32_MAX, 1));
     ck_assert(kedge_bucket_take(&bucket, 1, UINT32_MAX, 2));
@@ -411,7 +414,8 @@ START_TEST(reason_of_the_peer_is_cut_at_a_character)
 {
     char reason[256];
     for (size_t i = 0; i < sizeof reason; i += 2) {
-        memcpy(reason + i, "\xc3\xa4", 2);
+        reason[i] = '\xc3';
+        reason[i + 1] = '\xa4';
     }
     link_host_open(&host, false);
     ck_assert_int_eq(
