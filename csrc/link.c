@@ -148,7 +148,7 @@ bool kedge_bucket_take(kedge_bucket *bucket, uint32_t burst, uint32_t per_second
 
 static size_t queue_capacity(const kedge_queue *queue)
 {
-    return queue->slots == NULL ? KEDGE_QUEUE_INLINE : queue->capacity;
+    return queue->capacity == 0 ? KEDGE_QUEUE_INLINE : queue->capacity;
 }
 
 static kedge_queued *queue_slot(kedge_queue *queue, size_t index)
