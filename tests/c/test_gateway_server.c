@@ -1644,6 +1644,161 @@ START_TEST(answer_that_cannot_be_compressed_does_not_hold_up_a_close)
 }
 END_TEST
 
+/* ---- Anything in any order ------------------------------------------------------------------------- */
+
+static uint32_t drawn;
+
+static uint32_t draw(uint32_t below)
+{
+    drawn ^= drawn << 13;
+    drawn ^= drawn >> 17;
+    drawn ^= drawn << 5;
+    return drawn % below;
+}
+
+/* A message of the cases above, sometimes with a byte changed. */
+static void any_message(void)
+{
+    static char text[512];
+    static const struct input_case harmless = {KEDGE_GATEWAY_INPUT_HEARTBEAT, BY_TEXT, HEARTBEAT};
+    const struct input_case *one = draw(8) == 0 ? &input_cases[draw(INPUT_CASES)] : &harmless;
+    size_t size = one->text == NULL ? 0 : strlen(one->text);
+    if (size > 0) {
+        memcpy(text, one->text, size);
+    }
+    if (size > 0 && draw(40) == 0) {
+        text[draw((uint32_t)size)] = (char)draw(256);
+    }
+    kedge_status status =
+        kedge_link_receive(host.link, draw(200) == 0 ? KEDGE_MESSAGE_BINARY : KEDGE_MESSAGE_TEXT,
+                           kedge_span_of(text, size), host.now);
+    ck_assert(status == KEDGE_OK || status == KEDGE_WRONG_STATE || status == KEDGE_NO_MEMORY);
+}
+
+/* What a run has seen: numbers without a gap, and one end. */
+typedef struct trace {
+    uint64_t number;
+    int ends;
+    bool closed;
+} trace;
+
+static void any_event(trace *seen)
+{
+    kedge_event event;
+    if (!kedge_link_next_event(host.link, &event)) {
+        return;
+    }
+    ck_assert_int_eq(seen->ends, 0);
+    seen->ends += event.kind == KEDGE_EVENT_CLOSED;
+    if (event.ticket != 0) {
+        host.ticket = event.ticket;
+    }
+}
+
+static void any_output(trace *seen)
+{
+    const char *pulled = link_host_pull(&host);
+    uint64_t number = 0;
+    if (pulled == NULL) {
+        return;
+    }
+    ck_assert(!seen->closed);
+    seen->closed = strncmp(pulled, "close", 5) == 0;
+    bool control =
+        strstr(pulled, "\"heartbeat_ack\"") != NULL || strstr(pulled, "\"hello\"") != NULL;
+    if (!control && sscanf(pulled, "{\"seq\":%" SCNu64 ",", &number) == 1) {
+        ck_assert_uint_eq(number, seen->number + 1);
+        seen->number = number;
+    }
+}
+
+static void any_step(kedge_session *session, trace *seen)
+{
+    probe.calls = 0;
+    probe.fails_at = draw(60) == 0 ? 1 + draw(4) : 0;
+    switch (draw(12)) {
+    case 0:
+        (void)link_host_request(&host, host.compressed ? "compress=zstd" : NULL);
+        break;
+    case 1:
+        (void)kedge_link_opened(host.link, host.now);
+        break;
+    case 2:
+        (void)kedge_link_attach(host.link, host.ticket, session, kedge_text(NULL),
+                                kedge_session_last(session) + 1, host.now);
+        break;
+    case 3:
+        host.now += draw(400) == 0 ? 100 * KEDGE_SECOND : draw(KEDGE_SECOND / 10);
+        (void)kedge_link_tick(host.link, host.now);
+        break;
+    case 4:
+        probe.fails_at = 0;
+        if (kedge_session_last(session) > 0) {
+            link_host_send(&host, session, "event", "1");
+        }
+        break;
+    case 5:
+    case 6:
+        any_event(seen);
+        break;
+    case 7:
+    case 8:
+        any_output(seen);
+        break;
+    case 9:
+        if (draw(100) == 0) {
+            (void)kedge_link_lost(host.link, host.now);
+        }
+        break;
+    default:
+        any_message();
+    }
+    ck_assert_uint_le(kedge_link_queued(host.link), host.config.queue_limit);
+    ck_assert_int_eq(kedge_link_session(host.link) != NULL,
+                     kedge_link_holding(session, NULL) != NULL);
+}
+
+START_TEST(any_order_of_calls_and_messages)
+{
+    uint64_t dispatches = 0;
+    for (uint32_t seed = 1; seed <= 200; seed++) {
+        trace seen = {0};
+        drawn = seed * 2654435761u + (uint32_t)_i;
+        host.compressed = _i == 1;
+        host.config.queue_limit = 400;
+        settings()->unknown = (kedge_gateway_unknown)draw(3);
+        settings()->invalid_payload_closes = draw(2) == 0;
+        settings()->send_resumed = draw(2) == 0;
+        kedge_session *session = NULL;
+        if (draw(4) > 0) {
+            link_host_open(&host, host.compressed);
+            session = link_host_identify(&host, "s");
+            seen.number = 1;
+        } else {
+            session = link_host_session(&host, "s");
+            link_host_create(&host);
+        }
+        for (int i = 0; i < 400; i++) {
+            any_step(session, &seen);
+        }
+        probe.fails_at = 0;
+        (void)kedge_link_lost(host.link, host.now);
+        for (int i = 0; i < 5; i++) {
+            any_event(&seen);
+            any_output(&seen);
+        }
+        ck_assert_int_eq(seen.ends, 1);
+        ck_assert(kedge_link_finished(host.link));
+        link_host_destroy(&host);
+        kedge_session_destroy(session);
+        ck_assert_uint_eq(probe.blocks, 0);
+        host.ticket = 0;
+        dispatches += seen.number;
+    }
+    ck_assert_uint_gt(dispatches, 100); /* or the runs were not worth much */
+}
+END_TEST
+
 /* ---- Settings ----------------------------------------------------------------------------------- */
 
 START_TEST(settings_that_are_refused)
@@ -1807,6 +1962,7 @@ Suite *kedge_gateway_server_suite(void)
     tcase_add_loop_test(tests, every_allocation_fails_while_resuming, 0, 2);
     tcase_add_loop_test(tests, dispatch_that_cannot_be_compressed_closes_4000, 0, 2);
     tcase_add_test(tests, answer_that_cannot_be_compressed_does_not_hold_up_a_close);
+    tcase_add_loop_test(tests, any_order_of_calls_and_messages, 0, 2);
     tcase_add_loop_test(tests, settings_that_are_refused, 0, 12);
     tcase_add_test(tests, no_rate_limit);
     suite_add_tcase(suite, tests);
