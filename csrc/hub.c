@@ -186,6 +186,7 @@ void kedge_hub_drain(kedge_hub *hub)
             list_ready(hub, link);
         }
     }
+    kedge_hub_sweep(hub);
 }
 
 /* A link is being destroyed. */
@@ -403,7 +404,8 @@ static kedge_status follow_marked(kedge_hub *hub, kedge_session *session, kedge_
 }
 
 /* Takes back what follow_all did. */
-static void unfollow_new(kedge_hub *hub, kedge_session *session, const kedge_acceptance *acceptance)
+static void unfollow_new(const kedge_hub *hub, kedge_session *session,
+                         const kedge_acceptance *acceptance)
 {
     for (size_t i = 0; i < acceptance->topic_count; i++) {
         kedge_hub_topic *topic = kedge_hub_topic_find(hub, acceptance->topics[i]);
@@ -412,7 +414,6 @@ static void unfollow_new(kedge_hub *hub, kedge_session *session, const kedge_acc
             (void)kedge_session_unfollow(session, &topic->log);
         }
     }
-    kedge_hub_sweep(hub);
 }
 
 static kedge_status follow_all(kedge_hub *hub, kedge_session *session,
@@ -431,7 +432,7 @@ static kedge_status follow_all(kedge_hub *hub, kedge_session *session,
 
 /* Leaving a topic may remove spans, this one or others that ended; what then takes their places comes from
  * behind and has been looked at already. */
-static void unfollow_unmarked(kedge_hub *hub, kedge_session *session)
+static void unfollow_unmarked(const kedge_hub *hub, kedge_session *session)
 {
     for (size_t i = session->span_count; i-- > 1;) {
         if (i < session->span_count && session->spans[i].end == KEDGE_SPAN_OPEN &&
@@ -439,7 +440,6 @@ static void unfollow_unmarked(kedge_hub *hub, kedge_session *session)
             (void)kedge_session_unfollow(session, session->spans[i].log);
         }
     }
-    kedge_hub_sweep(hub);
 }
 
 static kedge_status answer_no(kedge_link *link, kedge_ticket ticket, kedge_status cause,
@@ -575,9 +575,11 @@ kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
     if (hub->sealed) {
         return KEDGE_SEALED;
     }
-    return kedge_link_question(link, ticket)->kind == KEDGE_EVENT_IDENTIFY
-               ? accept_identify(hub, link, ticket, acceptance)
-               : accept_resume(hub, link, ticket, acceptance);
+    kedge_status status = kedge_link_question(link, ticket)->kind == KEDGE_EVENT_IDENTIFY
+                              ? accept_identify(hub, link, ticket, acceptance)
+                              : accept_resume(hub, link, ticket, acceptance);
+    kedge_hub_sweep(hub);
+    return status;
 }
 
 kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code, kedge_span text,

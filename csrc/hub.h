@@ -179,7 +179,8 @@ void kedge_hub_topic_release(kedge_hub *hub, kedge_hub_topic *topic);
 /* Something was appended to its log, or its limits changed. */
 void kedge_hub_topic_appended(kedge_hub *hub, kedge_hub_topic *topic);
 
-/* Drops the topics that nobody refers to any more. To be called after whatever may have removed spans. */
+/* Drops the topics that nobody refers to any more. To be called after whatever may have removed spans:
+ * leaving a topic, but also opening a cursor, which folds. */
 void kedge_hub_sweep(kedge_hub *hub);
 
 static inline kedge_hub_topic *kedge_hub_topic_of(kedge_log *log)

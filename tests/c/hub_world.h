@@ -17,7 +17,7 @@ typedef struct hub_world {
     kedge_hub_config config;
     kedge_hub *hub;
     kedge_time now;
-    kedge_zstd_decoder *decoder;
+    kedge_zstd_decoder *decoder; /* made when first needed */
 } hub_world;
 
 typedef struct hub_client {

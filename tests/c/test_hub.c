@@ -834,6 +834,29 @@ START_TEST(a_topic_lives_while_a_history_refers_to_it)
 }
 END_TEST
 
+START_TEST(a_return_may_fold_the_last_that_referred_to_a_topic)
+{
+    static hub_client client;
+    kedge_hub_config config = hub_world_config();
+    config.topic_limits.count = 2;
+    set_up_with(&config);
+    hub_client_begin(&client, &world, "anna");
+    hub_client_login(&client, both, 2);
+    publish("sport", 1);
+    hub_world_pump(&world);
+    ck_assert_int_eq(kedge_hub_unfollow(world.hub, hub_client_session(&client), both[1], world.now),
+                     KEDGE_OK);
+    hub_client_lose(&client);
+    publish_many("news", 2, 4);
+    /* What came after the topic was left is dropped: nobody can ask for that topic's entry any more. */
+    client.position = 3;
+    hub_client_return(&client);
+    CHECK_SEEN(&client, 3, 3, 4);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).topics, 1);
+    hub_client_lose(&client);
+}
+END_TEST
+
 START_TEST(topics_are_capped_a_session_and_in_all)
 {
     static hub_client client;
@@ -1285,6 +1308,7 @@ Suite *kedge_hub_suite(void)
 
     TCase *topics = add_case(suite, "topics");
     tcase_add_test(topics, a_topic_lives_while_a_history_refers_to_it);
+    tcase_add_test(topics, a_return_may_fold_the_last_that_referred_to_a_topic);
     tcase_add_test(topics, topics_are_capped_a_session_and_in_all);
     tcase_add_test(topics, a_resume_with_too_many_topics_leaves_the_question);
     tcase_add_test(topics, what_is_too_large_is_refused_before_it_is_numbered);
