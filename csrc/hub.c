@@ -342,6 +342,15 @@ kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now)
     return NULL;
 }
 
+bool kedge_hub_ready_waiting(kedge_hub *hub)
+{
+    if (hub == NULL) {
+        return false;
+    }
+    kedge_hub_drain(hub);
+    return hub->ready_first != NULL;
+}
+
 /* ---- Decisions ---------------------------------------------------------------------------------- */
 
 static bool acceptance_right(const kedge_acceptance *acceptance)

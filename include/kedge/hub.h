@@ -71,6 +71,10 @@ KEDGE_API kedge_status kedge_hub_link(kedge_hub *hub, kedge_link **link, void *c
  * kedge_hub_tick. */
 KEDGE_API kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now);
 
+/* Whether next_ready would look at any link: cheap, and a hint only, as what was listed may have been pulled
+ * since. A host that is not in its loop asks it (and the deadline) after a call, to wake its loop. */
+KEDGE_API bool kedge_hub_ready_waiting(kedge_hub *hub);
+
 /* One deadline for all links, sessions and logs: when tick or next_ready is wanted at the latest, unless
  * something comes before; KEDGE_NEVER if never. */
 KEDGE_API kedge_time kedge_hub_deadline(kedge_hub *hub);
