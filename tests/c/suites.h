@@ -1,6 +1,7 @@
 /* Every suite of the C tests, one a layer: SUITE(layer) stands for `Suite *kedge_layer_suite(void)` of
  * tests/c/test_layer.c. Sorted; the build compiles every tests/c/test_*.c. */
 SUITE(base)
+SUITE(connection)
 SUITE(envelope)
 SUITE(frame)
 SUITE(gateway_client)
