@@ -2,14 +2,13 @@
 
 #include "kedge/utf8.h"
 
-#include "members.h"
 #include "memory.h"
-#include "protocols/gateway_gate.h"
+#include "protocols/gateway_client_state.h"
 #include "protocols/gateway_messages.h"
 #include "protocols/gateway_retry.h"
 
-/* The longest session id that is kept; ours have 32 characters. */
-#define SESSION_ID_MAX 256
+typedef kedge_gateway_client client;
+typedef kedge_gateway_client_connection connection;
 
 /* How much the network may bunch what was sent in time: so much of the refill is kept in reserve. */
 #define BUNCHED_SECONDS 5
@@ -39,65 +38,6 @@ typedef struct particulars {
     ending ending;
 } particulars;
 
-/* What belongs to one connection. */
-typedef struct connection {
-    kedge_time interval;
-    kedge_time greeted; /* when `hello` came */
-    kedge_deadline heartbeat;
-    kedge_bucket bucket;
-    uint32_t unanswered; /* heartbeats since the last ack */
-    bool heartbeat_waits;
-    bool heartbeat_sent;
-    bool acked;
-    bool lasted; /* rule 8 */
-    bool resume_sent;
-    bool login_sent;
-    bool answered;   /* a dispatch, `resumed` or an ack came */
-    bool admitted;   /* a dispatch came: the server has let us in */
-    bool progressed; /* a dispatch came that was new */
-} connection;
-
-typedef struct client {
-    kedge_link base;
-    kedge_event events[1];
-    kedge_gateway_client_state state;
-    unsigned tells;
-    kedge_deadline timer; /* the state's own */
-    connection connection;
-    kedge_gateway_gate gate;
-    kedge_queue waiting; /* messages of the application */
-    kedge_publication *login;
-    kedge_publication *heartbeat;
-    kedge_event closed;
-    kedge_status sync_why;
-    uint64_t replayed; /* dispatches told since `resume`, until RESUMED is */
-    uint32_t attempts;
-    uint32_t fruitless;  /* resumes in a row that nothing came of */
-    uint32_t unreadable; /* connections in a row that ended so */
-    uint8_t *token;
-    size_t token_size;
-    uint8_t *target;
-    size_t target_size;
-    size_t session_size;
-    bool has_session;
-    uint8_t session_id[SESSION_ID_MAX];
-} client;
-
-static client *client_of(kedge_link *link)
-{
-    return (client *)(void *)link;
-}
-
-static const client *client_of_const(const kedge_link *link)
-{
-    return (const client *)(const void *)link;
-}
-
-static const kedge_gateway_client_config *config_of(const client *self)
-{
-    return &self->base.config->as.gateway_client;
-}
-
 static bool is_connected(const client *self)
 {
     return self->state >= KEDGE_GATEWAY_CLIENT_GREETING;
@@ -108,17 +48,12 @@ static bool is_logged_in(const client *self)
     return self->state >= KEDGE_GATEWAY_CLIENT_IDENTIFYING;
 }
 
-static kedge_span session_of(const client *self)
-{
-    return kedge_span_of(self->session_id, self->session_size);
-}
-
 /* ---- The rate limit (rule 9) -------------------------------------------------------------------- */
 
 /* What the client allows itself at once. */
 static uint32_t burst_of(const client *self)
 {
-    const kedge_gateway_client_config *config = config_of(self);
+    const kedge_gateway_client_config *config = kedge_gateway_client_settings(self);
     uint32_t reserve = config->rate_burst / 2;
     if (config->rate_per_second < reserve / BUNCHED_SECONDS) {
         reserve = config->rate_per_second * BUNCHED_SECONDS;
@@ -135,8 +70,8 @@ static uint32_t message_burst_of(const client *self)
 
 static bool take(client *self, uint32_t burst)
 {
-    return kedge_bucket_take(&self->connection.bucket, burst, config_of(self)->rate_per_second,
-                             self->base.now);
+    return kedge_bucket_take(&self->connection.bucket, burst,
+                             kedge_gateway_client_settings(self)->rate_per_second, self->base.now);
 }
 
 /* When what waits may go out; KEDGE_NEVER if nothing waits. */
@@ -154,75 +89,11 @@ static kedge_time sending_time(const client *self)
         }
         burst = message_burst_of(self);
     }
-    return kedge_bucket_ready(&now->bucket, burst, config_of(self)->rate_per_second,
-                              self->base.now);
+    return kedge_bucket_ready(&now->bucket, burst,
+                              kedge_gateway_client_settings(self)->rate_per_second, self->base.now);
 }
 
 /* ---- What is sent ------------------------------------------------------------------------------- */
-
-static void write_identify(const client *self, kedge_json_writer *writer)
-{
-    const kedge_gateway_client_config *config = config_of(self);
-    kedge_json_write_name(writer, kedge_text("token"));
-    kedge_json_write_text(writer, kedge_span_of(self->token, self->token_size));
-    kedge_json_write_name(writer, kedge_text("protocol_version"));
-    kedge_json_write_unsigned(writer, config->protocol_version);
-    if (!config->capabilities_given) {
-        return;
-    }
-    kedge_json_write_name(writer, kedge_text("capabilities"));
-    kedge_json_write_array(writer);
-    for (size_t i = 0; i < config->capabilities.count; i++) {
-        kedge_json_write_text(writer, kedge_text(config->capabilities.words[i]));
-    }
-    kedge_json_write_end(writer);
-}
-
-static void write_resume(const client *self, kedge_json_writer *writer)
-{
-    kedge_json_write_name(writer, kedge_text("token"));
-    kedge_json_write_text(writer, kedge_span_of(self->token, self->token_size));
-    kedge_json_write_name(writer, kedge_text("session_id"));
-    kedge_json_write_text(writer, session_of(self));
-    kedge_json_write_name(writer, kedge_text("last_seq"));
-    kedge_json_write_unsigned(writer, self->gate.position);
-}
-
-static kedge_status write_login(const client *self, bool resume, uint8_t *buffer, size_t capacity,
-                                size_t *size)
-{
-    kedge_json_writer writer;
-    kedge_json_writer_begin(&writer, buffer, capacity);
-    kedge_json_write_object(&writer);
-    kedge_json_write_name(&writer, kedge_text("type"));
-    kedge_json_write_text(&writer, kedge_text(resume ? "resume" : "identify"));
-    kedge_json_write_name(&writer, kedge_text("d"));
-    kedge_json_write_object(&writer);
-    if (resume) {
-        write_resume(self, &writer);
-    } else {
-        write_identify(self, &writer);
-    }
-    kedge_json_write_end(&writer);
-    kedge_json_write_end(&writer);
-    return kedge_json_writer_finish(&writer, size);
-}
-
-static kedge_status make_login(client *self, bool resume)
-{
-    size_t size = 0;
-    (void)write_login(self, resume, NULL, 0, &size);
-    uint8_t *text = kedge_memory_new(self->base.allocator, size);
-    if (text == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    (void)write_login(self, resume, text, size, &size);
-    kedge_status status = kedge_publication_control(&self->login, self->base.allocator,
-                                                    KEDGE_GATEWAY, kedge_span_of(text, size));
-    kedge_wipe(text, size);
-    kedge_memory_free(self->base.allocator, text, size);
-    return status;
-}
 
 static void drop_login(client *self)
 {
@@ -253,7 +124,7 @@ static kedge_publication *take_output(client *self)
 
 static bool client_output_waiting(const kedge_link *link)
 {
-    return sending_time(client_of_const(link)) <= link->now;
+    return sending_time(kedge_gateway_client_const(link)) <= link->now;
 }
 
 static bool client_next_output(kedge_link *link, kedge_output *output)
@@ -261,17 +132,11 @@ static bool client_next_output(kedge_link *link, kedge_output *output)
     if (!client_output_waiting(link)) {
         return false;
     }
-    return kedge_link_emit(link, take_output(client_of(link)), 0, false, output) == KEDGE_OK;
+    return kedge_link_emit(link, take_output(kedge_gateway_client_of(link)), 0, false, output) ==
+           KEDGE_OK;
 }
 
 /* ---- The end of a connection (rules 7 and 8) ---------------------------------------------------- */
-
-static void forget_session(client *self)
-{
-    self->has_session = false;
-    self->fruitless = 0;
-    self->unreadable = 0;
-}
 
 /* What this connection says about whether resuming leads anywhere. */
 static void count_progress(client *self, const ending *why)
@@ -290,14 +155,14 @@ static void count_progress(client *self, const ending *why)
 /* Resuming led nowhere too often: identify afresh, and tell the application. */
 static void give_up_resuming(client *self, ending *why)
 {
-    uint32_t limit = config_of(self)->resume_attempts;
+    uint32_t limit = kedge_gateway_client_settings(self)->resume_attempts;
     if (why->verdict.action != KEDGE_ACTION_RESUME || !self->has_session ||
         (self->fruitless < limit && self->unreadable < limit)) {
         return;
     }
     why->verdict.action = KEDGE_ACTION_IDENTIFY;
     why->verdict.keep = false;
-    if (config_of(self)->sync_when_given_up) {
+    if (kedge_gateway_client_settings(self)->sync_when_given_up) {
         self->tells |= TELL_SYNC;
         self->sync_why = KEDGE_LIMIT;
     }
@@ -312,8 +177,9 @@ static kedge_time delay_after(client *self, const ending *why)
     if (self->connection.lasted) {
         self->attempts = 0;
     }
-    kedge_time delay = kedge_gateway_delay_of(config_of(self), why->verdict.delay, self->attempts,
-                                              &self->base.commons->random);
+    kedge_time delay =
+        kedge_gateway_delay_of(kedge_gateway_client_settings(self), why->verdict.delay,
+                               self->attempts, &self->base.commons->random);
     return kedge_time_after(delay, why->retry_after);
 }
 
@@ -352,7 +218,7 @@ static void conclude(client *self, particulars *all)
     }
     give_up_resuming(self, why);
     if (!why->verdict.keep) {
-        forget_session(self);
+        kedge_gateway_client_forget(self);
     }
     kedge_time after = delay_after(self, why);
     self->timer = kedge_deadline_at(kedge_time_after(self->base.now, after));
@@ -414,7 +280,8 @@ static kedge_status move_dial(client *self, particulars *all)
     size_t limit = self->base.config->message_limit;
     memset(handshake, 0, sizeof *handshake);
     handshake->target = kedge_span_of(self->target, self->target_size);
-    handshake->message_limit = config_of(self)->compress ? kedge_zstd_bound(limit) : limit;
+    handshake->message_limit =
+        kedge_gateway_client_settings(self)->compress ? kedge_zstd_bound(limit) : limit;
     kedge_link_drop_output(&self->base);
     self->base.open = false;
     self->base.ended = false;
@@ -426,8 +293,8 @@ static kedge_status move_greet(client *self, particulars *all)
 {
     (void)all;
     self->base.open = true;
-    self->timer =
-        kedge_deadline_at(kedge_time_after(self->base.now, config_of(self)->hello_timeout));
+    self->timer = kedge_deadline_at(
+        kedge_time_after(self->base.now, kedge_gateway_client_settings(self)->hello_timeout));
     return KEDGE_OK;
 }
 
@@ -449,20 +316,20 @@ static void begin_heartbeats(client *self, uint64_t milliseconds)
 
 static kedge_status move_identify(client *self, particulars *all)
 {
-    kedge_status status = make_login(self, false);
+    kedge_status status = kedge_gateway_client_make_login(self, false);
     if (status != KEDGE_OK) {
         return status;
     }
     begin_heartbeats(self, all->interval);
     kedge_gateway_gate_bar(&self->gate);
-    self->timer =
-        kedge_deadline_at(kedge_time_after(self->base.now, config_of(self)->hello_timeout));
+    self->timer = kedge_deadline_at(
+        kedge_time_after(self->base.now, kedge_gateway_client_settings(self)->hello_timeout));
     return KEDGE_OK;
 }
 
 static kedge_status move_resume(client *self, particulars *all)
 {
-    kedge_status status = make_login(self, true);
+    kedge_status status = kedge_gateway_client_make_login(self, true);
     if (status != KEDGE_OK) {
         return status;
     }
@@ -475,7 +342,7 @@ static kedge_status move_resume(client *self, particulars *all)
 
 static kedge_status move_adopt(client *self, particulars *all)
 {
-    forget_session(self);
+    kedge_gateway_client_forget(self);
     self->has_session = true;
     (void)kedge_json_text(all->session_id, self->session_id, sizeof self->session_id,
                           &self->session_size);
@@ -510,7 +377,7 @@ static kedge_status move_settle(client *self, particulars *all)
     (void)all;
     kedge_gateway_gate_open(&self->gate);
     self->tells |= TELL_RESUMED;
-    if (config_of(self)->sync_after_resume) {
+    if (kedge_gateway_client_settings(self)->sync_after_resume) {
         self->tells |= TELL_SYNC_RESUMED;
     }
     self->timer = kedge_deadline_at(KEDGE_NEVER);
@@ -610,7 +477,7 @@ kedge_gateway_client_move kedge_gateway_client_move_of(kedge_gateway_client_stat
 
 kedge_gateway_client_state kedge_gateway_client_state_of(const kedge_link *link)
 {
-    return client_of_const(link)->state;
+    return kedge_gateway_client_const(link)->state;
 }
 
 static kedge_status step(client *self, kedge_gateway_client_input input, particulars *all)
@@ -697,7 +564,7 @@ static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t co
     } else if (how == KEDGE_ENDING_HOST_CLOSED) {
         why = host_ending(code, reason);
     }
-    return end_by(client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY, &why);
+    return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY, &why);
 }
 
 static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status,
@@ -708,7 +575,7 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
     why.http_status = http_status;
     why.retry_after = retry_after;
     why.verdict = kedge_gateway_verdict_of_http(http_status);
-    return end_by(client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_FAILED_RETRY, &why);
+    return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_FAILED_RETRY, &why);
 }
 
 /* The application's code is judged as if the server had sent it. */
@@ -717,7 +584,7 @@ static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span rea
     ending why = own_ending(KEDGE_STOPPED, code);
     why.reason = reason;
     why.verdict = kedge_gateway_verdict_of_close(code);
-    return end_by(client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY, &why);
+    return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY, &why);
 }
 
 static kedge_status client_stop(kedge_link *link)
@@ -727,7 +594,7 @@ static kedge_status client_stop(kedge_link *link)
     all.ending = own_ending(KEDGE_STOPPED, 1000);
     all.ending.reason = kedge_text(NULL);
     all.ending.verdict.action = KEDGE_ACTION_STOP;
-    return step(client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_STOP, &all);
+    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_STOP, &all);
 }
 
 /* No memory for what the conversation cannot go on without. */
@@ -736,7 +603,7 @@ static void client_failed(kedge_link *link, kedge_status cause)
     particulars all;
     memset(&all, 0, sizeof all);
     all.ending = own_ending(cause, KEDGE_GATEWAY_UNKNOWN_ERROR);
-    (void)step(client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_FAILURE, &all);
+    (void)step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_FAILURE, &all);
 }
 
 /* ---- Classifying: messages --------------------------------------------------------------------- */
@@ -749,7 +616,7 @@ static kedge_status decompress(client *self, kedge_span message, kedge_span *tex
     kedge_zstd_decoder *decoder = NULL;
     uint8_t *memory = NULL;
     size_t size = 0;
-    if (!config_of(self)->compress) {
+    if (!kedge_gateway_client_settings(self)->compress) {
         return KEDGE_ENVELOPE_BINARY;
     }
     limits.content_size = limit;
@@ -809,7 +676,8 @@ static kedge_status classify_dispatch(client *self, particulars *all,
 
 static bool is_kept_session(const client *self, kedge_json_value session_id)
 {
-    return self->has_session && kedge_json_text_equals(session_id, session_of(self));
+    return self->has_session &&
+           kedge_json_text_equals(session_id, kedge_gateway_client_session(self));
 }
 
 static kedge_status classify_ready(client *self, particulars *all,
@@ -828,7 +696,7 @@ static kedge_status classify_ready(client *self, particulars *all,
     (void)kedge_json_text(ready.session_id, NULL, 0, &size);
     *input = KEDGE_GATEWAY_CLIENT_INPUT_READY;
     all->session_id = ready.session_id;
-    return size > SESSION_ID_MAX ? KEDGE_ENVELOPE_MEMBER_VALUE : KEDGE_OK;
+    return size > KEDGE_GATEWAY_SESSION_ID_MAX ? KEDGE_ENVELOPE_MEMBER_VALUE : KEDGE_OK;
 }
 
 /* A number that a control message knows and that did not come: seen, counted, no more. */
@@ -855,7 +723,8 @@ static kedge_status classify_resumed(client *self, particulars *all,
 
 static kedge_status classify_ack(client *self, particulars *all, kedge_gateway_client_input *input)
 {
-    bool last = !config_of(self)->resumed_expected && self->connection.heartbeat_sent;
+    bool last =
+        !kedge_gateway_client_settings(self)->resumed_expected && self->connection.heartbeat_sent;
     notice_behind(self, all->dispatch.number);
     self->connection.answered = true;
     *input = last ? KEDGE_GATEWAY_CLIENT_INPUT_ACK_LAST : KEDGE_GATEWAY_CLIENT_INPUT_ACK;
@@ -917,7 +786,7 @@ static kedge_status classify(client *self, kedge_message_kind kind, kedge_span m
 
 static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, kedge_span message)
 {
-    client *self = client_of(link);
+    client *self = kedge_gateway_client_of(link);
     kedge_gateway_client_input input = KEDGE_GATEWAY_CLIENT_INPUT_BROKEN;
     particulars all;
     memset(&all, 0, sizeof all);
@@ -986,7 +855,7 @@ static bool timer_runs(const client *self)
 
 static kedge_status client_tick(kedge_link *link)
 {
-    client *self = client_of(link);
+    client *self = kedge_gateway_client_of(link);
     if (timer_runs(self)) {
         tick_state(self);
     }
@@ -996,7 +865,7 @@ static kedge_status client_tick(kedge_link *link)
 
 static kedge_time client_deadline(const kedge_link *link)
 {
-    const client *self = client_of_const(link);
+    const client *self = kedge_gateway_client_const(link);
     kedge_time deadline = timer_runs(self) ? self->timer.at : KEDGE_NEVER;
     if (is_logged_in(self) && self->connection.heartbeat.at < deadline) {
         deadline = self->connection.heartbeat.at;
@@ -1009,7 +878,7 @@ static kedge_time client_deadline(const kedge_link *link)
 
 static bool client_event_waiting(const kedge_link *link)
 {
-    const client *self = client_of_const(link);
+    const client *self = kedge_gateway_client_const(link);
     return self->tells != 0 || kedge_gateway_gate_waiting(&self->gate);
 }
 
@@ -1018,7 +887,7 @@ static void tell_dispatch(client *self, const kedge_gateway_dispatch *dispatch, 
     event->raw = dispatch->text;
     if (kedge_envelope_name_is(&dispatch->envelope.type, kedge_text("ready"))) {
         event->kind = KEDGE_EVENT_READY;
-        event->as.ready.session_id = session_of(self);
+        event->as.ready.session_id = kedge_gateway_client_session(self);
         event->as.ready.number = dispatch->number;
         event->as.ready.payload = dispatch->envelope.payload.raw;
     } else {
@@ -1072,7 +941,7 @@ static void tell_connect(client *self, kedge_event *event)
 
 static bool client_next_event(kedge_link *link, kedge_event *event)
 {
-    client *self = client_of(link);
+    client *self = kedge_gateway_client_of(link);
     memset(event, 0, sizeof *event);
     if (tell_passage(self, event)) {
         return true;
@@ -1104,10 +973,10 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
 
 static kedge_status client_start(kedge_link *link)
 {
-    client *self = client_of(link);
+    client *self = kedge_gateway_client_of(link);
     particulars all;
     memset(&all, 0, sizeof all);
-    all.ending = own_ending(KEDGE_CREDENTIALS, 0);
+    all.ending = own_ending(KEDGE_NO_CREDENTIALS, 0);
     all.ending.verdict.action = KEDGE_ACTION_CREDENTIALS;
     return step(self,
                 self->token_size == 0 ? KEDGE_GATEWAY_CLIENT_INPUT_START_BARE
@@ -1121,42 +990,17 @@ static kedge_status client_handshake_begin(kedge_link *link, kedge_link_handshak
     if (link->event_count > 0 || client_event_waiting(link)) {
         return KEDGE_WRONG_STATE;
     }
-    kedge_gateway_gate_release(&client_of(link)->gate);
+    kedge_gateway_gate_release(&kedge_gateway_client_of(link)->gate);
     memset(&all, 0, sizeof all);
     all.handshake = handshake;
-    return step(client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_HANDSHAKE, &all);
+    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_HANDSHAKE, &all);
 }
 
 static kedge_status client_opened(kedge_link *link)
 {
     particulars all;
     memset(&all, 0, sizeof all);
-    return step(client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_OPENED, &all);
-}
-
-static void drop_token(client *self)
-{
-    kedge_wipe(self->token, self->token_size);
-    kedge_memory_free(self->base.allocator, self->token, self->token_size);
-    self->token = NULL;
-    self->token_size = 0;
-}
-
-/* An empty one is none. */
-static kedge_status set_token(client *self, kedge_span token)
-{
-    uint8_t *copy = NULL;
-    if (token.size > 0) {
-        copy = kedge_memory_new(self->base.allocator, token.size);
-        if (copy == NULL) {
-            return KEDGE_NO_MEMORY;
-        }
-        memcpy(copy, token.data, token.size);
-    }
-    drop_token(self);
-    self->token = copy;
-    self->token_size = token.size;
-    return KEDGE_OK;
+    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_OPENED, &all);
 }
 
 static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
@@ -1167,264 +1011,21 @@ static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
         return KEDGE_INVALID_ARGUMENT;
     }
     if (status == KEDGE_OK) {
-        status = set_token(client_of(link), token);
+        status = kedge_gateway_client_set_token(kedge_gateway_client_of(link), token);
     }
     if (status != KEDGE_OK) {
         return status;
     }
     memset(&all, 0, sizeof all);
-    return step(client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_CREDENTIALS, &all);
-}
-
-/* ---- Messages of the application ---------------------------------------------------------------- */
-
-/* The link says these by itself. */
-static bool is_reserved(kedge_span name)
-{
-    return kedge_span_equal(name, kedge_text("identify")) ||
-           kedge_span_equal(name, kedge_text("resume")) ||
-           kedge_span_equal(name, kedge_text("heartbeat"));
-}
-
-/* The server would close for a payload that its table refuses: better to tell the caller. A type that
- * the table does not know may be an extension of the server's. */
-static kedge_status check_message(const client *self, kedge_span text)
-{
-    const kedge_gateway_client_config *config = config_of(self);
-    kedge_gateway_words words;
-    kedge_json_options options;
-    kedge_envelope envelope;
-    words.mls_types = config->mls_types;
-    words.cpace_types = config->cpace_types;
-    words.media_types = config->media_types;
-    options.depth = KEDGE_JSON_DEPTH;
-    options.utf8_checked = true;
-    (void)kedge_envelope_decode(&envelope, KEDGE_GATEWAY, text, &options);
-    kedge_status status =
-        kedge_gateway_check_payload(&envelope.type, envelope.payload.raw, &words).status;
-    return status == KEDGE_UNKNOWN_TYPE ? KEDGE_OK : status;
-}
-
-/* The message in memory of `*size` bytes, which the caller frees. */
-static kedge_status write_message(const client *self, kedge_span name, kedge_span payload,
-                                  uint8_t **text, size_t *size)
-{
-    kedge_envelope_parts parts;
-    memset(&parts, 0, sizeof parts);
-    parts.type = name;
-    parts.payload = payload;
-    kedge_status status = kedge_envelope_encode(KEDGE_GATEWAY, &parts, NULL, 0, size);
-    if (status != KEDGE_NO_SPACE) {
-        return status;
-    }
-    if (*size > self->base.config->message_limit) {
-        return KEDGE_LIMIT;
-    }
-    if (*size > self->base.config->queue_limit - self->waiting.bytes) {
-        return KEDGE_QUEUE_FULL;
-    }
-    *text = kedge_memory_new(self->base.allocator, *size);
-    if (*text == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    parts.json_checked = true;
-    return kedge_envelope_encode(KEDGE_GATEWAY, &parts, *text, *size, size);
-}
-
-static kedge_status enqueue(client *self, kedge_span text)
-{
-    kedge_publication *publication = NULL;
-    kedge_status status =
-        kedge_publication_control(&publication, self->base.allocator, KEDGE_GATEWAY, text);
-    if (status == KEDGE_OK) {
-        status = kedge_queue_push(&self->waiting, self->base.allocator, publication, 0);
-        kedge_publication_release(publication);
-    }
-    return status;
-}
-
-static kedge_status client_notify(kedge_link *link, kedge_span name, kedge_span payload)
-{
-    client *self = client_of(link);
-    uint8_t *text = NULL;
-    size_t size = 0;
-    if (self->state != KEDGE_GATEWAY_CLIENT_RESUMING && self->state != KEDGE_GATEWAY_CLIENT_LIVE) {
-        return KEDGE_WRONG_STATE;
-    }
-    if (is_reserved(name)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_status status = write_message(self, name, payload, &text, &size);
-    if (status == KEDGE_OK) {
-        status = check_message(self, kedge_span_of(text, size));
-    }
-    if (status == KEDGE_OK) {
-        status = enqueue(self, kedge_span_of(text, size));
-    }
-    kedge_memory_free(link->allocator, text, size);
-    kedge_link_changed(link);
-    return status;
-}
-
-/* ---- Save and load ------------------------------------------------------------------------------ */
-
-static kedge_status write_saved(const client *self, uint8_t *buffer, size_t capacity, size_t *size)
-{
-    kedge_json_writer writer;
-    kedge_json_writer_begin(&writer, buffer, capacity);
-    kedge_json_write_object(&writer);
-    kedge_json_write_name(&writer, kedge_text("session_id"));
-    if (self->has_session) {
-        kedge_json_write_text(&writer, session_of(self));
-    } else {
-        kedge_json_write_null(&writer);
-    }
-    kedge_json_write_name(&writer, kedge_text("position"));
-    kedge_json_write_unsigned(&writer, self->has_session ? self->gate.position : 0);
-    kedge_json_write_end(&writer);
-    return kedge_json_writer_finish(&writer, size);
-}
-
-static kedge_status client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
-                                size_t *size)
-{
-    const client *self = client_of_const(link);
-    (void)write_saved(self, NULL, 0, size);
-    return *size > capacity ? KEDGE_NO_SPACE : write_saved(self, buffer, capacity, size);
-}
-
-static kedge_status client_load(kedge_link *link, kedge_span saved)
-{
-    static const kedge_member members[] = {
-        KEDGE_MEMBER_OPTIONAL("session_id", KEDGE_MEMBER_TEXT),
-        KEDGE_MEMBER_REQUIRED("position", KEDGE_MEMBER_UNSIGNED),
-    };
-    static const kedge_member_table saved_table = {members, 2};
-    client *self = client_of(link);
-    kedge_json_value values[2];
-    uint64_t position = 0;
-    size_t size = 0;
-    if (self->state != KEDGE_GATEWAY_CLIENT_IDLE && self->state != KEDGE_GATEWAY_CLIENT_STOPPED) {
-        return KEDGE_WRONG_STATE;
-    }
-    kedge_status status = kedge_members_read(&saved_table, saved, NULL, NULL, values).status;
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    bool has_session = values[0].kind == KEDGE_JSON_KIND_TEXT;
-    (void)kedge_json_unsigned(values[1], &position);
-    if (has_session) {
-        (void)kedge_json_text(values[0], NULL, 0, &size);
-    }
-    if (size > SESSION_ID_MAX || has_session != (size > 0) || (!has_session && position > 0)) {
-        return KEDGE_ENVELOPE_MEMBER_VALUE;
-    }
-    if (has_session) {
-        (void)kedge_json_text(values[0], self->session_id, sizeof self->session_id, &size);
-    }
-    forget_session(self);
-    self->has_session = has_session;
-    self->session_size = size;
-    self->gate.position = position;
-    return KEDGE_OK;
+    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_CREDENTIALS, &all);
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */
 
-/* The path goes into a request line as it is: what would end or split that is refused. */
-static bool is_path(kedge_span path)
-{
-    if (path.size == 0 || path.data == NULL || path.data[0] != '/') {
-        return false;
-    }
-    for (size_t i = 0; i < path.size; i++) {
-        if (path.data[i] <= ' ' || path.data[i] >= 0x7F || path.data[i] == '#') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool are_words(kedge_words words)
-{
-    if (words.count > 0 && words.words == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < words.count; i++) {
-        if (words.words[i] == NULL ||
-            kedge_utf8_validate(kedge_text(words.words[i])).status != KEDGE_OK) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool are_times(const kedge_gateway_client_config *config)
-{
-    return config->hello_timeout > 0 && config->backoff_first > 0 &&
-           config->backoff_last >= config->backoff_first;
-}
-
-static kedge_status client_check(const kedge_link_config *config)
-{
-    const kedge_gateway_client_config *own = &config->as.gateway_client;
-    bool token = own->token.size == 0 ||
-                 (own->token.data != NULL && kedge_utf8_validate(own->token).status == KEDGE_OK);
-    bool rate = own->rate_burst == 0 || own->rate_per_second > 0;
-    bool words = are_words(own->capabilities) && are_words(own->mls_types) &&
-                 are_words(own->cpace_types) && are_words(own->media_types);
-    return token && rate && words && is_path(own->path) && are_times(own) &&
-                   own->protocol_version > 0 && own->resume_attempts > 0
-               ? KEDGE_OK
-               : KEDGE_INVALID_ARGUMENT;
-}
-
-static size_t append(uint8_t *out, size_t at, kedge_span text)
-{
-    if (out != NULL) {
-        memcpy(out + at, text.data, text.size);
-    }
-    return at + text.size;
-}
-
-static kedge_span decimal(uint32_t number, uint8_t digits[10])
-{
-    size_t first = 10;
-    do {
-        digits[--first] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return kedge_span_of(digits + first, 10 - first);
-}
-
-/* Path and query; with null only the size. */
-static size_t write_target(const kedge_gateway_client_config *config, uint8_t *out)
-{
-    uint8_t digits[10];
-    bool has_query = memchr(config->path.data, '?', config->path.size) != NULL;
-    size_t size = append(out, 0, config->path);
-    size = append(out, size, kedge_text(has_query ? "&v=" : "?v="));
-    size = append(out, size, decimal(config->protocol_version, digits));
-    size = append(out, size, kedge_text("&encoding=json"));
-    return config->compress ? append(out, size, kedge_text("&compress=zstd")) : size;
-}
-
-static kedge_status make_target(client *self)
-{
-    size_t size = write_target(config_of(self), NULL);
-    self->target = kedge_memory_new(self->base.allocator, size);
-    if (self->target == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    self->target_size = size;
-    (void)write_target(config_of(self), self->target);
-    return KEDGE_OK;
-}
-
 static void client_destroy(kedge_link *link)
 {
-    client *self = client_of(link);
-    drop_token(self);
+    client *self = kedge_gateway_client_of(link);
+    kedge_gateway_client_drop_token(self);
     drop_login(self);
     kedge_publication_release(self->heartbeat);
     kedge_queue_clear(&self->waiting, link->allocator);
@@ -1434,14 +1035,14 @@ static void client_destroy(kedge_link *link)
 
 static kedge_status client_create(kedge_link *link)
 {
-    client *self = client_of(link);
-    const kedge_gateway_client_config *config = config_of(self);
+    client *self = kedge_gateway_client_of(link);
+    const kedge_gateway_client_config *config = kedge_gateway_client_settings(self);
     link->ended = true;
     self->timer = kedge_deadline_at(KEDGE_NEVER);
     kedge_gateway_gate_init(&self->gate, link->allocator, config->hold_count, config->hold_bytes);
-    kedge_status status = make_target(self);
+    kedge_status status = kedge_gateway_client_make_target(self);
     if (status == KEDGE_OK) {
-        status = set_token(self, config->token);
+        status = kedge_gateway_client_set_token(self, config->token);
     }
     if (status == KEDGE_OK) {
         status = kedge_publication_control(&self->heartbeat, link->allocator, KEDGE_GATEWAY,
@@ -1459,7 +1060,7 @@ const kedge_link_operations kedge_gateway_client_operations = {
     .size = sizeof(client),
     .events_offset = offsetof(client, events),
     .event_room = 1,
-    .check = client_check,
+    .check = kedge_gateway_client_check,
     .create = client_create,
     .destroy = client_destroy,
     .opened = client_opened,
@@ -1471,10 +1072,10 @@ const kedge_link_operations kedge_gateway_client_operations = {
     .start = client_start,
     .handshake_begin = client_handshake_begin,
     .connect_failed = client_connect_failed,
-    .notify = client_notify,
+    .notify = kedge_gateway_client_notify,
     .set_credentials = client_set_credentials,
-    .save = client_save,
-    .load = client_load,
+    .save = kedge_gateway_client_save,
+    .load = kedge_gateway_client_load,
     .deadline = client_deadline,
     .failed = client_failed,
     .next_event = client_next_event,

@@ -67,6 +67,12 @@ static inline bool kedge_span_equal(kedge_span a, kedge_span b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* A list of words, each a C string: the values that a member may have, the names of capabilities. */
+typedef struct kedge_words {
+    const char *const *words;
+    size_t count;
+} kedge_words;
+
 /* Every status there is: X(NAME, close code, text). KEDGE_NAME is its constant; the close code is what
  * the WebSocket layer sends when this is why it ends a connection (0: it does not by itself; a session
  * protocol may have a code of its own, see its page). The numbers are part of the ABI: new ones go to
@@ -175,7 +181,8 @@ static inline bool kedge_span_equal(kedge_span a, kedge_span b)
     X(UNKNOWN_TYPE, 0, "a message of an unknown type")                                             \
     X(UNEXPECTED, 0, "a message that the state does not allow")                                    \
     X(HANDLER_FAILED, 0, "the application's handler failed")                                       \
-    X(PROTOCOL_VERSION, 0, "a protocol version that is not supported")
+    X(PROTOCOL_VERSION, 0, "a protocol version that is not supported")                             \
+    X(NO_CREDENTIALS, 0, "there are no credentials to log in with")
 
 #define KEDGE_STATUS_LIST_SNAPSHOT(X)                                                              \
     X(SNAPSHOT_BROKEN, 0, "the snapshot is truncated or its checksum is wrong")                    \
