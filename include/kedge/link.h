@@ -143,7 +143,9 @@ typedef uint64_t kedge_ticket;
  * appends `ready` with `stamp` and the application's `members` (a JSON object, or empty), for RESUME it
  * replays; where the position is ahead or lost, or another link resumed it later, it closes with the
  * protocol's code, and that is no failure of the call. `session` must outlive the link or be left by
- * its end. STALE_TICKET, INVALID_ARGUMENT, NO_MEMORY (nothing changed, the question still stands). */
+ * its end. STALE_TICKET. Or nothing changed and the question still stands: INVALID_ARGUMENT (members that
+ * are no object, or of names that are `ready`'s own; a session that is not new, or not the one named; a
+ * stamp that does not rise), LIMIT (`ready` would be over the message limit), NO_MEMORY. */
 KEDGE_API kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket,
                                          kedge_session *session, kedge_span members, uint64_t stamp,
                                          kedge_time now);
