@@ -161,7 +161,9 @@ KEDGE_API kedge_session *kedge_link_session(const kedge_link *link);
 
 /* ---- Client ------------------------------------------------------------------------------------ */
 
-/* Begins: a CONNECT event follows. WRONG_STATE if it is running already. */
+/* Begins: a CONNECT event follows; without credentials CLOSED with KEDGE_ACTION_CREDENTIALS instead. A
+ * client that has a session, of kedge_link_load or from before kedge_link_stop, goes on with it.
+ * WRONG_STATE if it is running already. */
 KEDGE_API kedge_status kedge_link_start(kedge_link *link, kedge_time now);
 
 /* What to ask for in the upgrade. The spans live until the next call of any function on the link. */
@@ -174,7 +176,8 @@ typedef struct kedge_link_handshake {
     size_t message_limit; /* for the library that owns the frames */
 } kedge_link_handshake;
 
-/* Begins a connection, in answer to CONNECT. WRONG_STATE otherwise. */
+/* Begins a connection, in answer to CONNECT. WRONG_STATE otherwise, and while events wait. If the client
+ * was stopped before the connection is opened, the output after kedge_link_opened is ABORT. */
 KEDGE_API kedge_status kedge_link_handshake_begin(kedge_link *link, kedge_link_handshake *handshake,
                                                   kedge_time now);
 
@@ -184,12 +187,15 @@ KEDGE_API kedge_status kedge_link_connect_failed(kedge_link *link, uint16_t http
                                                  kedge_time retry_after, kedge_time now);
 
 /* Sends a message that expects no answer; the gateway's client payloads (name "presence_update", ...).
- * `payload` is JSON, checked. WRONG_STATE before the session is there; QUEUE_FULL. What was accepted and
- * did not get out is counted in CLOSED.unsent. */
+ * `payload` is JSON, checked, and where the protocol knows the name, its members too. It waits until the
+ * server has let the client in and its rate limit allows it. WRONG_STATE before the session is there;
+ * INVALID_ARGUMENT for a name that the link says by itself (identify, resume, heartbeat); LIMIT past
+ * message_limit; QUEUE_FULL. What was accepted and did not get out is counted in CLOSED.unsent. */
 KEDGE_API kedge_status kedge_link_notify(kedge_link *link, kedge_span name, kedge_span payload,
                                          kedge_time now);
 
-/* Another token, copied. A client that stopped for want of one goes on. */
+/* Another token, copied: UTF-8, not empty. It is used from the next login on; a client that stopped for
+ * want of one goes on. */
 KEDGE_API kedge_status kedge_link_set_credentials(kedge_link *link, kedge_span token,
                                                   kedge_time now);
 
