@@ -68,8 +68,8 @@ typedef struct kedge_gateway_server_config {
 } kedge_gateway_server_config;
 
 typedef struct kedge_gateway_client_config {
-    kedge_span token;              /* copied; kedge_link_set_credentials replaces it */
-    kedge_span path;               /* "/gateway" */
+    kedge_span token;              /* copied; empty: none yet, see kedge_link_set_credentials */
+    kedge_span path;               /* "/gateway"; may have a query */
     bool compress;                 /* false; true asks for compress=zstd */
     uint32_t protocol_version;     /* 1 */
     bool capabilities_given;       /* false: none are named, so the server gives all */
@@ -85,7 +85,9 @@ typedef struct kedge_gateway_client_config {
     kedge_time backoff_last;       /* 60 s */
     kedge_time rate_limited_delay; /* 5 s at least after 4006 and 4012 */
     kedge_time restart_spread;     /* 5 s: the first attempt after 4008 falls anywhere within it */
-    uint32_t rate_burst;           /* 120: what the server allows; 0: no limit */
+    uint32_t rate_burst;           /* 120: what the server allows; 0: no limit. The client keeps 5 s
+                                      of refill in reserve (half the burst at most), since the
+                                      network may bunch what was sent in time */
     uint32_t rate_per_second;      /* 2 */
     kedge_words mls_types;         /* what the application may say; the documented words */
     kedge_words cpace_types;
