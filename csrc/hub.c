@@ -50,6 +50,7 @@ static kedge_status check_config(const kedge_hub_config *config)
 
 /* ---- Slots -------------------------------------------------------------------------------------- */
 
+/* As many as LINKS_MOST are no size to overflow. */
 static kedge_status reserve_slot(kedge_hub *hub)
 {
     if (hub->first_free != KEDGE_HUB_SLOT_NONE || hub->slot_count < hub->slot_capacity) {
@@ -57,10 +58,8 @@ static kedge_status reserve_slot(kedge_hub *hub)
     }
     size_t size = sizeof *hub->slots;
     size_t grown = kedge_memory_grown(hub->slot_capacity, hub->slot_count + 1, FIRST_SLOTS, size);
-    kedge_hub_slot *slots = grown == 0
-                                ? NULL
-                                : hub->allocator.resize(hub->allocator.context, hub->slots,
-                                                        hub->slot_capacity * size, grown * size);
+    kedge_hub_slot *slots = hub->allocator.resize(hub->allocator.context, hub->slots,
+                                                  hub->slot_capacity * size, grown * size);
     if (slots == NULL) {
         return KEDGE_NO_MEMORY;
     }
@@ -161,7 +160,7 @@ static void count_loss(kedge_hub *hub, const kedge_link *link)
 static void take_end(kedge_hub *hub, kedge_link *link)
 {
     kedge_hub_record *record = link->hub_session;
-    if (record == NULL || !kedge_hub_record_attached(record)) {
+    if (record == NULL || !record->attached) {
         return;
     }
     count_loss(hub, link);
@@ -524,7 +523,7 @@ static kedge_status accept_identify(kedge_hub *hub, kedge_link *link, kedge_tick
 static void go_on(kedge_hub *hub, kedge_hub_record *record, kedge_link *link,
                   const kedge_acceptance *acceptance)
 {
-    if (kedge_hub_record_attached(record)) {
+    if (record->attached) {
         hub->counts.taken_over++;
     }
     kedge_hub_record_attach(hub, record, link);
@@ -770,9 +769,7 @@ kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session)
 {
     const kedge_hub_record *record =
         hub == NULL || session == NULL ? NULL : kedge_hub_record_of(hub, session);
-    return record == NULL || !kedge_hub_record_attached(record) || record->link->ended
-               ? NULL
-               : record->link;
+    return record == NULL || !record->attached || record->link->ended ? NULL : record->link;
 }
 
 kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now)

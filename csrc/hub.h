@@ -54,7 +54,8 @@ struct kedge_hub_record {
     kedge_hub_record *previous;
     kedge_session *session; /* null once it ended */
     kedge_link *link;
-    kedge_time expires; /* KEDGE_NEVER: attached */
+    bool attached;      /* to `link` */
+    kedge_time expires; /* while it is detached; KEDGE_NEVER: it does not */
     kedge_timer timer;  /* expires, or the own log has something too old */
     kedge_hub_event_kind ending;
     uint64_t last; /* of an event */
@@ -143,11 +144,6 @@ kedge_hub_record *kedge_hub_record_of(const kedge_hub *hub, const kedge_session 
 kedge_hub_record *kedge_hub_record_find(const kedge_hub *hub, kedge_span id);
 
 kedge_hub_user *kedge_hub_user_find(const kedge_hub *hub, kedge_span name);
-
-static inline bool kedge_hub_record_attached(const kedge_hub_record *record)
-{
-    return record->expires == KEDGE_NEVER;
-}
 
 /* The link has the session now; a link that had it before forgets it. */
 void kedge_hub_record_attach(kedge_hub *hub, kedge_hub_record *record, kedge_link *link);

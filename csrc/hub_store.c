@@ -153,6 +153,7 @@ kedge_status kedge_hub_record_make(kedge_hub *hub, const uint8_t id[KEDGE_HUB_ID
     *record = (kedge_hub_record){0};
     memcpy(record->id, id, KEDGE_HUB_ID_SIZE);
     record->entry.key = kedge_span_of(record->id, KEDGE_HUB_ID_SIZE);
+    record->attached = true;
     record->expires = KEDGE_NEVER;
     record->user = kedge_hub_user_find(hub, user);
     if (record->user == NULL) {
@@ -223,11 +224,10 @@ static void record_forget_link(kedge_hub_record *record)
 
 void kedge_hub_record_attach(kedge_hub *hub, kedge_hub_record *record, kedge_link *link)
 {
-    if (record->link != link) {
-        record_forget_link(record);
-    }
-    if (!kedge_hub_record_attached(record)) {
+    record_forget_link(record);
+    if (!record->attached) {
         hub->counts.attached++;
+        record->attached = true;
         record->expires = KEDGE_NEVER;
     }
     unlist(record);
@@ -241,6 +241,7 @@ void kedge_hub_record_detach(kedge_hub *hub, kedge_hub_record *record, kedge_tim
 {
     hub->counts.attached--;
     unlist(record);
+    record->attached = false;
     record->expires = expires;
     list_detached(record);
     record_set_timer(hub, record);
@@ -249,7 +250,7 @@ void kedge_hub_record_detach(kedge_hub *hub, kedge_hub_record *record, kedge_tim
 /* Out of all lists and tables; what is left is an id and a user. */
 static void record_take_out(kedge_hub *hub, kedge_hub_record *record)
 {
-    if (kedge_hub_record_attached(record)) {
+    if (record->attached) {
         hub->counts.attached--;
     }
     record_forget_link(record);

@@ -131,8 +131,11 @@ static void put_span(snapshot_writer *writer, const kedge_session_span *span)
 /* The time that an attached session has is the time that it would have, were its link lost now. */
 static kedge_time remaining_of(const kedge_hub *hub, const kedge_hub_record *record)
 {
-    if (kedge_hub_record_attached(record)) {
+    if (record->attached) {
         return hub->config.session_ttl;
+    }
+    if (record->expires == KEDGE_NEVER) {
+        return KEDGE_NEVER;
     }
     return record->expires > hub->now ? record->expires - hub->now : 0;
 }
@@ -224,7 +227,7 @@ typedef struct snapshot_reader {
 static uint64_t get_number(snapshot_reader *reader)
 {
     uint64_t number = 0;
-    for (unsigned shift = 0; shift < 64 && reader->left > 0; shift += 7) {
+    for (unsigned shift = 0; reader->left > 0; shift += 7) {
         uint8_t byte = *reader->at;
         reader->at++;
         reader->left--;
@@ -462,10 +465,9 @@ static bool is_id(kedge_span id)
 /* What is left of a session's time. A wall clock that went back does not give it more than a drop would. */
 static kedge_time expiry(const snapshot_reader *reader, kedge_time remaining)
 {
-    const kedge_hub *hub = reader->hub;
+    kedge_time ttl = reader->hub->config.session_ttl;
     kedge_time left = remaining > reader->elapsed ? remaining - reader->elapsed : 0;
-    left = left > hub->config.session_ttl ? hub->config.session_ttl : left;
-    return left >= KEDGE_NEVER - hub->now ? KEDGE_NEVER - 1 : hub->now + left;
+    return kedge_time_after(reader->hub->now, remaining == KEDGE_NEVER || left > ttl ? ttl : left);
 }
 
 static kedge_status get_history(snapshot_reader *reader, kedge_session *session)
@@ -591,8 +593,7 @@ static kedge_status get_head(snapshot_reader *reader, kedge_span snapshot, uint6
 
 static bool is_new(const kedge_hub *hub)
 {
-    return hub->stamp == 0 && !hub->sealed && hub->link_count == 0 && hub->sessions.count == 0 &&
-           hub->topics.count == 0;
+    return hub->stamp == 0 && !hub->sealed && hub->link_count == 0 && hub->sessions.count == 0;
 }
 
 kedge_status kedge_hub_restore(kedge_hub *hub, kedge_span snapshot, uint64_t wall, kedge_time now)

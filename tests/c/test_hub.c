@@ -194,7 +194,8 @@ START_TEST(a_session_of_another_hub_is_not_touched)
     kedge_session *session = hub_client_session(&client);
     kedge_hub *first = world.hub;
     kedge_hub *other = NULL;
-    kedge_entropy entropy = {{9}};
+    kedge_entropy entropy;
+    memset(&entropy, 1, sizeof entropy);
     ck_assert_int_eq(
         kedge_hub_create(&other, &world.config, &entropy, kedge_allocator_default(), 0), KEDGE_OK);
     world.hub = other;
@@ -204,6 +205,13 @@ START_TEST(a_session_of_another_hub_is_not_touched)
     ck_assert_int_eq(kedge_hub_end(other, session, 0), KEDGE_UNKNOWN);
     ck_assert_ptr_null(kedge_hub_link_of(other, session));
     ck_assert_ptr_null(kedge_hub_next_session(other, kedge_text("anna"), session));
+    /* Not even if the other has one of the same id, having had the same entropy. */
+    static hub_client twin;
+    hub_client_begin(&twin, &world, "anna");
+    hub_client_login(&twin, news, 1);
+    ck_assert_str_eq(twin.id, client.id);
+    ck_assert_int_eq(hub_world_send(&world, session, 1), KEDGE_UNKNOWN);
+    hub_client_lose(&twin);
     world.hub = first;
     kedge_hub_destroy(other);
     hub_client_lose(&client);
@@ -230,6 +238,33 @@ START_TEST(links_are_capped_and_their_slots_used_again)
         }
         ck_assert_uint_eq(counts().links, 0);
     }
+}
+END_TEST
+
+/* A slot's generation has 16 bits: it goes round, and is never 0. */
+START_TEST(a_slot_serves_any_number_of_links)
+{
+    static hub_client client;
+    kedge_link *link;
+    kedge_hub_config config = hub_world_config();
+    kedge_acceptance acceptance = hub_acceptance("anna", NULL, 0);
+    config.links_max = 1;
+    set_up_with(&config);
+    hub_client_begin(&client, &world, "anna");
+    ck_assert_int_eq(hub_client_connect(&client), KEDGE_OK);
+    ck_assert_int_eq(hub_client_identify(&client), KEDGE_OK);
+    kedge_ticket first = client.ticket;
+    hub_client_lose(&client);
+    for (int i = 1; i < 65535; i++) {
+        ck_assert_int_eq(kedge_hub_accept(world.hub, first, &acceptance, world.now),
+                         KEDGE_STALE_TICKET);
+        ck_assert_int_eq(kedge_hub_link(world.hub, &link, NULL, world.now), KEDGE_OK);
+        kedge_link_destroy(link);
+    }
+    ck_assert_int_eq(hub_client_connect(&client), KEDGE_OK);
+    ck_assert_int_eq(hub_client_identify(&client), KEDGE_OK);
+    ck_assert_uint_eq(client.ticket, first);
+    hub_client_lose(&client);
 }
 END_TEST
 
@@ -327,6 +362,39 @@ START_TEST(a_link_is_given_once_and_again_for_something_new)
     ck_assert_uint_eq(client.given, 3);
     CHECK_SEEN(&client, 1, 1, 2, 3, 4, 5);
     hub_client_lose(&client);
+}
+END_TEST
+
+START_TEST(a_link_that_was_pulled_meanwhile_is_not_given)
+{
+    static hub_client clients[2];
+    for (size_t i = 0; i < 2; i++) {
+        hub_client_begin(&clients[i], &world, "anna");
+        hub_client_login(&clients[i], news, 1);
+    }
+    hub_world_pump(&world);
+    ck_assert(!kedge_hub_ready_waiting(NULL));
+    ck_assert(!kedge_hub_ready_waiting(world.hub));
+    publish("news", 1);
+    ck_assert(kedge_hub_ready_waiting(world.hub));
+    kedge_link *first = kedge_hub_next_ready(world.hub, world.now);
+    hub_client *other = first == clients[0].link ? &clients[1] : &clients[0];
+    hub_client_pull(kedge_link_context(first));
+    hub_client_pull(other);
+    ck_assert_ptr_null(kedge_hub_next_ready(world.hub, world.now));
+    ck_assert_uint_eq(other->position, 2);
+    /* A link that is destroyed is not given either, wherever in the list it is. */
+    publish("news", 2);
+    ck_assert(kedge_hub_ready_waiting(world.hub));
+    hub_client_lose(&clients[0]);
+    hub_world_pump(&world);
+    ck_assert_uint_eq(clients[1].position, 3);
+    hub_client_return(&clients[0]);
+    publish("news", 3);
+    ck_assert(kedge_hub_ready_waiting(world.hub));
+    hub_client_lose(&clients[1]);
+    hub_client_lose(&clients[0]);
+    ck_assert_ptr_null(kedge_hub_next_ready(world.hub, world.now));
 }
 END_TEST
 
@@ -572,6 +640,53 @@ START_TEST(a_detached_session_expires_by_the_clock_not_by_the_tick)
     ck_assert_uint_eq(counts().expired, 1);
     ck_assert_uint_eq(counts().sessions, 0);
     ck_assert_uint_eq(counts().topics, 0);
+}
+END_TEST
+
+START_TEST(a_session_may_wait_for_ever)
+{
+    static hub_client clients[2];
+    kedge_hub_config config = hub_world_config();
+    config.session_ttl = KEDGE_NEVER;
+    config.own_limits.age = KEDGE_NEVER;
+    config.sessions_per_user_max = 2;
+    config.evict_detached = true;
+    set_up_with(&config);
+    for (size_t i = 0; i < 2; i++) {
+        hub_client_begin(&clients[i], &world, "anna");
+        hub_client_login(&clients[i], news, 1);
+        hub_client_lose(&clients[i]);
+    }
+    ck_assert_uint_eq(counts().attached, 0);
+    ck_assert_uint_eq(kedge_hub_deadline(world.hub), KEDGE_NEVER);
+    world.now += 1000000 * KEDGE_SECOND;
+    hub_client_return(&clients[0]);
+    ck_assert(clients[0].attached);
+    ck_assert_uint_eq(counts().attached, 1);
+    hub_client_lose(&clients[0]);
+    /* The order of their drops is kept. */
+    static hub_client late;
+    hub_client_begin(&late, &world, "anna");
+    hub_client_login(&late, news, 1);
+    check_event(KEDGE_HUB_SESSION_EVICTED, &clients[1]);
+    hub_client_lose(&late);
+}
+END_TEST
+
+START_TEST(time_may_end)
+{
+    static hub_client client;
+    world.now = KEDGE_NEVER - 10;
+    hub_client_begin(&client, &world, "anna");
+    hub_client_login(&client, news, 1);
+    publish("news", 1);
+    hub_client_lose(&client);
+    ck_assert_uint_eq(counts().attached, 0);
+    ck_assert_uint_eq(kedge_hub_deadline(world.hub), KEDGE_NEVER);
+    world.now = 5; /* back: it stands still */
+    hub_client_return(&client);
+    CHECK_SEEN(&client, 1, 1);
+    hub_client_lose(&client);
 }
 END_TEST
 
@@ -854,6 +969,51 @@ START_TEST(a_return_may_fold_the_last_that_referred_to_a_topic)
     CHECK_SEEN(&client, 3, 3, 4);
     ck_assert_uint_eq(kedge_hub_counts_now(world.hub).topics, 1);
     hub_client_lose(&client);
+}
+END_TEST
+
+/* Following folds away the last span of the very topic, which is then followed anew, or not for want of
+ * memory. */
+START_TEST(a_topic_is_followed_while_it_is_about_to_go)
+{
+    static hub_client anna;
+    static hub_client ben;
+    kedge_hub_config config = hub_world_config();
+    config.own_limits.count = 1;
+    config.spans_per_session_max = 2;
+    bool failing = true;
+    for (size_t at = 1; failing; at++) {
+        set_up_with(&config);
+        hub_client_begin(&anna, &world, "anna");
+        hub_client_begin(&ben, &world, "ben");
+        hub_client_login(&anna, news, 1);
+        hub_client_login(&ben, news, 1);
+        publish("news", 1);
+        hub_world_pump(&world);
+        kedge_session *session = hub_client_session(&anna);
+        ck_assert_int_eq(kedge_hub_unfollow(world.hub, session, news[0], world.now), KEDGE_OK);
+        publish("news", 2);
+        ck_assert_int_eq(kedge_hub_end(world.hub, hub_client_session(&ben), world.now), KEDGE_OK);
+        hub_client_lose(&ben);
+        ck_assert_int_eq(kedge_hub_follow(world.hub, session, both[1], world.now), KEDGE_OK);
+        for (uint64_t n = 3; n < 5; n++) {
+            ck_assert_int_eq(hub_world_send(&world, session, n), KEDGE_OK);
+            hub_world_pump(&world);
+        }
+        ck_assert_uint_eq(counts().topics, 2);
+        world.probe.calls = 0;
+        world.probe.fails_at = at;
+        kedge_status status = kedge_hub_follow(world.hub, session, news[0], world.now);
+        failing = status == KEDGE_NO_MEMORY;
+        ck_assert(failing || status == KEDGE_OK);
+        world.probe.fails_at = 0;
+        ck_assert_uint_eq(counts().topics, failing ? 1 : 2);
+        publish("sport", 5);
+        publish("news", 6);
+        hub_world_pump(&world);
+        ck_assert_uint_eq(anna.position, failing ? 5 : 6);
+        hub_client_lose(&anna);
+    }
 }
 END_TEST
 
@@ -1282,10 +1442,12 @@ Suite *kedge_hub_suite(void)
 
     TCase *links = add_case(suite, "links");
     tcase_add_test(links, links_are_capped_and_their_slots_used_again);
+    tcase_add_test(links, a_slot_serves_any_number_of_links);
     tcase_add_test(links, a_hub_may_go_before_its_links);
     tcase_add_test(links, a_ticket_is_good_once);
     tcase_add_test(links, the_application_refuses);
     tcase_add_test(links, a_link_is_given_once_and_again_for_something_new);
+    tcase_add_test(links, a_link_that_was_pulled_meanwhile_is_not_given);
     tcase_add_test(links, a_reminder_makes_a_link_ready);
     tcase_add_test(links, one_deadline_for_all);
     tcase_add_test(links, links_that_are_due_are_ticked);
@@ -1298,6 +1460,8 @@ Suite *kedge_hub_suite(void)
     tcase_add_test(decisions, what_the_history_lost_is_4010_exactly);
     tcase_add_test(decisions, an_entry_ages_without_a_tick);
     tcase_add_test(decisions, a_detached_session_expires_by_the_clock_not_by_the_tick);
+    tcase_add_test(decisions, a_session_may_wait_for_ever);
+    tcase_add_test(decisions, time_may_end);
     tcase_add_test(decisions, the_resume_received_last_has_the_session);
     tcase_add_test(decisions, answers_in_the_order_of_receipt_move_the_session_twice);
     tcase_add_test(decisions, topics_of_a_resume_are_added_or_exact);
@@ -1309,6 +1473,7 @@ Suite *kedge_hub_suite(void)
     TCase *topics = add_case(suite, "topics");
     tcase_add_test(topics, a_topic_lives_while_a_history_refers_to_it);
     tcase_add_test(topics, a_return_may_fold_the_last_that_referred_to_a_topic);
+    tcase_add_test(topics, a_topic_is_followed_while_it_is_about_to_go);
     tcase_add_test(topics, topics_are_capped_a_session_and_in_all);
     tcase_add_test(topics, a_resume_with_too_many_topics_leaves_the_question);
     tcase_add_test(topics, what_is_too_large_is_refused_before_it_is_numbered);

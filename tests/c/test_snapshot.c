@@ -320,6 +320,33 @@ START_TEST(ages_go_on_while_the_server_is_down)
 }
 END_TEST
 
+START_TEST(who_waits_for_ever_still_does)
+{
+    world.config.session_ttl = KEDGE_NEVER;
+    ck_assert_int_eq(hub_world_restart(&world, 1), KEDGE_OK);
+    build();
+    take_snapshot();
+    restart_with(WALL + 1000000 * KEDGE_SECOND);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).sessions, 2);
+    ck_assert_uint_eq(kedge_hub_deadline(world.hub), KEDGE_NEVER);
+    take_snapshot();
+    world.config.session_ttl = 300 * KEDGE_SECOND;
+    restart_with(WALL + 1000000 * KEDGE_SECOND);
+    ck_assert_uint_eq(kedge_hub_deadline(world.hub), world.now + 300 * KEDGE_SECOND);
+}
+END_TEST
+
+START_TEST(time_passes_between_seal_and_snapshot)
+{
+    build();
+    kedge_hub_seal(world.hub, world.now);
+    world.now += 100 * KEDGE_SECOND;
+    take_snapshot();
+    restart_with(WALL);
+    ck_assert_uint_eq(kedge_hub_deadline(world.hub), world.now + 198 * KEDGE_SECOND);
+}
+END_TEST
+
 /* ---- Limits ------------------------------------------------------------------------------------- */
 
 START_TEST(the_limits_of_a_topic_are_kept_those_of_others_are_todays)
@@ -433,7 +460,11 @@ START_TEST(only_a_new_hub_is_filled)
     ck_assert_int_eq(kedge_hub_link(world.hub, &link, NULL, world.now), KEDGE_OK);
     ck_assert_int_eq(restore(kedge_span_of(bytes, size), WALL), KEDGE_WRONG_STATE);
     kedge_link_destroy(link);
+    ck_assert_int_eq(restore(kedge_span_of(NULL, 0), WALL), KEDGE_SNAPSHOT_BROKEN);
     ck_assert_int_eq(restore(kedge_span_of(bytes, size), WALL), KEDGE_OK);
+    ck_assert_int_eq(hub_world_restart(&world, 2), KEDGE_OK);
+    kedge_hub_seal(world.hub, world.now);
+    ck_assert_int_eq(restore(kedge_span_of(bytes, size), WALL), KEDGE_WRONG_STATE);
 }
 END_TEST
 
@@ -511,6 +542,90 @@ START_TEST(a_snapshot_with_a_damaged_byte_restores_nothing)
         bytes[i / 8] ^= (uint8_t)(1U << i % 8);
     }
     ck_assert_int_eq(restore(kedge_span_of(bytes, size), WALL), KEDGE_OK);
+}
+END_TEST
+
+static uint8_t *find(const char *text)
+{
+    for (size_t i = 0; i + strlen(text) <= size; i++) {
+        if (memcmp(bytes + i, text, strlen(text)) == 0) {
+            return bytes + i;
+        }
+    }
+    ck_abort_msg("%s is not in the snapshot", text);
+    return NULL;
+}
+
+static void check_broken(void)
+{
+    write_checksum();
+    ck_assert_int_eq(restore(kedge_span_of(bytes, size), WALL), KEDGE_SNAPSHOT_BROKEN);
+    check_empty();
+}
+
+START_TEST(what_must_be_unique_is)
+{
+    build();
+    take_snapshot();
+    ck_assert_int_eq(hub_world_restart(&world, 2), KEDGE_OK);
+    memcpy(find("music"), "sport", 5);
+    check_broken();
+    memcpy(find("sport"), "music", 5);
+    memcpy(find(anna.id), ben.id, 32);
+    check_broken();
+}
+END_TEST
+
+START_TEST(an_id_is_of_the_digits_that_ids_are_of)
+{
+    build();
+    take_snapshot();
+    ck_assert_int_eq(hub_world_restart(&world, 2), KEDGE_OK);
+    static const char wrong[] = {'/', ':', '`', 'g', 'A', '\0'};
+    uint8_t *digit = find(anna.id) + 31;
+    uint8_t right = *digit;
+    for (size_t i = 0; i < sizeof wrong; i++) {
+        *digit = (uint8_t)wrong[i];
+        check_broken();
+    }
+    *digit = right;
+    write_checksum();
+    ck_assert_int_eq(restore(kedge_span_of(bytes, size), WALL), KEDGE_OK);
+}
+END_TEST
+
+/* An empty hub's snapshot, with another number for its latest stamp. */
+static kedge_status restore_stamp(const uint8_t *number, size_t count)
+{
+    kedge_hub_seal(world.hub, world.now);
+    ck_assert_int_eq(kedge_hub_snapshot(world.hub, 0, world.now, bytes, sizeof bytes, &size),
+                     KEDGE_OK);
+    ck_assert_uint_eq(size, PROTOCOL_AT + 1 + 1 + 1 + 2 + CHECKSUM_SIZE);
+    memcpy(bytes + PROTOCOL_AT + 2, number, count);
+    memset(bytes + PROTOCOL_AT + 2 + count, 0, 2);
+    size = PROTOCOL_AT + 2 + count + 2 + CHECKSUM_SIZE;
+    write_checksum();
+    ck_assert_int_eq(hub_world_restart(&world, 2), KEDGE_OK);
+    return restore(kedge_span_of(bytes, size), WALL);
+}
+
+START_TEST(numbers_have_64_bits)
+{
+    uint8_t number[11];
+    memset(number, 0xFF, sizeof number);
+    number[9] = 2;
+    ck_assert_int_eq(restore_stamp(number, 10), KEDGE_SNAPSHOT_BROKEN);
+    number[9] = 0xFF;
+    number[10] = 0;
+    ck_assert_int_eq(restore_stamp(number, 11), KEDGE_SNAPSHOT_BROKEN);
+    /* 2^64 - 1 and 2^63 leave no stamps to go on with; 2^63 - 1 does. */
+    number[9] = 1;
+    ck_assert_int_eq(restore_stamp(number, 10), KEDGE_SNAPSHOT_BROKEN);
+    memset(number, 0x80, 9);
+    ck_assert_int_eq(restore_stamp(number, 10), KEDGE_SNAPSHOT_BROKEN);
+    memset(number, 0xFF, 8);
+    number[8] = 0x7F;
+    ck_assert_int_eq(restore_stamp(number, 9), KEDGE_OK);
 }
 END_TEST
 
@@ -642,6 +757,9 @@ Suite *kedge_snapshot_suite(void)
     tcase_add_test(times, a_wall_clock_that_went_back_makes_nobody_immortal);
     tcase_add_test(times, ages_go_on_while_the_server_is_down);
 
+    tcase_add_test(times, who_waits_for_ever_still_does);
+    tcase_add_test(times, time_passes_between_seal_and_snapshot);
+
     TCase *limits = add_case(suite, "limits");
     tcase_add_test(limits, the_limits_of_a_topic_are_kept_those_of_others_are_todays);
     tcase_add_test(limits, what_is_too_large_today_counts_as_dropped);
@@ -656,6 +774,9 @@ Suite *kedge_snapshot_suite(void)
     tcase_add_test(refused, a_buffer_that_is_too_small_is_told_the_size);
     tcase_add_test(refused, a_snapshot_cut_anywhere_restores_nothing);
     tcase_add_test(refused, a_snapshot_with_a_damaged_byte_restores_nothing);
+    tcase_add_test(refused, what_must_be_unique_is);
+    tcase_add_test(refused, an_id_is_of_the_digits_that_ids_are_of);
+    tcase_add_test(refused, numbers_have_64_bits);
     tcase_add_test(refused, a_forged_snapshot_is_refused_or_harmless);
     tcase_add_test(refused, a_forged_snapshot_of_another_length_is_refused_or_harmless);
     tcase_add_test(refused, a_restore_without_memory_restores_nothing);
