@@ -1,37 +1,47 @@
-/* kedge._core: the module itself. Each Python type has a file of its own beside this one. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+/* kedge._core: the module itself. Each Python type, or family of types, has a file of its own beside
+ * this one. */
+#include "core.h"
 
-#include "kedge/base.h"
-
-static PyObject *status_row(kedge_status status)
+/* Makes a tuple of rows, each by `row` of an index. */
+static PyObject *table_of(size_t count, PyObject *(*row)(size_t))
 {
+    PyObject *table = PyTuple_New((Py_ssize_t)count);
+    for (size_t i = 0; table != NULL && i < count; i++) {
+        PyObject *made = row(i);
+        if (made == NULL) {
+            Py_CLEAR(table);
+        } else {
+            PyTuple_SET_ITEM(table, (Py_ssize_t)i, made);
+        }
+    }
+    return table;
+}
+
+static const kedge_status statuses[] = {
+#define STATUS_CONSTANT(name, close_code, text) KEDGE_##name,
+    KEDGE_STATUS_LIST(STATUS_CONSTANT)
+#undef STATUS_CONSTANT
+};
+
+static PyObject *status_row(size_t index)
+{
+    kedge_status status = statuses[index];
     return Py_BuildValue("(issH)", (int)status, kedge_status_name(status),
                          kedge_status_text(status), kedge_status_close_code(status));
 }
 
-/* Every status as (number, name, text, close code). */
-static PyObject *status_table(void)
+static const uint16_t gateway_codes[] = {
+#define CODE(name, code, resumable, meaning) code,
+    KEDGE_GATEWAY_CLOSE_LIST(CODE)
+#undef CODE
+};
+
+static PyObject *gateway_code_row(size_t index)
 {
-    static const kedge_status statuses[] = {
-#define STATUS_CONSTANT(name, close_code, text) KEDGE_##name,
-        KEDGE_STATUS_LIST(STATUS_CONSTANT)
-#undef STATUS_CONSTANT
-    };
-    const size_t count = sizeof statuses / sizeof statuses[0];
-    PyObject *table = PyTuple_New((Py_ssize_t)count);
-    if (table == NULL) {
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        PyObject *row = status_row(statuses[i]);
-        if (row == NULL) {
-            Py_DECREF(table);
-            return NULL;
-        }
-        PyTuple_SET_ITEM(table, (Py_ssize_t)i, row);
-    }
-    return table;
+    uint16_t code = gateway_codes[index];
+    return Py_BuildValue("(sHNs)", kedge_gateway_close_name(code), code,
+                         PyBool_FromLong(kedge_gateway_close_resumable(code)),
+                         kedge_gateway_close_text(code));
 }
 
 /* Adds an object to the module and gives its reference away, in the case of failure too. */
@@ -45,26 +55,191 @@ static int add_object(PyObject *module, const char *name, PyObject *object)
     return failed;
 }
 
-static int module_exec(PyObject *module)
+static int add_tables(PyObject *module)
 {
-    if (PyModule_AddStringConstant(module, "version", kedge_version()) < 0) {
+    if (PyModule_AddStringConstant(module, "version", kedge_version()) < 0 ||
+        add_object(module, "statuses", table_of(sizeof statuses / sizeof statuses[0], status_row)) <
+            0) {
         return -1;
     }
-    return add_object(module, "statuses", status_table());
+    return add_object(module, "gateway_close_codes",
+                      table_of(sizeof gateway_codes / sizeof gateway_codes[0], gateway_code_row));
+}
+
+static PyObject *import_name(const char *module, const char *name)
+{
+    PyObject *imported = PyImport_ImportModule(module);
+    PyObject *object = imported == NULL ? NULL : PyObject_GetAttrString(imported, name);
+    Py_XDECREF(imported);
+    return object;
+}
+
+/* json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode */
+static PyObject *import_encoder(void)
+{
+    PyObject *type = import_name("json", "JSONEncoder");
+    PyObject *none = PyTuple_New(0);
+    PyObject *options = Py_BuildValue("{sOsOs(ss)}", "ensure_ascii", Py_False, "allow_nan",
+                                      Py_False, "separators", ",", ":");
+    PyObject *encoder = NULL;
+    if (type != NULL && none != NULL && options != NULL) {
+        encoder = PyObject_Call(type, none, options);
+    }
+    PyObject *encode = encoder == NULL ? NULL : PyObject_GetAttrString(encoder, "encode");
+    Py_XDECREF(encoder);
+    Py_XDECREF(options);
+    Py_XDECREF(none);
+    Py_XDECREF(type);
+    return encode;
+}
+
+static int import_all(core_state *state)
+{
+    state->monotonic = import_name("time", "monotonic");
+    state->time_ns = import_name("time", "time_ns");
+    state->urandom = import_name("os", "urandom");
+    state->json_loads = import_name("json", "loads");
+    state->json_encode = import_encoder();
+    return state->monotonic == NULL || state->time_ns == NULL || state->urandom == NULL ||
+                   state->json_loads == NULL || state->json_encode == NULL
+               ? -1
+               : 0;
+}
+
+PyTypeObject *core_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
+{
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, (PyObject *)base);
+    const char *name = strrchr(spec->name, '.') + 1;
+    if (type != NULL && PyModule_AddObjectRef(module, name, (PyObject *)type) < 0) {
+        Py_CLEAR(type);
+    }
+    return type;
+}
+
+int core_finish_type(PyTypeObject *type, const char *const *match_args, Py_ssize_t count)
+{
+    PyObject *names = PyTuple_New(count);
+    for (Py_ssize_t i = 0; names != NULL && i < count; i++) {
+        PyObject *name = PyUnicode_InternFromString(match_args[i]);
+        if (name == NULL) {
+            Py_CLEAR(names);
+        } else {
+            PyTuple_SET_ITEM(names, i, name);
+        }
+    }
+    if (names == NULL) {
+        return -1;
+    }
+    int failed = PyObject_SetAttrString((PyObject *)type, "__match_args__", names);
+    Py_DECREF(names);
+    type->tp_flags |= Py_TPFLAGS_IMMUTABLETYPE;
+    PyType_Modified(type);
+    return failed;
+}
+
+void core_free(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+typedef int (*adder)(PyObject *module, core_state *state);
+
+static int module_exec(PyObject *module)
+{
+    static const adder adders[] = {
+        core_add_errors, core_add_values, core_add_slice,    core_add_session, core_add_publication,
+        core_add_link,   core_add_client, core_add_hub_link, core_add_hub,     core_add_connection,
+    };
+    core_state *state = PyModule_GetState(module);
+    if (add_tables(module) < 0 || import_all(state) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof adders / sizeof adders[0]; i++) {
+        if (adders[i](module, state) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Does something with every object that the state holds. */
+#define FOR_EACH_IN_STATE(state, DO)                                                               \
+    do {                                                                                           \
+        for (int i = 0; i < CORE_ERROR_COUNT; i++) {                                               \
+            DO((state)->errors[i]);                                                                \
+        }                                                                                          \
+        for (int i = 0; i < CORE_KIND_COUNT; i++) {                                                \
+            DO((state)->values[i]);                                                                \
+        }                                                                                          \
+        DO((state)->event);                                                                        \
+        DO((state)->payload_event);                                                                \
+        DO((state)->slice);                                                                        \
+        DO((state)->session);                                                                      \
+        DO((state)->publication);                                                                  \
+        DO((state)->link);                                                                         \
+        DO((state)->client);                                                                       \
+        DO((state)->hub_link);                                                                     \
+        DO((state)->hub);                                                                          \
+        DO((state)->connection);                                                                   \
+        DO((state)->monotonic);                                                                    \
+        DO((state)->time_ns);                                                                      \
+        DO((state)->urandom);                                                                      \
+        DO((state)->json_loads);                                                                   \
+        DO((state)->json_encode);                                                                  \
+    } while (0)
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    core_state *state = PyModule_GetState(module);
+    FOR_EACH_IN_STATE(state, Py_VISIT);
+    return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+    core_state *state = PyModule_GetState(module);
+    FOR_EACH_IN_STATE(state, Py_CLEAR);
+    return 0;
+}
+
+static void module_free(void *module)
+{
+    (void)module_clear(module);
 }
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
     {0, NULL},
 };
 
 static struct PyModuleDef module_definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "kedge._core",
-    .m_doc = "The binding of the C library.",
-    .m_size = 0,
+    .m_doc = "The C core: objects that are fed messages and a time, and give events and messages.",
+    .m_size = sizeof(core_state),
     .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
 };
+
+core_state *core_state_of_type(PyTypeObject *type)
+{
+    for (; type != NULL; type = type->tp_base) {
+        PyObject *module =
+            PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) ? PyType_GetModule(type) : NULL;
+        PyErr_Clear();
+        if (module != NULL && PyModule_GetDef(module) == &module_definition) {
+            return PyModule_GetState(module);
+        }
+    }
+    return NULL;
+}
 
 PyMODINIT_FUNC PyInit__core(void);
 

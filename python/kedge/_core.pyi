@@ -70,6 +70,7 @@ class SnapshotError(Error, ValueError):
 # Immutable, picklable, with `__match_args__`. Two are equal that have the same type and equal
 # fields, `raw` aside; hashable where the fields are.
 
+@disjoint_base
 class Event:
     """Something that happened on a link."""
 
@@ -586,6 +587,9 @@ class GatewayClient(_Link):
     def load(self, saved: _Bytes, /) -> None:
         """Takes up what save() gave, before start()."""
     @property
+    def path(self) -> str:
+        """The path that was given; the protocol's query is added to it."""
+    @property
     def connection(self) -> int:
         """The connections so far; what an older one still brings must not be fed."""
 
@@ -822,10 +826,17 @@ class HttpRequest:
 
 @final
 class Refused:
-    """The server answered with another status than 101 (client); Disconnected follows."""
+    """The server answered with another status than 101 (client); Disconnected follows.
+
+    `body` is the beginning of its body, 4 KiB at most.
+    """
 
     __match_args__ = ("status", "headers")
-    def __new__(cls, status: int, headers: tuple[tuple[str, str], ...] = ()) -> Self: ...
+    def __new__(
+        cls, status: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> Self: ...
+    @property
+    def body(self) -> bytes: ...
     @property
     def status(self) -> int: ...
     @property
@@ -895,11 +906,14 @@ class Connection:
         close_timeout: float = 5.0,
         ping_interval: float = 0.0,
         ping_timeout: float = 20.0,
+        stall_tolerance: float = 5.0,
         clock: _Clock | None = None,
-        entropy: bytes | None = None,
         now: float | None = None,
     ) -> Connection:
-        """The server's side of a socket that was just accepted."""
+        """The server's side of a socket that was just accepted.
+
+        Without a link it is a plain WebSocket, or gets its link later, by join().
+        """
     @classmethod
     def open(
         cls,
@@ -908,6 +922,7 @@ class Connection:
         *,
         link: GatewayClient | None = None,
         headers: _Headers = (),
+        subprotocols: Iterable[str] = (),
         message_limit: int = 1 << 20,
         queue_limit: int = 1 << 20,
         head_limit: int = 16384,
@@ -915,14 +930,16 @@ class Connection:
         close_timeout: float = 5.0,
         ping_interval: float = 0.0,
         ping_timeout: float = 20.0,
+        stall_tolerance: float = 5.0,
         clock: _Clock | None = None,
         entropy: bytes | None = None,
         now: float | None = None,
     ) -> Connection:
         """The client's side of a socket that was just connected.
 
-        `host` is for the Host header ("example.org:8080"). With a link, which asked to Connect, the
-        target is the link's; without one it is path and query.
+        `host` is for the Host header ("example.org:8080"). With a link, which asked to Connect,
+        target and subprotocols are the link's; without one the target is path and query. If it
+        raises, no connection came of it: tell the link (connect_failed).
         """
     def receive(self, data: _Bytes, /, *, now: float | None = None) -> list[_ConnectionEvent]:
         """Bytes came; gives the events of the connection and of its link."""
@@ -940,6 +957,8 @@ class Connection:
         self, subprotocol: str | None = None, headers: _Headers = (), *, now: float | None = None
     ) -> None:
         """Answers Requested with 101."""
+    def join(self, link: HubLink, /, *, now: float | None = None) -> None:
+        """Answers Requested by handing the request to a link; from now on it is the link's."""
     def answer(
         self, status: int, headers: _Headers = (), body: _Bytes = b"", *, now: float | None = None
     ) -> None:
@@ -949,16 +968,17 @@ class Connection:
     def close(self, code: int = 1000, reason: str = "", *, now: float | None = None) -> None:
         """Begins the closing handshake."""
     def output(self, limit: int = 65536, *, now: float | None = None) -> bytes:
-        """Up to about `limit` bytes to write, b"" if there are none; taking is writing."""
+        """Up to `limit` bytes to write, b"" if there are none; taking is writing."""
     @property
     def output_waiting(self) -> bool:
         """True if output() would give something."""
     @property
     def reading_wanted(self) -> bool:
-        """False while reading should pause: the peer does not take what it is answered."""
+        """False while reading should pause: the peer does not take what it is answered, or a
+        request waits for its answer."""
     @property
     def finished(self) -> bool:
-        """True once all is written and nothing more is awaited: close the socket."""
+        """True once all is told and written and nothing more is awaited: close the socket."""
     @property
     def deadline(self) -> float | None:
         """When tick is wanted at the latest; with a hub the hub's deadline includes it."""

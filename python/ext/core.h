@@ -1,0 +1,281 @@
+/* The binding's common ground: the module's state, errors, arguments, conversions.
+ *
+ * Nothing here has static state. No Python code runs in the midst of a call into the C library, and
+ * where allocating an object may run some (the collector), the object called upon is guarded: calling
+ * it again then raises StateError.
+ */
+#ifndef KEDGE_EXT_CORE_H
+#define KEDGE_EXT_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+
+#include <kedge/kedge.h>
+
+#if PY_VERSION_HEX >= 0x030C0000
+#define CORE_MEMBER_OBJECT Py_T_OBJECT_EX
+#define CORE_MEMBER_SIZE Py_T_PYSSIZET
+#define CORE_READONLY Py_READONLY
+#else
+#include <structmember.h>
+#define CORE_MEMBER_OBJECT T_OBJECT_EX
+#define CORE_MEMBER_SIZE T_PYSSIZET
+#define CORE_READONLY READONLY
+#endif
+
+/* ---- The module's state ------------------------------------------------------------------------- */
+
+/* X(NAME): the types that are made from the table in values.c, in its order. */
+#define CORE_VALUE_LIST(X)                                                                         \
+    X(RETRY)                                                                                       \
+    X(WANT_CREDENTIALS)                                                                            \
+    X(STOP)                                                                                        \
+    X(CLOSED)                                                                                      \
+    X(IDENTIFY)                                                                                    \
+    X(RESUME)                                                                                      \
+    X(ATTACHED)                                                                                    \
+    X(MESSAGE)                                                                                     \
+    X(CONNECT)                                                                                     \
+    X(READY)                                                                                       \
+    X(DISPATCH)                                                                                    \
+    X(RESUMED)                                                                                     \
+    X(GAP)                                                                                         \
+    X(SYNC)                                                                                        \
+    X(ERROR_REPORT)                                                                                \
+    X(SESSION_ENDED)                                                                               \
+    X(UPGRADE)                                                                                     \
+    X(DECLINE)                                                                                     \
+    X(TEXT)                                                                                        \
+    X(BINARY)                                                                                      \
+    X(CLOSE)                                                                                       \
+    X(ABORT)                                                                                       \
+    X(HANDSHAKE)                                                                                   \
+    X(OPENED)                                                                                      \
+    X(REQUESTED)                                                                                   \
+    X(HTTP_REQUEST)                                                                                \
+    X(REFUSED)                                                                                     \
+    X(RECEIVED)                                                                                    \
+    X(DISCONNECTED)
+
+typedef enum core_kind {
+#define CORE_KIND_CONSTANT(name) CORE_##name,
+    CORE_VALUE_LIST(CORE_KIND_CONSTANT)
+#undef CORE_KIND_CONSTANT
+        CORE_KIND_COUNT
+} core_kind;
+
+typedef enum core_error {
+    CORE_ERROR,
+    CORE_ARGUMENT_ERROR,
+    CORE_STATE_ERROR,
+    CORE_STALE_TICKET_ERROR,
+    CORE_LIMIT_ERROR,
+    CORE_UNKNOWN_ERROR,
+    CORE_DECODE_ERROR,
+    CORE_SNAPSHOT_ERROR,
+    CORE_ERROR_COUNT
+} core_error;
+
+typedef struct core_state {
+    PyObject *errors[CORE_ERROR_COUNT];
+    PyTypeObject *event;
+    PyTypeObject *payload_event;
+    PyTypeObject *values[CORE_KIND_COUNT];
+    PyTypeObject *slice;
+    PyTypeObject *session;
+    PyTypeObject *publication;
+    PyTypeObject *link;
+    PyTypeObject *client;
+    PyTypeObject *hub_link;
+    PyTypeObject *hub;
+    PyTypeObject *connection;
+    PyObject *monotonic; /* time.monotonic */
+    PyObject *time_ns;   /* time.time_ns */
+    PyObject *urandom;   /* os.urandom */
+    PyObject *json_loads;
+    PyObject
+        *json_encode; /* of an encoder that writes no spaces and no escapes that are not needed */
+} core_state;
+
+/* The state behind an object whose type is one of the module's own, not a class made from it. */
+static inline core_state *core_state_of(PyObject *self)
+{
+    return PyType_GetModuleState(Py_TYPE(self));
+}
+
+/* The same for a type that may be such a class. */
+core_state *core_state_of_type(PyTypeObject *type);
+
+/* Each adds its types (or exceptions) to the module and the state; -1 with an exception. */
+int core_add_errors(PyObject *module, core_state *state);
+int core_add_values(PyObject *module, core_state *state);
+int core_add_slice(PyObject *module, core_state *state);
+int core_add_session(PyObject *module, core_state *state);
+int core_add_publication(PyObject *module, core_state *state);
+int core_add_link(PyObject *module, core_state *state);
+int core_add_client(PyObject *module, core_state *state);
+int core_add_hub_link(PyObject *module, core_state *state);
+int core_add_hub(PyObject *module, core_state *state);
+int core_add_connection(PyObject *module, core_state *state);
+
+/* Makes a type of the module and adds it under its name; `base` may be null. */
+PyTypeObject *core_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
+
+/* Sets a type's __match_args__, and closes it to changes. */
+int core_finish_type(PyTypeObject *type, const char *const *match_args, Py_ssize_t count);
+
+/* The end of a tp_dealloc: gives memory and type back. */
+void core_free(PyObject *self);
+
+/* Where the library's memory comes from, so that tracemalloc sees it. */
+kedge_allocator core_allocator(void);
+
+/* ---- Errors ------------------------------------------------------------------------------------- */
+
+/* Raises what goes with a status. Both return null. */
+PyObject *core_raise(core_state *state, kedge_status status);
+PyObject *core_raise_at(core_state *state, kedge_result result);
+
+/* Raises an ArgumentError with a sentence of its own. Returns -1. */
+int core_raise_argument(core_state *state, const char *format, ...);
+
+/* Raises a StateError likewise. Returns -1. */
+int core_raise_state(core_state *state, const char *sentence);
+
+/* ---- Guards ------------------------------------------------------------------------------------- */
+
+/* An object, or a hub with its links, that is in the midst of a call. */
+typedef struct core_guard {
+    bool busy;
+} core_guard;
+
+/* -1 with an exception if it is busy; else it is from now on. */
+int core_enter(core_state *state, core_guard *guard);
+
+/* ---- Arguments ---------------------------------------------------------------------------------- */
+
+#define CORE_ARGUMENTS_MAX 32
+
+/* How a function is called: `positional` arguments by place, the first `nameless` of them only so,
+ * the first `required` always; the others by name only. */
+typedef struct core_signature {
+    const char *function;
+    unsigned nameless;
+    unsigned positional;
+    unsigned required;
+    const char *names[CORE_ARGUMENTS_MAX]; /* up to the first null */
+} core_signature;
+
+/* Sorts arguments into `values`, null where one is missing; all borrowed. -1 with a TypeError. */
+int core_arguments(const core_signature *signature, PyObject *const *arguments, Py_ssize_t count,
+                   PyObject *names, PyObject **values);
+
+/* The same as a tp_new or tp_init gets them. */
+int core_constructor_arguments(const core_signature *signature, PyObject *arguments,
+                               PyObject *keywords, PyObject **values);
+
+/* A method's argument list, and a row of a method table for it. */
+#define CORE_METHOD(name)                                                                          \
+    static PyObject *name(PyObject *object, PyObject *const *arguments, Py_ssize_t count,          \
+                          PyObject *names)
+#define CORE_METHOD_ROW(name, function, doc)                                                       \
+    {name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, PyDoc_STR(doc)}
+
+/* ---- Conversions from Python: null or None leaves the default that stands there already --------- */
+
+/* What time it is: `seconds`, or if that is null or None what `clock` says. */
+int core_now(core_state *state, PyObject *seconds, PyObject *clock, kedge_time *now);
+
+/* A span of time in seconds; infinite is KEDGE_NEVER. `name` is for the message of an error. */
+int core_duration(core_state *state, PyObject *seconds, const char *name, kedge_time *duration);
+
+int core_size(core_state *state, PyObject *number, const char *name, size_t *size);
+int core_number32(core_state *state, PyObject *number, const char *name, uint32_t *value);
+int core_code(core_state *state, PyObject *number, const char *name, uint16_t *code);
+int core_boolean(PyObject *object, bool *boolean);
+
+/* Two numbers, and the three of a history, in a sequence. */
+int core_rate(core_state *state, PyObject *pair, uint32_t *burst, uint32_t *per_second);
+int core_history(core_state *state, PyObject *triple, const char *name, kedge_log_limits *limits);
+
+/* 32 bytes, or fresh ones from the operating system. */
+int core_entropy(core_state *state, PyObject *bytes, kedge_entropy *entropy);
+
+/* A callable, or None for `otherwise` (may be null); a new reference. */
+int core_callable(PyObject *object, const char *name, PyObject *otherwise, PyObject **callable);
+
+/* The UTF-8 of a str, which must live on. */
+int core_text(core_state *state, PyObject *text, const char *name, kedge_span *span);
+
+/* The same, but what cannot be encoded becomes a question mark; also takes bytes. A new reference that
+ * holds the span. */
+PyObject *core_lenient_text(PyObject *text, const char *name, kedge_span *span);
+
+/* A new str: of a user, which may be a number. */
+PyObject *core_user(PyObject *user);
+
+/* Something with bytes in it. To be released in any case; zeroed it may be. */
+typedef struct core_bytes {
+    kedge_span span;
+    PyObject *owner;
+    Py_buffer view;
+} core_bytes;
+
+int core_bytes_of(core_bytes *bytes, PyObject *object);
+void core_bytes_release(core_bytes *bytes);
+
+/* True for what is taken as bytes: bytes, bytearray, memoryview. */
+bool core_is_bytes(PyObject *object);
+
+/* A payload as JSON: empty for None, checked to be not empty otherwise. May run Python code. */
+int core_payload(core_state *state, PyObject *payload, core_bytes *json);
+
+/* Several texts: a tuple that keeps them and the spans of their UTF-8, both to be given back by the caller,
+ * in the case of failure too. */
+int core_text_list(core_state *state, PyObject *iterable, const char *name, PyObject **texts,
+                   kedge_span **spans, size_t *count);
+
+/* A list of words that C borrows. */
+typedef struct core_words {
+    PyObject *texts; /* a tuple that keeps them */
+    const char **pointers;
+} core_words;
+
+int core_words_of(core_state *state, PyObject *iterable, const char *name, core_words *words,
+                  kedge_words *list);
+void core_words_free(core_words *words);
+
+/* Headers that C borrows; more than `most` are cut off, if `cut`, or refused. */
+typedef struct core_headers {
+    PyObject *texts; /* a list that keeps them */
+    kedge_header *items;
+    size_t count;
+} core_headers;
+
+int core_headers_of(core_state *state, PyObject *iterable, bool cut, core_headers *headers);
+void core_headers_free(core_headers *headers);
+
+/* ---- Conversions to Python ---------------------------------------------------------------------- */
+
+/* Seconds, or None for KEDGE_NEVER. */
+PyObject *core_deadline(kedge_time time);
+PyObject *core_seconds(kedge_time time);
+
+PyObject *core_str(kedge_span text);
+PyObject *core_str_or_none(kedge_span text); /* None where it is empty */
+PyObject *core_code_or_none(uint16_t code);  /* None for 0 */
+PyObject *core_header_tuple(const kedge_header *headers, size_t count);
+
+/* A dict of numbers from a null-terminated list of names. */
+typedef struct core_count {
+    const char *name;
+    uint64_t value;
+} core_count;
+
+PyObject *core_counts(const core_count *counts, size_t count);
+
+/* Adds what a call returned to a list and gives the reference away. -1 if it is null. */
+int core_append(PyObject *list, PyObject *item);
+
+#endif

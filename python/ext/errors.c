@@ -1,0 +1,176 @@
+/* What raises: one exception a kind of mistake, with the library's status by name. */
+#include "core.h"
+
+typedef struct error_row {
+    const char *name;
+    const char *doc;
+    PyObject **builtin; /* a second base; null: none */
+} error_row;
+
+static PyObject *make_error(const error_row *row, PyObject *parent)
+{
+    if (parent == NULL) {
+        return PyErr_NewExceptionWithDoc(row->name, row->doc, PyExc_Exception, NULL);
+    }
+    PyObject *bases =
+        row->builtin == NULL ? PyTuple_Pack(1, parent) : PyTuple_Pack(2, parent, *row->builtin);
+    if (bases == NULL) {
+        return NULL;
+    }
+    PyObject *error = PyErr_NewExceptionWithDoc(row->name, row->doc, bases, NULL);
+    Py_DECREF(bases);
+    return error;
+}
+
+/* What an exception has that was raised by somebody else. */
+static int set_defaults(const core_state *state)
+{
+    PyObject *status = PyUnicode_FromString("");
+    if (status == NULL) {
+        return -1;
+    }
+    int failed = PyObject_SetAttrString(state->errors[CORE_ERROR], "status", status);
+    Py_DECREF(status);
+    return failed < 0 ? -1
+                      : PyObject_SetAttrString(state->errors[CORE_DECODE_ERROR], "offset", Py_None);
+}
+
+int core_add_errors(PyObject *module, core_state *state)
+{
+    const error_row rows[CORE_ERROR_COUNT] = {
+        [CORE_ERROR] =
+            {"kedge._core.Error",
+             "A call that could not be carried out; `status` is the name of the library's "
+             "status.",
+             NULL},
+        [CORE_ARGUMENT_ERROR] = {"kedge._core.ArgumentError",
+                                 "An argument is empty, out of range or otherwise not to be used.",
+                                 &PyExc_ValueError},
+        [CORE_STATE_ERROR] = {"kedge._core.StateError",
+                              "The call does not fit the state of the object, or its role.", NULL},
+        [CORE_STALE_TICKET_ERROR] = {"kedge._core.StaleTicketError",
+                                     "The question was answered before, or its link is gone.",
+                                     NULL},
+        [CORE_LIMIT_ERROR] = {"kedge._core.LimitError",
+                              "A limit that was set would be exceeded; nothing was changed.", NULL},
+        [CORE_UNKNOWN_ERROR] = {"kedge._core.UnknownError",
+                                "There is no such session or topic (any more).",
+                                &PyExc_LookupError},
+        [CORE_DECODE_ERROR] =
+            {"kedge._core.DecodeError",
+             "Given text is not what it should be; it goes wrong with the byte at "
+             "`offset`, if known.",
+             &PyExc_ValueError},
+        [CORE_SNAPSHOT_ERROR] = {"kedge._core.SnapshotError", "A snapshot that cannot be restored.",
+                                 &PyExc_ValueError},
+    };
+    for (int i = 0; i < CORE_ERROR_COUNT; i++) {
+        core_error parent = i == CORE_STALE_TICKET_ERROR ? CORE_STATE_ERROR : CORE_ERROR;
+        state->errors[i] = make_error(&rows[i], i == CORE_ERROR ? NULL : state->errors[parent]);
+        const char *name = strrchr(rows[i].name, '.') + 1;
+        if (state->errors[i] == NULL || PyModule_AddObjectRef(module, name, state->errors[i]) < 0) {
+            return -1;
+        }
+    }
+    return set_defaults(state);
+}
+
+static core_error error_of(kedge_status status)
+{
+    switch (status) {
+    case KEDGE_INVALID_ARGUMENT:
+    case KEDGE_CLOSE_CODE:
+    case KEDGE_UPGRADE_SUBPROTOCOL:
+        return CORE_ARGUMENT_ERROR;
+    case KEDGE_WRONG_ROLE:
+    case KEDGE_WRONG_STATE:
+    case KEDGE_SEALED:
+        return CORE_STATE_ERROR;
+    case KEDGE_STALE_TICKET:
+        return CORE_STALE_TICKET_ERROR;
+    case KEDGE_LIMIT:
+    case KEDGE_NO_SPACE:
+    case KEDGE_MESSAGE_TOO_LARGE:
+    case KEDGE_QUEUE_FULL:
+    case KEDGE_TOO_MANY_TOPICS:
+    case KEDGE_TOO_MANY_SESSIONS:
+        return CORE_LIMIT_ERROR;
+    case KEDGE_UNKNOWN:
+        return CORE_UNKNOWN_ERROR;
+    default:
+        break;
+    }
+    if (status > KEDGE_STATUS_SNAPSHOT_) {
+        return CORE_SNAPSHOT_ERROR;
+    }
+    bool text = (status > KEDGE_STATUS_UTF8_ && status < KEDGE_STATUS_WEBSOCKET_) ||
+                (status > KEDGE_STATUS_ENVELOPE_ && status < KEDGE_STATUS_SESSION_);
+    return text ? CORE_DECODE_ERROR : CORE_ERROR;
+}
+
+/* Raises an exception with a message and a status; gives the message away. */
+static void raise_with(core_state *state, core_error kind, PyObject *message, const char *status,
+                       PyObject *offset)
+{
+    PyObject *error = message == NULL ? NULL : PyObject_CallOneArg(state->errors[kind], message);
+    PyObject *name = error == NULL ? NULL : PyUnicode_FromString(status);
+    if (name != NULL && PyObject_SetAttrString(error, "status", name) == 0 &&
+        (offset == NULL || PyObject_SetAttrString(error, "offset", offset) == 0)) {
+        PyErr_SetObject(state->errors[kind], error);
+    }
+    Py_XDECREF(name);
+    Py_XDECREF(error);
+    Py_XDECREF(message);
+}
+
+PyObject *core_raise(core_state *state, kedge_status status)
+{
+    if (status == KEDGE_NO_MEMORY) {
+        return PyErr_NoMemory();
+    }
+    raise_with(state, error_of(status), PyUnicode_FromString(kedge_status_text(status)),
+               kedge_status_name(status), NULL);
+    return NULL;
+}
+
+PyObject *core_raise_at(core_state *state, kedge_result result)
+{
+    core_error kind = error_of(result.status);
+    PyObject *offset = kind == CORE_DECODE_ERROR ? PyLong_FromSize_t(result.offset) : NULL;
+    if (offset == NULL) {
+        return PyErr_Occurred() != NULL ? NULL : core_raise(state, result.status);
+    }
+    raise_with(
+        state, kind,
+        PyUnicode_FromFormat("%s, at byte %zu", kedge_status_text(result.status), result.offset),
+        kedge_status_name(result.status), offset);
+    Py_DECREF(offset);
+    return NULL;
+}
+
+int core_raise_argument(core_state *state, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    PyObject *message = PyUnicode_FromFormatV(format, arguments);
+    va_end(arguments);
+    raise_with(state, CORE_ARGUMENT_ERROR, message, kedge_status_name(KEDGE_INVALID_ARGUMENT),
+               NULL);
+    return -1;
+}
+
+int core_raise_state(core_state *state, const char *sentence)
+{
+    raise_with(state, CORE_STATE_ERROR, PyUnicode_FromString(sentence),
+               kedge_status_name(KEDGE_WRONG_STATE), NULL);
+    return -1;
+}
+
+int core_enter(core_state *state, core_guard *guard)
+{
+    if (guard->busy) {
+        return core_raise_state(state, "the object is in the midst of another call");
+    }
+    guard->busy = true;
+    return 0;
+}

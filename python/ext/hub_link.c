@@ -1,0 +1,244 @@
+/* kedge._core.HubLink */
+#include "objects.h"
+
+static core_link *link_of(PyObject *object)
+{
+    return (core_link *)object;
+}
+
+/* ---- The request -------------------------------------------------------------------------------- */
+
+static void describe_request(kedge_span target, const core_headers *headers, kedge_request *request)
+{
+    memset(request, 0, sizeof *request);
+    request->is_upgrade = true;
+    request->method = kedge_text("GET");
+    request->target = target;
+    request->path = target;
+    const uint8_t *mark = target.size == 0 ? NULL : memchr(target.data, '?', target.size);
+    if (mark != NULL) {
+        size_t path = (size_t)(mark - target.data);
+        request->path.size = path;
+        request->query = kedge_span_of(mark + 1, target.size - path - 1);
+    }
+    request->header_count = headers->count;
+    if (headers->count > 0) {
+        memcpy(request->headers, headers->items, headers->count * sizeof *headers->items);
+    }
+    (void)kedge_header_find(request->headers, headers->count, "Host", &request->host);
+    (void)kedge_header_find(request->headers, headers->count, "Origin", &request->origin);
+}
+
+CORE_METHOD(link_requested)
+{
+    static const core_signature signature = {.function = "requested",
+                                             .positional = 2,
+                                             .required = 1,
+                                             .names = {"target", "headers", "now"}};
+    core_link *self = link_of(object);
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    kedge_span target;
+    core_headers headers;
+    kedge_request request;
+    kedge_time now;
+    if (core_arguments(&signature, arguments, count, names, values) < 0 ||
+        core_now(self->state, values[2], self->clock, &now) < 0 ||
+        core_headers_of(self->state, values[1], true, &headers) < 0) {
+        return NULL;
+    }
+    PyObject *events = NULL;
+    PyObject *holder = core_lenient_text(values[0], "target", &target);
+    if (holder != NULL && core_enter(self->state, self->guard) == 0) {
+        describe_request(target, &headers, &request);
+        events = core_link_finish(self, kedge_link_requested(self->link, &request, now));
+    }
+    Py_XDECREF(holder);
+    core_headers_free(&headers);
+    return events;
+}
+
+/* ---- Decisions ---------------------------------------------------------------------------------- */
+
+/* The ticket of a question that is an event. */
+static int ticket_of(core_state *state, PyObject *question, kedge_ticket *ticket)
+{
+    unsigned field = 3;
+    if (!core_is(state, question, CORE_IDENTIFY) && !core_is(state, question, CORE_RESUME)) {
+        PyErr_Format(PyExc_TypeError, "question must be Identify or Resume, not %.200s",
+                     Py_TYPE(question)->tp_name);
+        return -1;
+    }
+    *ticket = PyLong_AsUnsignedLongLong(core_event_field(question, field));
+    return PyErr_Occurred() != NULL ? -1 : 0;
+}
+
+/* What an acceptance borrows while it is given. */
+typedef struct given_answer {
+    kedge_acceptance acceptance;
+    PyObject *user;
+    PyObject *topics; /* a tuple of str */
+    kedge_span *spans;
+    core_bytes members;
+} given_answer;
+
+static void free_answer(given_answer *answer)
+{
+    Py_CLEAR(answer->user);
+    Py_CLEAR(answer->topics);
+    PyMem_Free(answer->spans);
+    core_bytes_release(&answer->members);
+}
+
+/* A mapping that is no dict is made one, for json. */
+static int read_members(core_state *state, PyObject *members, given_answer *answer)
+{
+    PyObject *dict = NULL;
+    if (members != NULL && members != Py_None && !core_is_bytes(members) &&
+        !PyDict_Check(members)) {
+        if (!PyMapping_Check(members)) {
+            PyErr_Format(PyExc_TypeError, "members must be a mapping or bytes, not %.200s",
+                         Py_TYPE(members)->tp_name);
+            return -1;
+        }
+        dict = PyObject_CallOneArg((PyObject *)&PyDict_Type, members);
+        if (dict == NULL) {
+            return -1;
+        }
+        members = dict;
+    }
+    int failed = core_payload(state, members, &answer->members);
+    Py_XDECREF(dict);
+    answer->acceptance.members = answer->members.span;
+    return failed;
+}
+
+static int read_answer(core_state *state, PyObject *const *values, given_answer *answer)
+{
+    memset(answer, 0, sizeof *answer);
+    answer->user = core_user(values[1]);
+    if (answer->user == NULL ||
+        core_text(state, answer->user, "user", &answer->acceptance.user) < 0 ||
+        core_text_list(state, values[2], "topics", &answer->topics, &answer->spans,
+                       &answer->acceptance.topic_count) < 0 ||
+        core_boolean(values[3], &answer->acceptance.topics_exact) < 0) {
+        return -1;
+    }
+    answer->acceptance.topics = answer->spans;
+    return read_members(state, values[4], answer);
+}
+
+CORE_METHOD(link_accept)
+{
+    static const core_signature signature = {
+        .function = "accept",
+        .positional = 1,
+        .required = 2,
+        .names = {"question", "user", "topics", "topics_exact", "members", "now"}};
+    core_link *self = link_of(object);
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    given_answer answer;
+    kedge_ticket ticket;
+    kedge_time now;
+    if (core_arguments(&signature, arguments, count, names, values) < 0 ||
+        ticket_of(self->state, values[0], &ticket) < 0) {
+        return NULL;
+    }
+    PyObject *events = NULL;
+    if (read_answer(self->state, values, &answer) == 0 &&
+        core_now(self->state, values[5], self->clock, &now) == 0 &&
+        core_enter(self->state, self->guard) == 0) {
+        events = core_link_finish(
+            self, kedge_hub_accept(self->hub->hub, ticket, &answer.acceptance, now));
+    }
+    free_answer(&answer);
+    return events;
+}
+
+CORE_METHOD(link_refuse)
+{
+    static const core_signature signature = {.function = "refuse",
+                                             .positional = 3,
+                                             .required = 1,
+                                             .names = {"question", "code", "text", "now"}};
+    core_link *self = link_of(object);
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    kedge_ticket ticket;
+    uint16_t code = KEDGE_GATEWAY_AUTH_FAILED;
+    kedge_span text = kedge_text(NULL);
+    kedge_time now;
+    if (core_arguments(&signature, arguments, count, names, values) < 0 ||
+        ticket_of(self->state, values[0], &ticket) < 0 ||
+        core_code(self->state, values[1], "code", &code) < 0 ||
+        (values[2] != NULL && core_text(self->state, values[2], "text", &text) < 0) ||
+        core_now(self->state, values[3], self->clock, &now) < 0 ||
+        core_enter(self->state, self->guard) < 0) {
+        return NULL;
+    }
+    return core_link_finish(self, kedge_hub_refuse(self->hub->hub, ticket, code, text, now));
+}
+
+static PyObject *link_session(PyObject *object, void *unused)
+{
+    (void)unused;
+    core_link *self = link_of(object);
+    return core_session_from(self->hub, kedge_link_session(self->link));
+}
+
+static PyObject *link_hub(PyObject *object, void *unused)
+{
+    (void)unused;
+    return Py_NewRef(link_of(object)->hub);
+}
+
+/* ---- The type ----------------------------------------------------------------------------------- */
+
+static PyMethodDef methods[] = {
+    CORE_METHOD_ROW(
+        "requested", link_requested,
+        "requested($self, /, target, headers=(), *, now=None)\n--\n\n"
+        "An upgrade is asked for: the answer is the first output, Upgrade or Decline."
+        "\n\n`target` is path and query as they stand in the request. Of the headers the "
+        "first\nhundred are looked at."),
+    CORE_METHOD_ROW("accept", link_accept,
+                    "accept($self, /, question, *, user, topics=(), topics_exact=False, "
+                    "members=None, now=None)\n--\n\n"
+                    "Answers yes, at any later time: the token belongs to `user`.\n\n"
+                    "The session follows the topics (with topics_exact: and no others); `ready` "
+                    "carries\nthe members. A session that is gone, another's or past a cap is no "
+                    "error here: the\nlink closes with the protocol's code."),
+    CORE_METHOD_ROW("refuse", link_refuse,
+                    "refuse($self, /, question, code=4004, text='', *, now=None)\n--\n\n"
+                    "Answers no, with one of the gateway's close codes."),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef getset[] = {
+    {"session", link_session, NULL, PyDoc_STR("The session that it has, None if none."), NULL},
+    {"hub", link_hub, NULL, PyDoc_STR("The hub that made it."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc,
+     (void *)(uintptr_t)"The server's side of one connection, made by GatewayHub.link()."},
+    {Py_tp_dealloc, core_link_dealloc},
+    {Py_tp_traverse, core_link_traverse},
+    {Py_tp_clear, core_link_clear},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, getset},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "kedge._core.HubLink",
+    .basicsize = sizeof(core_link),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
+
+int core_add_hub_link(PyObject *module, core_state *state)
+{
+    state->hub_link = core_add_type(module, &spec, state->link);
+    return state->hub_link == NULL ? -1 : 0;
+}

@@ -1,0 +1,518 @@
+/* kedge._core._Link: what links of both roles have. */
+#include "objects.h"
+
+#include <stddef.h>
+
+static core_link *link_of(PyObject *object)
+{
+    return (core_link *)object;
+}
+
+/* ---- The end of a call -------------------------------------------------------------------------- */
+
+void core_link_leave(core_link *link)
+{
+    if (link->hub == NULL) {
+        link->guard->busy = false;
+        return;
+    }
+    if (kedge_link_finished(link->link)) {
+        core_hub_forget(link->hub, link);
+    }
+    core_hub_leave(link->hub);
+}
+
+/* The events that wait, in a new list; ends the guard. */
+static PyObject *leave_with_events(core_link *link, PyObject *list)
+{
+    int failed = list == NULL ? -1 : core_pull_events(link, list);
+    core_link_leave(link);
+    if (failed == 0) {
+        failed = core_finish_events(link->state, list);
+    }
+    if (failed < 0) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+PyObject *core_link_finish(core_link *link, kedge_status status)
+{
+    if (status != KEDGE_OK) {
+        core_link_leave(link);
+        return core_raise(link->state, status);
+    }
+    return leave_with_events(link, PyList_New(0));
+}
+
+/* ---- Inputs without an argument but the time ---------------------------------------------------- */
+
+static PyObject *feed(PyObject *object, const core_signature *signature, PyObject *const *arguments,
+                      Py_ssize_t count, PyObject *names,
+                      kedge_status (*call)(kedge_link *link, kedge_time now))
+{
+    core_link *self = link_of(object);
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    kedge_time now;
+    if (core_arguments(signature, arguments, count, names, values) < 0 ||
+        core_now(self->state, values[0], self->clock, &now) < 0 ||
+        core_enter(self->state, self->guard) < 0) {
+        return NULL;
+    }
+    return core_link_finish(self, call(self->link, now));
+}
+
+#define FEED(name)                                                                                 \
+    CORE_METHOD(link_##name)                                                                       \
+    {                                                                                              \
+        static const core_signature signature = {.function = #name, .names = {"now"}};             \
+        return feed(object, &signature, arguments, count, names, kedge_link_##name);               \
+    }
+
+FEED(opened)
+FEED(alive)
+FEED(lost)
+FEED(tick)
+FEED(stop)
+
+/* ---- Messages ----------------------------------------------------------------------------------- */
+
+static void set_message(core_slice *message, PyObject *owner, const void *data, Py_ssize_t size)
+{
+    message->owner = owner;
+    message->data = data;
+    message->size = (size_t)size;
+}
+
+/* The text as UTF-8. A lone surrogate is the peer's fault: its bytes are handed on, to be refused. */
+static int message_of_text(PyObject *text, core_slice *message)
+{
+    Py_ssize_t size;
+    const char *data = PyUnicode_AsUTF8AndSize(text, &size);
+    if (data != NULL) {
+        set_message(message, Py_NewRef(text), data, size);
+        return 0;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
+        return -1;
+    }
+    PyErr_Clear();
+    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
+    if (bytes == NULL) {
+        return -1;
+    }
+    set_message(message, bytes, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+    return 0;
+}
+
+/* What may change is copied, so that events can be slices of it. */
+static int message_of_bytes(PyObject *object, core_slice *message)
+{
+    PyObject *bytes = NULL;
+    if (PyBytes_CheckExact(object)) {
+        bytes = Py_NewRef(object);
+    } else if (core_is_bytes(object)) {
+        bytes = PyBytes_FromObject(object);
+    } else {
+        PyErr_Format(PyExc_TypeError, "a message is str or bytes, not %.200s",
+                     Py_TYPE(object)->tp_name);
+    }
+    if (bytes == NULL) {
+        return -1;
+    }
+    set_message(message, bytes, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+    return 0;
+}
+
+/* Events that came about otherwise are told first: the library takes no message while they wait. */
+static PyObject *receive(core_link *self, kedge_message_kind kind, core_slice *message,
+                         kedge_time now)
+{
+    PyObject *list = PyList_New(0);
+    PyObject *former = NULL;
+    kedge_status status = KEDGE_OK;
+    bool pulled = list != NULL && core_pull_events(self, list) == 0;
+    if (pulled) {
+        former = self->message.owner;
+        self->message = *message;
+        message->owner = NULL;
+        status = kedge_link_receive(self->link, kind,
+                                    kedge_span_of(self->message.data, self->message.size), now);
+        pulled = core_pull_events(self, list) == 0;
+    }
+    core_link_leave(self);
+    Py_XDECREF(former);
+    Py_XDECREF(message->owner);
+    if (pulled && status != KEDGE_OK) {
+        core_raise(self->state, status);
+        pulled = false;
+    }
+    if (!pulled || core_finish_events(self->state, list) < 0) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *receive_object(PyObject *object, PyObject *const *values, bool text)
+{
+    core_link *self = link_of(object);
+    core_slice message;
+    kedge_time now;
+    if (core_now(self->state, values[1], self->clock, &now) < 0 ||
+        (PyUnicode_Check(values[0]) ? message_of_text(values[0], &message)
+                                    : message_of_bytes(values[0], &message)) < 0) {
+        return NULL;
+    }
+    if (core_enter(self->state, self->guard) < 0) {
+        Py_DECREF(message.owner);
+        return NULL;
+    }
+    return receive(self, text ? KEDGE_MESSAGE_TEXT : KEDGE_MESSAGE_BINARY, &message, now);
+}
+
+CORE_METHOD(link_receive)
+{
+    static const core_signature signature = {.function = "receive",
+                                             .nameless = 1,
+                                             .positional = 1,
+                                             .required = 1,
+                                             .names = {"message", "now"}};
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    if (core_arguments(&signature, arguments, count, names, values) < 0) {
+        return NULL;
+    }
+    return receive_object(object, values, PyUnicode_Check(values[0]));
+}
+
+CORE_METHOD(link_receive_text)
+{
+    static const core_signature signature = {.function = "receive_text",
+                                             .nameless = 1,
+                                             .positional = 1,
+                                             .required = 1,
+                                             .names = {"message", "now"}};
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    if (core_arguments(&signature, arguments, count, names, values) < 0) {
+        return NULL;
+    }
+    if (PyUnicode_Check(values[0])) {
+        PyErr_SetString(PyExc_TypeError, "receive_text() takes bytes; receive() takes str");
+        return NULL;
+    }
+    return receive_object(object, values, true);
+}
+
+/* ---- Ends --------------------------------------------------------------------------------------- */
+
+typedef kedge_status (*ending)(kedge_link *link, uint16_t code, kedge_span reason, kedge_time now);
+
+static PyObject *end_with(PyObject *object, PyObject *const *values, ending call)
+{
+    core_link *self = link_of(object);
+    uint16_t code = 0;
+    kedge_span reason;
+    kedge_time now;
+    if (core_code(self->state, values[0], "code", &code) < 0 ||
+        core_now(self->state, values[2], self->clock, &now) < 0) {
+        return NULL;
+    }
+    PyObject *holder = core_lenient_text(values[1], "reason", &reason);
+    if (holder == NULL) {
+        return NULL;
+    }
+    PyObject *events = NULL;
+    if (core_enter(self->state, self->guard) == 0) {
+        events = core_link_finish(self, call(self->link, code, reason, now));
+    }
+    Py_DECREF(holder);
+    return events;
+}
+
+CORE_METHOD(link_peer_closed)
+{
+    static const core_signature signature = {
+        .function = "peer_closed", .positional = 2, .names = {"code", "reason", "now"}};
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    if (core_arguments(&signature, arguments, count, names, values) < 0) {
+        return NULL;
+    }
+    return end_with(object, values, kedge_link_peer_closed);
+}
+
+CORE_METHOD(link_host_closed)
+{
+    static const core_signature signature = {
+        .function = "host_closed", .positional = 2, .names = {"code", "reason", "now"}};
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    if (core_arguments(&signature, arguments, count, names, values) < 0) {
+        return NULL;
+    }
+    return end_with(object, values, kedge_link_host_closed);
+}
+
+CORE_METHOD(link_close)
+{
+    static const core_signature signature = {
+        .function = "close", .positional = 2, .required = 1, .names = {"code", "reason", "now"}};
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    if (core_arguments(&signature, arguments, count, names, values) < 0) {
+        return NULL;
+    }
+    return end_with(object, values, kedge_link_close);
+}
+
+/* ---- Out ---------------------------------------------------------------------------------------- */
+
+static PyObject *link_events(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    core_link *self = link_of(object);
+    if (core_enter(self->state, self->guard) < 0) {
+        return NULL;
+    }
+    return leave_with_events(self, PyList_New(0));
+}
+
+CORE_METHOD(link_outputs)
+{
+    static const core_signature signature = {
+        .function = "outputs", .positional = 1, .names = {"limit"}};
+    core_link *self = link_of(object);
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    size_t limit = 0;
+    if (core_arguments(&signature, arguments, count, names, values) < 0 ||
+        core_size(self->state, values[0], "limit", &limit) < 0) {
+        return NULL;
+    }
+    if (self->connections > 0) {
+        core_raise_state(self->state, "the link's output is its Connection's to take");
+        return NULL;
+    }
+    if (core_enter(self->state, self->guard) < 0) {
+        return NULL;
+    }
+    PyObject *list = PyList_New(0);
+    bool limited = values[0] != NULL && values[0] != Py_None;
+    if (list != NULL && core_pull_outputs(self, list, limited, limit) < 0) {
+        Py_CLEAR(list);
+    }
+    core_link_leave(self);
+    return list;
+}
+
+static PyObject *link_output_waiting(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(kedge_link_output_waiting(link_of(object)->link));
+}
+
+static PyObject *link_deadline(PyObject *object, void *unused)
+{
+    (void)unused;
+    return core_deadline(kedge_link_deadline(link_of(object)->link));
+}
+
+static PyObject *link_queued(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyLong_FromSize_t(kedge_link_queued(link_of(object)->link));
+}
+
+static PyObject *link_reading_wanted(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(kedge_link_reading_wanted(link_of(object)->link));
+}
+
+static PyObject *link_finished(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(kedge_link_finished(link_of(object)->link));
+}
+
+static PyObject *link_counts(PyObject *object, void *unused)
+{
+    (void)unused;
+    kedge_link_counts now = kedge_link_counts_now(link_of(object)->link);
+    const core_count counts[] = {
+        {"received", now.received},
+        {"sent", now.sent},
+        {"ignored", now.ignored},
+        {"duplicates", now.duplicates},
+        {"gaps", now.gaps},
+        {"stalls", now.stalls},
+        {"clock_backward", now.clock_backward},
+    };
+    return core_counts(counts, sizeof counts / sizeof counts[0]);
+}
+
+static PyObject *link_get_context(PyObject *object, void *unused)
+{
+    (void)unused;
+    return Py_NewRef(link_of(object)->context);
+}
+
+static int link_set_context(PyObject *object, PyObject *context, void *unused)
+{
+    (void)unused;
+    PyObject *former = link_of(object)->context;
+    link_of(object)->context = Py_NewRef(context == NULL ? Py_None : context);
+    Py_DECREF(former);
+    return 0;
+}
+
+static PyObject *link_clock(PyObject *object, void *unused)
+{
+    (void)unused;
+    return Py_NewRef(link_of(object)->clock);
+}
+
+/* ---- Life --------------------------------------------------------------------------------------- */
+
+int core_link_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    core_link *self = link_of(object);
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->hub);
+    Py_VISIT(self->context);
+    Py_VISIT(self->clock);
+    Py_VISIT(self->decoder);
+    return 0;
+}
+
+/* The hub stays: the link must be destroyed before it. A cycle through it is broken by the hub. What
+ * other finalizers may still call finds None. */
+int core_link_clear(PyObject *object)
+{
+    core_link *self = link_of(object);
+    if (self->context != NULL) {
+        Py_SETREF(self->context, Py_NewRef(Py_None));
+    }
+    if (self->clock != NULL) {
+        Py_SETREF(self->clock, Py_NewRef(Py_None));
+    }
+    Py_CLEAR(self->decoder);
+    return 0;
+}
+
+void core_link_dealloc(PyObject *object)
+{
+    core_link *self = link_of(object);
+    PyObject_GC_UnTrack(object);
+    if (self->weak_references != NULL) {
+        PyObject_ClearWeakRefs(object);
+    }
+    kedge_link_destroy(self->link);
+    core_words_free(&self->capabilities);
+    if (self->hub != NULL) {
+        core_hub_wake(self->hub);
+    }
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->clock);
+    Py_CLEAR(self->decoder);
+    Py_CLEAR(self->path);
+    Py_CLEAR(self->message.owner);
+    Py_CLEAR(self->hub);
+    core_free(object);
+}
+
+/* ---- The type ----------------------------------------------------------------------------------- */
+
+static PyMethodDef methods[] = {
+    CORE_METHOD_ROW("opened", link_opened,
+                    "opened($self, /, *, now=None)\n--\n\n"
+                    "The 101 is out (server) or in (client): from now on messages can be sent."),
+    CORE_METHOD_ROW("receive", link_receive,
+                    "receive($self, message, /, *, now=None)\n--\n\n"
+                    "A whole message came: str is a text message, anything else a binary one."),
+    CORE_METHOD_ROW("receive_text", link_receive_text,
+                    "receive_text($self, message, /, *, now=None)\n--\n\n"
+                    "A whole text message came, as bytes; they need not have been checked."),
+    CORE_METHOD_ROW("alive", link_alive,
+                    "alive($self, /, *, now=None)\n--\n\n"
+                    "Bytes came, but no whole message yet."),
+    CORE_METHOD_ROW("peer_closed", link_peer_closed,
+                    "peer_closed($self, /, code=None, reason='', *, now=None)\n--\n\n"
+                    "The peer sent a close frame; None: without a code."),
+    CORE_METHOD_ROW("host_closed", link_host_closed,
+                    "host_closed($self, /, code=None, reason='', *, now=None)\n--\n\n"
+                    "The library below closed by its own judgement (1002, 1007, 1009, ...)."),
+    CORE_METHOD_ROW("lost", link_lost,
+                    "lost($self, /, *, now=None)\n--\n\n"
+                    "The connection broke, or ended after a close; harmless where that is known."),
+    CORE_METHOD_ROW("tick", link_tick,
+                    "tick($self, /, *, now=None)\n--\n\n"
+                    "Time passed; cheap where nothing is due."),
+    CORE_METHOD_ROW("stop", link_stop,
+                    "stop($self, /, *, now=None)\n--\n\n"
+                    "Ends the conversation as a side that stops: a server with 4008, a client with "
+                    "1000."),
+    CORE_METHOD_ROW("close", link_close,
+                    "close($self, /, code, reason='', *, now=None)\n--\n\n"
+                    "Ends this connection with a code and a reason (123 bytes) of the "
+                    "application's."),
+    {"events", link_events, METH_NOARGS,
+     PyDoc_STR("events($self, /)\n--\n\n"
+               "Events of other origin, e.g. when another connection took the session over.")},
+    CORE_METHOD_ROW("outputs", link_outputs,
+                    "outputs($self, /, limit=None)\n--\n\n"
+                    "What is to be sent, in order; taking it is sending it, as far as the link "
+                    "knows.\n\n"
+                    "With a limit it stops once the messages taken have that many bytes, so that a "
+                    "slow\npeer's backlog stays in its history; ask again when the peer has taken "
+                    "them."),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef getset[] = {
+    {"context", link_get_context, link_set_context,
+     PyDoc_STR("The host's own, e.g. what writes to this link's connection; None at first."), NULL},
+    {"clock", link_clock, NULL, PyDoc_STR("What is asked for the time."), NULL},
+    {"output_waiting", link_output_waiting, NULL,
+     PyDoc_STR("True if outputs() would give something."), NULL},
+    {"deadline", link_deadline, NULL, PyDoc_STR("When tick is wanted at the latest; None: never."),
+     NULL},
+    {"queued", link_queued, NULL,
+     PyDoc_STR("Bytes of answers and control messages that wait; a backlog of events does not "
+               "count."),
+     NULL},
+    {"reading_wanted", link_reading_wanted, NULL,
+     PyDoc_STR("False while the link would rather not be fed: its output waits."), NULL},
+    {"finished", link_finished, NULL,
+     PyDoc_STR("True once nothing more will come of this connection: no events, no output."), NULL},
+    {"counts", link_counts, NULL,
+     PyDoc_STR("What was received, sent, ignored, ...: see kedge/link.h."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", CORE_MEMBER_SIZE, offsetof(core_link, weak_references), CORE_READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t)"What links of both roles have. Every input returns the events "
+                                   "that it brought about."},
+    {Py_tp_dealloc, core_link_dealloc},
+    {Py_tp_traverse, core_link_traverse},
+    {Py_tp_clear, core_link_clear},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, getset},
+    {Py_tp_members, members},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "kedge._core._Link",
+    .basicsize = sizeof(core_link),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
+
+int core_add_link(PyObject *module, core_state *state)
+{
+    state->link = core_add_type(module, &spec, NULL);
+    return state->link == NULL ? -1 : 0;
+}

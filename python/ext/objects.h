@@ -1,0 +1,100 @@
+/* The objects that hold something of the library's, and what they need of each other. */
+#ifndef KEDGE_EXT_OBJECTS_H
+#define KEDGE_EXT_OBJECTS_H
+
+#include "core.h"
+#include "values.h"
+
+/* ---- Publications and sessions ------------------------------------------------------------------ */
+
+typedef struct core_publication {
+    PyObject_HEAD kedge_publication *publication;
+} core_publication;
+
+/* The publication that a call means: `event` itself, or one made of a name and a payload. The caller
+ * releases it. May run Python code. */
+kedge_publication *core_publication_of(core_state *state, PyObject *event, PyObject *payload);
+
+typedef struct core_hub core_hub;
+
+/* A name of a session, not a hold on it. */
+typedef struct core_session {
+    PyObject_HEAD core_hub *hub; /* null: made by hand */
+    PyObject *id;
+    PyObject *user;
+} core_session;
+
+PyObject *core_session_make(core_hub *hub, PyObject *id, PyObject *user);
+
+/* A handle of a session; None for null. */
+PyObject *core_session_from(core_hub *hub, const kedge_session *session);
+
+/* The id that a Session or a str names. */
+int core_session_id(core_state *state, PyObject *session, kedge_span *id);
+
+/* ---- Links and hubs ----------------------------------------------------------------------------- */
+
+/* A link of either role. */
+typedef struct core_link {
+    PyObject_HEAD core_state *state;
+    kedge_link *link;
+    core_hub *hub;     /* a server's; never let go of before the link is destroyed */
+    core_guard *guard; /* the hub's, or a client's own */
+    core_guard own_guard;
+    PyObject *context;
+    PyObject *clock;
+    PyObject *decoder;
+    PyObject *path; /* a client's */
+    PyObject *weak_references;
+    core_slice message; /* that was received last */
+    core_words capabilities;
+    unsigned connections; /* Connection objects that have it */
+} core_link;
+
+struct core_hub {
+    PyObject_HEAD core_state *state;
+    kedge_hub *hub; /* null until __init__ */
+    core_guard guard;
+    PyObject *links; /* a set: those that are not finished */
+    PyObject *wake;
+    PyObject *clock;
+    PyObject *decoder;
+    PyObject *weak_references;
+    core_words words[4];
+    kedge_time told; /* the deadline that was told last */
+    bool woken;      /* wake was called, and ready not since */
+};
+
+/* The slots of links, for the types of both roles. */
+int core_link_traverse(PyObject *object, visitproc visit, void *arg);
+int core_link_clear(PyObject *object);
+void core_link_dealloc(PyObject *object);
+
+/* An event as Python sees it. ERROR's code and message are bytes of JSON, see core_finish_events. */
+PyObject *core_event_from(const core_link *link, const kedge_event *event);
+
+/* Appends the events that wait to a list. Guarded. */
+int core_pull_events(core_link *link, PyObject *list);
+
+/* Decodes what takes Python code to decode. To be called when the guard is gone. */
+int core_finish_events(core_state *state, PyObject *list);
+
+/* Appends what a link has to send to a list; if limited, until that many bytes were taken. Guarded. */
+int core_pull_outputs(core_link *link, PyObject *list, bool limited, size_t limit);
+
+/* The end of a guarded call of a link: lets go of it if it is finished, wakes the hub's host. */
+void core_link_leave(core_link *link);
+
+/* What a call of a link returns: its events, or the exception of a status. Ends the guard. */
+PyObject *core_link_finish(core_link *link, kedge_status status);
+
+/* The hub does not keep the link any longer. */
+void core_hub_forget(core_hub *hub, core_link *link);
+
+/* The end of a guarded call of a hub. Exceptions that stand are kept. */
+void core_hub_leave(core_hub *hub);
+
+/* Wakes the hub's host if there is reason to and no call is under way. Exceptions are kept. */
+void core_hub_wake(core_hub *hub);
+
+#endif
