@@ -1,0 +1,205 @@
+"""The chat gateway: identify and resume, numbered dispatches, replay, heartbeats, close codes.
+
+A client (`Client`) and the sessions of a server (`Hub`) without I/O; the events and messages that
+they give; the close codes. On asyncio give them to kedge.connect and kedge.serve, under Starlette
+and FastAPI to kedge.adapters.starlette.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kedge._core import (
+    Abort,
+    Attached,
+    Binary,
+    Close,
+    Closed,
+    Connect,
+    Decline,
+    Dispatch,
+    ErrorReport,
+    Event,
+    Gap,
+    GatewayHub,
+    Handshake,
+    HubLink,
+    Identify,
+    Message,
+    Publication,
+    Ready,
+    Resume,
+    Resumed,
+    Retry,
+    Session,
+    SessionEnded,
+    Stop,
+    Sync,
+    Text,
+    Upgrade,
+    WantCredentials,
+    gateway_close_codes,
+)
+from kedge._core import (
+    GatewayClient as Client,
+)
+
+if TYPE_CHECKING:
+    from kedge.aio._driver import Driver
+    from kedge.aio._link import Link
+
+__all__ = [
+    "Abort",
+    "Attached",
+    "Binary",
+    "Client",
+    "Close",
+    "CloseCode",
+    "Closed",
+    "Connect",
+    "Decline",
+    "Dispatch",
+    "ErrorReport",
+    "Event",
+    "Gap",
+    "Handshake",
+    "Hub",
+    "HubLink",
+    "Identify",
+    "Link",
+    "Message",
+    "Publication",
+    "Ready",
+    "Resume",
+    "Resumed",
+    "Retry",
+    "Session",
+    "SessionEnded",
+    "Stop",
+    "Sync",
+    "Text",
+    "Upgrade",
+    "WantCredentials",
+]
+
+_T = TypeVar("_T")
+
+
+class CloseCode(IntEnum):
+    """The codes with which a gateway's server closes; WebSocket's own are not among them."""
+
+    UNKNOWN_ERROR = 4000
+    UNKNOWN_TYPE = 4001
+    DECODE_ERROR = 4002
+    NOT_AUTHENTICATED = 4003
+    AUTH_FAILED = 4004
+    ALREADY_AUTHENTICATED = 4005
+    RATE_LIMITED = 4006
+    SESSION_TIMEOUT = 4007
+    SERVER_RESTART = 4008
+    SESSION_EXPIRED = 4009
+    REPLAY_EXHAUSTED = 4010
+    VERSION_MISMATCH = 4011
+    SERVER_FULL = 4012
+
+    @property
+    def resumable(self) -> bool:
+        """The session survives a close with it."""
+        return _CLOSE_CODES[self.value][0]
+
+    @property
+    def meaning(self) -> str:
+        return _CLOSE_CODES[self.value][1]
+
+
+_CLOSE_CODES = {code: (resumable, meaning) for _, code, resumable, meaning in gateway_close_codes}
+
+
+class Hub(GatewayHub):
+    """The sessions and links of one gateway server.
+
+    Whoever serves it (kedge.serve, kedge.adapters.starlette, kedge.aio.driven) does so on one event
+    loop. From then on it can be published to from any task of that loop and from any other thread;
+    what a thread calls is done by the loop, and the thread waits for it. Links belong to the loop.
+    """
+
+    _driver: Driver | None = None
+
+    def wake(self) -> None:
+        """Called by the hub itself when there is something to do."""
+        if self._driver is not None:
+            self._driver.wake()
+
+    def _here(self, act: Callable[[], _T]) -> _T:
+        """Does it in the thread that serves the hub."""
+        driver = self._driver
+        if driver is None or driver.is_here():
+            return act()
+        return driver.call(act)
+
+    def publish(
+        self,
+        topic: str,
+        event: str | Publication,
+        payload: Any = None,
+        *,
+        now: float | None = None,
+    ) -> int:
+        """Publishes an event to whoever follows the topic; tells how many sessions that are."""
+        publication = event if isinstance(event, Publication) else Publication(event, payload)
+        publish = super().publish
+        return self._here(lambda: publish(topic, publication, now=now))
+
+    def send(
+        self,
+        session: Session | str,
+        event: str | Publication,
+        payload: Any = None,
+        *,
+        now: float | None = None,
+    ) -> None:
+        """The same for one session alone."""
+        publication = event if isinstance(event, Publication) else Publication(event, payload)
+        send = super().send
+        self._here(lambda: send(session, publication, now=now))
+
+    def follow(self, session: Session | str, topic: str, *, now: float | None = None) -> None:
+        """From now on the session gets what is published to the topic."""
+        follow = super().follow
+        self._here(lambda: follow(session, topic, now=now))
+
+    def unfollow(self, session: Session | str, topic: str, *, now: float | None = None) -> None:
+        """From now on it does not; what was published until now it still gets."""
+        unfollow = super().unfollow
+        self._here(lambda: unfollow(session, topic, now=now))
+
+    def session(self, id: str, /) -> Session | None:
+        """The session with that id, None if there is none."""
+        session = super().session
+        return self._here(lambda: session(id))
+
+    def sessions(self, user: str | int | None = None) -> list[Session]:
+        """The sessions of a user, or all."""
+        sessions = super().sessions
+        return self._here(lambda: sessions(user))
+
+    def end(self, session: Session | str, *, now: float | None = None) -> None:
+        """Ends a session for good; its link, if any, is closed with 4009."""
+        end = super().end
+        self._here(lambda: end(session, now=now))
+
+    def events(self) -> list[SessionEnded]:
+        """The sessions that ended since the last call; the latest 1024."""
+        events = super().events
+        return self._here(events)
+
+
+def __getattr__(name: str) -> Any:
+    # asyncio is loaded only by those who use it.
+    if name == "Link":
+        from kedge.aio._link import Link
+
+        return Link
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
