@@ -15,12 +15,6 @@
 extern "C" {
 #endif
 
-/* A list of words, as in mls_type. */
-typedef struct kedge_words {
-    const char *const *words;
-    size_t count;
-} kedge_words;
-
 /* X(NAME, code, resumable, meaning): a close with a resumable code keeps the session. */
 #define KEDGE_GATEWAY_CLOSE_LIST(X)                                                                \
     X(UNKNOWN_ERROR, 4000, true, "an unknown error occurred")                                      \
