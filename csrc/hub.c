@@ -438,15 +438,24 @@ static kedge_status follow_all(kedge_hub *hub, kedge_session *session,
     return status;
 }
 
-/* Leaving a topic may remove spans, this one or others that ended; what then takes their places comes from
- * behind and has been looked at already. */
+/* The log of a topic that the session follows and the acceptance did not name; null if there is none. */
+static kedge_log *find_unmarked(const kedge_hub *hub, const kedge_session *session)
+{
+    for (size_t i = 1; i < session->span_count; i++) {
+        const kedge_session_span *span = &session->spans[i];
+        if (span->end == KEDGE_SPAN_OPEN && kedge_hub_topic_of(span->log)->mark < hub->marks) {
+            return span->log;
+        }
+    }
+    return NULL;
+}
+
+/* Leaving one may remove any span that ended, so each look begins anew. */
 static void unfollow_unmarked(const kedge_hub *hub, kedge_session *session)
 {
-    for (size_t i = session->span_count; i-- > 1;) {
-        if (i < session->span_count && session->spans[i].end == KEDGE_SPAN_OPEN &&
-            kedge_hub_topic_of(session->spans[i].log)->mark < hub->marks) {
-            (void)kedge_session_unfollow(session, session->spans[i].log);
-        }
+    kedge_log *log;
+    while ((log = find_unmarked(hub, session)) != NULL) {
+        (void)kedge_session_unfollow(session, log);
     }
 }
 
@@ -504,8 +513,7 @@ static kedge_status accept_identify(kedge_hub *hub, kedge_link *link, kedge_tick
     }
     status = kedge_link_attach(link, ticket, record->session, acceptance->members, hub->stamp + 1,
                                hub->now);
-    if (status != KEDGE_OK || kedge_link_session(link) != record->session) {
-        kedge_link_forget_session(link);
+    if (status != KEDGE_OK) {
         kedge_hub_record_discard(hub, record);
         return status;
     }
@@ -614,7 +622,7 @@ kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code
 static kedge_status check_publication(const kedge_hub *hub, const kedge_publication *publication)
 {
     kedge_publication_source source = kedge_publication_describe(publication);
-    if (publication == NULL || source.passing || source.protocol != hub->config.link.protocol) {
+    if (publication == NULL || source.protocol != hub->config.link.protocol || source.passing) {
         return KEDGE_INVALID_ARGUMENT;
     }
     if (hub->sealed) {

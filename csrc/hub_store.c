@@ -13,8 +13,7 @@ kedge_hub_user *kedge_hub_user_find(const kedge_hub *hub, kedge_span name)
 
 static kedge_hub_user *user_make(kedge_hub *hub, kedge_span name)
 {
-    if (name.size > SIZE_MAX - sizeof(kedge_hub_user) ||
-        kedge_table_reserve(&hub->users, 1) != KEDGE_OK) {
+    if (kedge_table_reserve(&hub->users, 1) != KEDGE_OK) {
         return NULL;
     }
     kedge_hub_user *user = kedge_memory_new(hub->allocator, sizeof *user + name.size);
@@ -354,8 +353,7 @@ kedge_hub_topic *kedge_hub_topic_find(const kedge_hub *hub, kedge_span name)
 kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, const kedge_log_limits *limits,
                                   kedge_hub_topic **made)
 {
-    if (name.size > SIZE_MAX - sizeof(kedge_hub_topic) ||
-        kedge_table_reserve(&hub->topics, 1) != KEDGE_OK ||
+    if (kedge_table_reserve(&hub->topics, 1) != KEDGE_OK ||
         kedge_timers_reserve(&hub->topic_timers, hub->topics.count + 1) != KEDGE_OK) {
         return KEDGE_NO_MEMORY;
     }

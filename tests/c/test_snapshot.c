@@ -341,7 +341,8 @@ START_TEST(time_passes_between_seal_and_snapshot)
     build();
     kedge_hub_seal(world.hub, world.now);
     world.now += 100 * KEDGE_SECOND;
-    take_snapshot();
+    ck_assert_int_eq(kedge_hub_snapshot(world.hub, WALL, world.now, bytes, sizeof bytes, &size),
+                     KEDGE_OK);
     restart_with(WALL);
     ck_assert_uint_eq(kedge_hub_deadline(world.hub), world.now + 198 * KEDGE_SECOND);
 }
@@ -629,6 +630,29 @@ START_TEST(numbers_have_64_bits)
 }
 END_TEST
 
+/* A session that never had anything, of a hub that never numbered anything. */
+START_TEST(a_session_without_history_is_one)
+{
+    static const char body[] = "\0\0\0" /* protocol, wall, stamp */
+                               "\0"     /* no topic */
+                               "\1u\1"  /* a user with one session */
+                               "0123456789abcdef0123456789abcdef"
+                               "\5\0\0"     /* remaining, checkpoint */
+                               "\0\0\0\1\0" /* own log and span, no other */
+                               "";          /* no more users: the zero of the literal */
+    take_snapshot();
+    memcpy(bytes + PROTOCOL_AT, body, sizeof body);
+    size = PROTOCOL_AT + sizeof body + CHECKSUM_SIZE;
+    write_checksum();
+    restart_with(WALL);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).sessions, 0); /* its time was up long ago */
+    ck_assert_int_eq(restore(kedge_span_of(bytes, size), 0), KEDGE_OK);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).sessions, 1);
+    ck_assert_int_eq(restore(kedge_span_of(bytes, size), 0), KEDGE_WRONG_STATE);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).sessions, 1);
+}
+END_TEST
+
 /* What a stranger could write: any body, with the right checksum. It is refused whole, or restores a hub
  * that works. */
 static void check_forged(void)
@@ -777,6 +801,7 @@ Suite *kedge_snapshot_suite(void)
     tcase_add_test(refused, what_must_be_unique_is);
     tcase_add_test(refused, an_id_is_of_the_digits_that_ids_are_of);
     tcase_add_test(refused, numbers_have_64_bits);
+    tcase_add_test(refused, a_session_without_history_is_one);
     tcase_add_test(refused, a_forged_snapshot_is_refused_or_harmless);
     tcase_add_test(refused, a_forged_snapshot_of_another_length_is_refused_or_harmless);
     tcase_add_test(refused, a_restore_without_memory_restores_nothing);
