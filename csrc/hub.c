@@ -17,7 +17,7 @@ static bool is_name(kedge_span span)
     return span.data != NULL && span.size != 0;
 }
 
-/* ---- Settings ----------------------------------------------------------------------------------- */
+/* ---- Settings -------------------------------------------------------------------------------- */
 
 kedge_hub_config kedge_hub_config_default(kedge_protocol protocol)
 {
@@ -48,7 +48,7 @@ static kedge_status check_config(const kedge_hub_config *config)
     return kedge_link_config_check(&config->link);
 }
 
-/* ---- Slots -------------------------------------------------------------------------------------- */
+/* ---- Slots ----------------------------------------------------------------------------------- */
 
 /* As many as LINKS_MOST are no size to overflow. */
 static kedge_status reserve_slot(kedge_hub *hub)
@@ -112,7 +112,7 @@ static kedge_link *find_asker(const kedge_hub *hub, kedge_ticket ticket)
     return hub->slots[index].link;
 }
 
-/* ---- What links report -------------------------------------------------------------------------- */
+/* ---- What links report ----------------------------------------------------------------------- */
 
 static void list_ready(kedge_hub *hub, kedge_link *link)
 {
@@ -203,7 +203,7 @@ static void leaving(kedge_commons *commons, kedge_link *link)
     free_slot(hub, link->slot);
 }
 
-/* ---- Life --------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
                               const kedge_entropy *entropy, kedge_allocator allocator,
@@ -277,7 +277,7 @@ kedge_status kedge_hub_link(kedge_hub *hub, kedge_link **link, void *context, ke
     return KEDGE_OK;
 }
 
-/* ---- Time --------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 /* Each link that is due is ticked once; what comes of that is taken in by the drain. */
 static void tick_links(kedge_hub *hub)
@@ -350,7 +350,7 @@ bool kedge_hub_ready_waiting(kedge_hub *hub)
     return hub->ready_first != NULL;
 }
 
-/* ---- Decisions ---------------------------------------------------------------------------------- */
+/* ---- Decisions ------------------------------------------------------------------------------- */
 
 static bool acceptance_right(const kedge_acceptance *acceptance)
 {
@@ -390,8 +390,8 @@ static kedge_status follow(kedge_hub *hub, kedge_session *session, kedge_span na
     return KEDGE_OK;
 }
 
-/* Each acceptance has two marks for the topics that it names: hub->marks, the session followed it before;
- * hub->marks + 1, since now. */
+/* Each acceptance has two marks for the topics that it names: hub->marks, the session followed it
+ * before; hub->marks + 1, since now. */
 static void begin_marks(kedge_hub *hub)
 {
     hub->marks += 2;
@@ -438,7 +438,8 @@ static kedge_status follow_all(kedge_hub *hub, kedge_session *session,
     return status;
 }
 
-/* The log of a topic that the session follows and the acceptance did not name; null if there is none. */
+/* The log of a topic that the session follows and the acceptance did not name; null if there is
+ * none. */
 static kedge_log *find_unmarked(const kedge_hub *hub, const kedge_session *session)
 {
     for (size_t i = 1; i < session->span_count; i++) {
@@ -541,7 +542,8 @@ static void go_on(kedge_hub *hub, kedge_hub_record *record, kedge_link *link,
     hub->counts.resumed++;
 }
 
-/* The topics come first, since that may fail; a topic that is followed from now on changes no number. */
+/* The topics come first, since that may fail; a topic that is followed from now on changes no
+ * number. */
 static kedge_status resume_session(kedge_hub *hub, kedge_hub_record *record, kedge_link *link,
                                    kedge_ticket ticket, const kedge_acceptance *acceptance)
 {
@@ -574,8 +576,8 @@ static kedge_status accept_resume(kedge_hub *hub, kedge_link *link, kedge_ticket
     return resume_session(hub, record, link, ticket, acceptance);
 }
 
-/* Sessions whose time is up, and links that ended, are taken in first: the answer is the same whether or
- * not the host has ticked. */
+/* Sessions whose time is up, and links that ended, are taken in first: the answer is the same
+ * whether or not the host has ticked. */
 kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
                               const kedge_acceptance *acceptance, kedge_time now)
 {
@@ -616,7 +618,7 @@ kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code
     return status;
 }
 
-/* ---- Events and topics -------------------------------------------------------------------------- */
+/* ---- Events and topics ----------------------------------------------------------------------- */
 
 /* Whether a publication can be numbered and sent to anybody. */
 static kedge_status check_publication(const kedge_hub *hub, const kedge_publication *publication)
@@ -732,7 +734,7 @@ kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic, const kedge
     return status;
 }
 
-/* ---- Sessions ----------------------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------------------- */
 
 kedge_session *kedge_hub_session(kedge_hub *hub, kedge_span id)
 {
@@ -799,7 +801,7 @@ kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time no
     return KEDGE_OK;
 }
 
-/* ---- Stop --------------------------------------------------------------------------------------- */
+/* ---- Stop ------------------------------------------------------------------------------------ */
 
 void kedge_hub_seal(kedge_hub *hub, kedge_time now)
 {
@@ -822,7 +824,7 @@ void kedge_hub_stop(kedge_hub *hub, kedge_time now)
     }
 }
 
-/* ---- What there is ------------------------------------------------------------------------------ */
+/* ---- What there is --------------------------------------------------------------------------- */
 
 static void count_log(kedge_hub_counts *counts, const kedge_log *log)
 {

@@ -1,5 +1,5 @@
-/* csrc/hub.h: what a hub is made of, for hub.c (links, decisions, time), hub_store.c (users, sessions,
- * topics) and snapshot.c.
+/* csrc/hub.h: what a hub is made of, for hub.c (links, decisions, time), hub_store.c (users,
+ * sessions, topics) and snapshot.c.
  *
  * Who points to whom:
  *
@@ -9,9 +9,9 @@
  *        └─ slots ── kedge_link   link->hub_session <-> record->link
  *
  * A user's records lie in one list: first those detached, longest ago first, then those attached. A
- * record points to the link that has its session, and after that link ended, until it is destroyed or
- * another takes its place, still to that one, so that nothing is left pointing to a session that is
- * gone. A topic lives while a span refers to its log.
+ * record points to the link that has its session, and after that link ended, until it is destroyed
+ * or another takes its place, still to that one, so that nothing is left pointing to a session that
+ * is gone. A topic lives while a span refers to its log.
  */
 #ifndef KEDGE_PRIVATE_HUB_H
 #define KEDGE_PRIVATE_HUB_H
@@ -121,20 +121,21 @@ struct kedge_hub {
     kedge_hub_counts counts; /* those that only grow, and `attached` */
 };
 
-/* ---- hub_store.c: users, sessions, topics ------------------------------------------------------- */
+/* ---- hub_store.c: users, sessions, topics ---------------------------------------------------- */
 
 void kedge_hub_store_init(kedge_hub *hub);
 
-/* Every user, session, topic and event goes: the hub is empty. Its links know no session any more. */
+/* Every user, session, topic and event goes: the hub is empty. Its links know no session any
+ * more. */
 void kedge_hub_store_clear(kedge_hub *hub);
 
 /* The same, and the memory of tables and timers. */
 void kedge_hub_store_free(kedge_hub *hub);
 
-/* Makes a session that is attached to nothing yet; it counts as attached until it is detached. UNKNOWN:
- * the id is there already. NO_MEMORY, INVALID_ARGUMENT. Nothing was changed then. */
+/* Makes a session that is attached to nothing yet; it counts as attached until it is detached.
+ * UNKNOWN: the id is there already. NO_MEMORY, INVALID_ARGUMENT. Nothing was changed then. */
 kedge_status kedge_hub_record_make(kedge_hub *hub, const uint8_t id[KEDGE_HUB_ID_SIZE],
-                                   kedge_span user, size_t spans_max, kedge_hub_record **record);
+                                   kedge_span user, size_t spans_max, kedge_hub_record **made);
 
 /* Draws an id that no session has. */
 void kedge_hub_draw_id(kedge_hub *hub, uint8_t id[KEDGE_HUB_ID_SIZE]);
@@ -166,7 +167,7 @@ void kedge_hub_expire(kedge_hub *hub);
 /* A topic that nobody refers to yet: who makes it makes a session follow it, or releases it again.
  * NO_MEMORY. The name must be new. */
 kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, const kedge_log_limits *limits,
-                                  kedge_hub_topic **topic);
+                                  kedge_hub_topic **made);
 kedge_hub_topic *kedge_hub_topic_find(const kedge_hub *hub, kedge_span name);
 
 /* The topic goes if nobody refers to it. */
@@ -175,8 +176,8 @@ void kedge_hub_topic_release(kedge_hub *hub, kedge_hub_topic *topic);
 /* Something was appended to its log, or its limits changed. */
 void kedge_hub_topic_appended(kedge_hub *hub, kedge_hub_topic *topic);
 
-/* Drops the topics that nobody refers to any more. To be called after whatever may have removed spans:
- * leaving a topic, but also opening a cursor, which folds. */
+/* Drops the topics that nobody refers to any more. To be called after whatever may have removed
+ * spans: leaving a topic, but also opening a cursor, which folds. */
 void kedge_hub_sweep(kedge_hub *hub);
 
 static inline kedge_hub_topic *kedge_hub_topic_of(kedge_log *log)
@@ -184,7 +185,7 @@ static inline kedge_hub_topic *kedge_hub_topic_of(kedge_log *log)
     return KEDGE_CONTAINER(log, kedge_hub_topic, log);
 }
 
-/* ---- hub.c: links ------------------------------------------------------------------------------- */
+/* ---- hub.c: links ---------------------------------------------------------------------------- */
 
 /* Takes in what became of links since the last time: deadlines, ends, what is ready. */
 void kedge_hub_drain(kedge_hub *hub);

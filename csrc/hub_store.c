@@ -3,7 +3,7 @@
 
 #include "memory.h"
 
-/* ---- Users -------------------------------------------------------------------------------------- */
+/* ---- Users ----------------------------------------------------------------------------------- */
 
 kedge_hub_user *kedge_hub_user_find(const kedge_hub *hub, kedge_span name)
 {
@@ -104,7 +104,7 @@ static void list_detached(kedge_hub_record *record)
     }
 }
 
-/* ---- Sessions ----------------------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------------------- */
 
 static void record_free(kedge_hub *hub, kedge_hub_record *record)
 {
@@ -149,7 +149,7 @@ kedge_status kedge_hub_record_make(kedge_hub *hub, const uint8_t id[KEDGE_HUB_ID
     if (record == NULL) {
         return KEDGE_NO_MEMORY;
     }
-    *record = (kedge_hub_record){0};
+    *record = (kedge_hub_record){.ending = KEDGE_HUB_SESSION_ENDED};
     memcpy(record->id, id, KEDGE_HUB_ID_SIZE);
     record->entry.key = kedge_span_of(record->id, KEDGE_HUB_ID_SIZE);
     record->attached = true;
@@ -198,8 +198,8 @@ static void record_set_timer(kedge_hub *hub, kedge_hub_record *record)
     (void)kedge_timers_set(&hub->session_timers, &record->timer, deadline);
 }
 
-/* A log's deadline only moves away while entries are appended and dropped: a timer that comes too early
- * looks again, so that an append rarely moves one. */
+/* A log's deadline only moves away while entries are appended and dropped: a timer that comes too
+ * early looks again, so that an append rarely moves one. */
 static void set_no_later(kedge_timers *timers, kedge_timer *timer, kedge_time deadline)
 {
     if (!kedge_timer_is_set(timer) || deadline < timer->deadline) {
@@ -331,7 +331,7 @@ static void expire_sessions(kedge_hub *hub)
     }
 }
 
-/* ---- Topics ------------------------------------------------------------------------------------- */
+/* ---- Topics ---------------------------------------------------------------------------------- */
 
 /* Called in the midst of a session's function: only notes it. */
 static void note_unreferred(kedge_log *log)
@@ -413,7 +413,7 @@ static void expire_topics(kedge_hub *hub)
     }
 }
 
-/* ---- The whole ---------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 void kedge_hub_expire(kedge_hub *hub)
 {

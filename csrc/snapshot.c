@@ -10,14 +10,14 @@
  *               number first of the own span, number spans, span ...
  *     span      number topic, number first, number end (0: open) [number end stamp]
  *
- * A number is in groups of 7 bits, the lowest first, with the high bit set in all but the last; a text is
- * a number of bytes and the bytes. So a snapshot may be carried to another machine. Ages and remaining
- * times are counted from the wall time at the front. A user's sessions stand in the order of their list
- * (csrc/hub.h), which is so restored.
+ * A number is in groups of 7 bits, the lowest first, with the high bit set in all but the last; a
+ * text is a number of bytes and the bytes. So a snapshot may be carried to another machine. Ages
+ * and remaining times are counted from the wall time at the front. A user's sessions stand in the
+ * order of their list (csrc/hub.h), which is so restored.
  *
- * The checksum is SipHash-2-4 with a fixed key, eight bytes little-endian over all before it: it is there
- * anyhow, and tells a damaged snapshot with a doubt of 2^-64. It does not make a forged one impossible, so
- * what is read is checked as if a stranger had written it. */
+ * The checksum is SipHash-2-4 with a fixed key, eight bytes little-endian over all before it: it is
+ * there anyhow, and tells a damaged snapshot with a doubt of 2^-64. It does not make a forged one
+ * impossible, so what is read is checked as if a stranger had written it. */
 #include "hub.h"
 
 #include "memory.h"
@@ -40,7 +40,7 @@ static uint64_t checksum_of(kedge_span bytes)
     return kedge_siphash(kedge_siphash_key_of(key), bytes);
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------ */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Goes on counting where the buffer ends. */
 typedef struct snapshot_writer {
@@ -205,7 +205,7 @@ kedge_status kedge_hub_snapshot(kedge_hub *hub, uint64_t wall, kedge_time now, u
     return writer.size <= capacity ? KEDGE_OK : KEDGE_NO_SPACE;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------ */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* Nothing is read past the end: what is missing reads as zero, and `broken` stays set. */
 typedef struct snapshot_reader {
@@ -286,8 +286,8 @@ static kedge_status reserve_item(const snapshot_reader *reader, void **items, si
     return KEDGE_OK;
 }
 
-/* The age counts on, even where the clock has not run as long (a machine that was started again): times
- * are compared by their difference. */
+/* The age counts on, even where the clock has not run as long (a machine that was started again):
+ * times are compared by their difference. */
 static void set_age(kedge_log *log, uint64_t index, kedge_time age)
 {
     log->slots[(size_t)(index & (uint64_t)(log->capacity - 1))].entry.time = log->now - age;
@@ -462,7 +462,8 @@ static bool is_id(kedge_span id)
     return id.size == KEDGE_HUB_ID_SIZE;
 }
 
-/* What is left of a session's time. A wall clock that went back does not give it more than a drop would. */
+/* What is left of a session's time. A wall clock that went back does not give it more than a drop
+ * would. */
 static kedge_time expiry(const snapshot_reader *reader, kedge_time remaining)
 {
     kedge_time ttl = reader->hub->config.session_ttl;

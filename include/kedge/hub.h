@@ -1,23 +1,24 @@
 /* kedge/hub.h: the sessions and links of one server.
  *
- * The hub keeps sessions and topics, answers resumes out of its memory, numbers what is published, and
- * has one deadline for everything. It judges nobody: who a token belongs to is the application's
- * answer.
+ * The hub keeps sessions and topics, answers resumes out of its memory, numbers what is published,
+ * and has one deadline for everything. It judges nobody: who a token belongs to is the
+ * application's answer.
  *
- *     connection comes      kedge_hub_link(hub, &link, context, now), then feed the link as link.h says
- *     IDENTIFY or RESUME    kedge_hub_accept(hub, event.ticket, &acceptance, now), or kedge_hub_refuse
+ *     connection comes      kedge_hub_link(hub, &link, context, now), then feed the link (link.h)
+ *     IDENTIFY or RESUME    kedge_hub_accept(hub, event.ticket, &acceptance, now), or _refuse
  *     something happened    kedge_hub_publish(hub, topic, publication, now)
  *     after anything        while ((link = kedge_hub_next_ready(hub, now)))
  *                               pull its events, write its outputs
  *     connection gone       kedge_link_destroy(link); its session waits, detached
  *     until the next thing  sleep until kedge_hub_deadline(hub), then kedge_hub_tick(hub, now)
  *
- * One thread at a time. The cost of a call follows what is due, never how many sessions there are, but
- * for kedge_hub_stop, kedge_hub_snapshot, kedge_hub_restore and kedge_hub_counts_now, which look at all.
+ * One thread at a time. The cost of a call follows what is due, never how many sessions there are,
+ * but for kedge_hub_stop, kedge_hub_snapshot, kedge_hub_restore and kedge_hub_counts_now, which
+ * look at all.
  *
- * Links report what became of them; the hub takes that in when next_ready, deadline, tick, accept or
- * snapshot is called, or a link destroyed. Only then, in kedge_hub_end and in kedge_hub_restore do
- * sessions end: their pointers stay good through every other call.
+ * Links report what became of them; the hub takes that in when next_ready, ready_waiting, deadline,
+ * tick, accept or snapshot is called, or a link destroyed. Only then, in kedge_hub_end and in
+ * kedge_hub_restore do sessions end: their pointers stay good through every other call.
  */
 #ifndef KEDGE_HUB_H
 #define KEDGE_HUB_H
@@ -36,16 +37,17 @@ typedef struct kedge_hub kedge_hub;
 
 typedef struct kedge_hub_config {
     kedge_link_config link;        /* of its links; the role is KEDGE_SERVER */
-    kedge_log_limits topic_limits; /* 1000 entries, 4 MiB, ten minutes; kedge_hub_limit_topic differs */
+    kedge_log_limits topic_limits; /* 1000 entries, 4 MiB, ten minutes */
     kedge_log_limits own_limits;   /* of what is sent to one session alone: the same */
     kedge_time session_ttl;        /* 300 s that a detached session waits */
     size_t links_max;              /* 100 000; at most 1 048 575 */
     size_t sessions_max;           /* 200 000 */
     size_t sessions_per_user_max;  /* 20 */
-    bool evict_detached;           /* false: past the user's cap a login is refused; true: the user's
-                                      session that has been detached longest ends instead */
-    size_t topics_max;             /* 100 000 */
-    size_t spans_per_session_max;  /* 1000 topics that a session follows or followed of late */
+    bool
+        evict_detached; /* false: past a cap of sessions a login is refused; true: the user's session
+                            that has been detached longest ends instead, if there is one */
+    size_t topics_max;  /* 100 000 */
+    size_t spans_per_session_max; /* 1000 topics that a session follows or followed of late */
 } kedge_hub_config;
 
 KEDGE_API kedge_hub_config kedge_hub_config_default(kedge_protocol protocol);
@@ -59,34 +61,36 @@ KEDGE_API kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config 
  * been stay usable only for kedge_link_destroy. */
 KEDGE_API void kedge_hub_destroy(kedge_hub *hub);
 
-/* ---- Links ------------------------------------------------------------------------------------- */
+/* ---- Links ----------------------------------------------------------------------------------- */
 
-/* A new link, for a connection that asks for an upgrade. LIMIT past links_max, SEALED, NO_MEMORY. */
+/* A new link, for a connection that asks for an upgrade. LIMIT past links_max, SEALED,
+ * NO_MEMORY. */
 KEDGE_API kedge_status kedge_hub_link(kedge_hub *hub, kedge_link **link, void *context,
                                       kedge_time now);
 
-/* The next link that has an event or an output for its host, or whose reminder is due; NULL if none.
- * Each is given once, and again when something new came; events of the session that come while its host
- * has not yet seen kedge_link_next_output run dry are no news. Does what is due by `now` first, as
- * kedge_hub_tick. */
+/* The next link that has an event or an output for its host, or whose reminder is due; NULL if
+ * none. Each is given once, and again when something new came; events of the session that come
+ * while its host has not yet seen kedge_link_next_output run dry are no news. Does what is due by
+ * `now` first, as kedge_hub_tick. */
 KEDGE_API kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now);
 
-/* Whether next_ready would look at any link: cheap, and a hint only, as what was listed may have been pulled
- * since. A host that is not in its loop asks it (and the deadline) after a call, to wake its loop. */
+/* Whether next_ready would look at any link: cheap, and a hint only, as what was listed may have
+ * been pulled since. A host that is not in its loop asks it (and the deadline) after a call, to
+ * wake its loop. */
 KEDGE_API bool kedge_hub_ready_waiting(kedge_hub *hub);
 
-/* One deadline for all links, sessions and logs: when tick or next_ready is wanted at the latest, unless
- * something comes before; KEDGE_NEVER if never. */
+/* One deadline for all links, sessions and logs: when tick or next_ready is wanted at the latest,
+ * unless something comes before; KEDGE_NEVER if never. */
 KEDGE_API kedge_time kedge_hub_deadline(kedge_hub *hub);
 KEDGE_API void kedge_hub_tick(kedge_hub *hub, kedge_time now);
 
-/* ---- Decisions --------------------------------------------------------------------------------- */
+/* ---- Decisions ------------------------------------------------------------------------------- */
 
 /* The answer yes to IDENTIFY and RESUME. For IDENTIFY a session is made, it follows the topics, and
  * `ready` carries the members; for RESUME the session is looked up, its owner compared with `user`,
- * the topics that it does not follow yet are followed, and the rest is unfollowed if `topics_exact`. What
- * such a topic had for the session before stays part of its history. A resume that fails changes nothing
- * about topics. */
+ * the topics that it does not follow yet are followed, and the rest is unfollowed if
+ * `topics_exact`. What such a topic had for the session before stays part of its history. A resume
+ * that fails changes nothing about topics. */
 typedef struct kedge_acceptance {
     kedge_span user;    /* whose token it is; not empty */
     kedge_span members; /* IDENTIFY: a JSON object whose members `ready` carries too, or empty */
@@ -95,11 +99,11 @@ typedef struct kedge_acceptance {
     bool topics_exact;
 } kedge_acceptance;
 
-/* Answers at any later time. A session that is not there, another's, ahead, lost, or a cap of sessions:
- * the link closes with the protocol's code, and that is no failure of the call. STALE_TICKET: answered
- * before, or the link is gone. INVALID_ARGUMENT, TOO_MANY_TOPICS, LIMIT (`ready` would be too large),
- * SEALED, NO_MEMORY: nothing was changed, the question still stands (so answer it otherwise, or stop the
- * link). */
+/* Answers at any later time. A session that is not there, another's, ahead, lost, or a cap of
+ * sessions: the link closes with the protocol's code, and that is no failure of the call.
+ * STALE_TICKET: answered before, or the link is gone. INVALID_ARGUMENT, TOO_MANY_TOPICS, LIMIT
+ * (`ready` would be too large), SEALED, NO_MEMORY: nothing was changed, the question still stands
+ * (so answer it otherwise, or stop the link). */
 KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
                                         const kedge_acceptance *acceptance, kedge_time now);
 
@@ -107,13 +111,13 @@ KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
 KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code,
                                         kedge_span text, kedge_time now);
 
-/* ---- Events and topics ------------------------------------------------------------------------- */
+/* ---- Events and topics ----------------------------------------------------------------------- */
 
-/* Numbers the publication and appends it to the topic's log; whoever follows the topic will get it. The
- * hub takes a hold of its own. `sessions` (may be NULL) tells how many sessions follow the topic, those
- * detached included; with none nothing is stored. LIMIT: with the longest number it would be larger than a
- * message or the log may be; nothing was numbered. INVALID_ARGUMENT (one that carries no number, or of
- * another protocol), SEALED, NO_MEMORY. */
+/* Numbers the publication and appends it to the topic's log; whoever follows the topic will get it.
+ * The hub takes a hold of its own. `sessions` (may be NULL) tells how many sessions follow the
+ * topic, those detached included; with none nothing is stored. LIMIT: with the longest number it
+ * would be larger than a message or the log may be; nothing was numbered. INVALID_ARGUMENT (one
+ * that carries no number, or of another protocol), SEALED, NO_MEMORY. */
 KEDGE_API kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic,
                                          kedge_publication *publication, size_t *sessions,
                                          kedge_time now);
@@ -122,9 +126,9 @@ KEDGE_API kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic,
 KEDGE_API kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session,
                                       kedge_publication *publication, kedge_time now);
 
-/* From now on, or no longer. A topic exists while the history of a session refers to it. Following twice is
- * following once. TOO_MANY_TOPICS, NO_MEMORY; UNKNOWN: the session is none of this hub, or does not follow
- * the topic. */
+/* From now on, or no longer. A topic exists while the history of a session refers to it. Following
+ * twice is following once. TOO_MANY_TOPICS, NO_MEMORY; UNKNOWN: the session is none of this hub, or
+ * does not follow the topic. */
 KEDGE_API kedge_status kedge_hub_follow(kedge_hub *hub, kedge_session *session, kedge_span topic,
                                         kedge_time now);
 KEDGE_API kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session, kedge_span topic,
@@ -134,22 +138,23 @@ KEDGE_API kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session
 KEDGE_API kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic,
                                              const kedge_log_limits *limits, kedge_time now);
 
-/* ---- Sessions ---------------------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------------------- */
 
-/* A session by its id, NULL if there is none. Pointers to sessions live until the session ended (when
- * that may be is told above). */
+/* A session by its id, NULL if there is none. Pointers to sessions live until the session ended
+ * (when that may be is told above). */
 KEDGE_API kedge_session *kedge_hub_session(kedge_hub *hub, kedge_span id);
 
-/* Walks a user's sessions, or with an empty `user` all sessions: begin with previous == NULL. A user's
- * come in this order: those detached, longest ago first, then those attached. No session may end, begin,
- * attach or detach during the walk. */
+/* Walks a user's sessions, or with an empty `user` all sessions: begin with previous == NULL. A
+ * user's come in this order: those detached, longest ago first, then those attached. No session may
+ * end, begin, attach or detach during the walk. */
 KEDGE_API kedge_session *kedge_hub_next_session(kedge_hub *hub, kedge_span user,
                                                 const kedge_session *previous);
 
 /* The link that a session is attached to, NULL while it is detached. */
 KEDGE_API kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session);
 
-/* Ends a session for good; its link, if any, is closed with 4009. UNKNOWN: it is none of this hub. */
+/* Ends a session for good; its link, if any, is closed with 4009. UNKNOWN: it is none of this
+ * hub. */
 KEDGE_API kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now);
 
 /* What became of sessions apart from their links. */
@@ -170,54 +175,54 @@ typedef struct kedge_hub_event {
  * counted in kedge_hub_counts.events_dropped. */
 KEDGE_API bool kedge_hub_next_event(kedge_hub *hub, kedge_hub_event *event);
 
-/* ---- Stop and go on ---------------------------------------------------------------------------- */
+/* ---- Stop and go on -------------------------------------------------------------------------- */
 
-/* Nothing is numbered, no link taken in and no session attached from now on; what was published before is
- * still sent. Only what is sealed can be restored. */
+/* Nothing is numbered, no link taken in and no session attached from now on; what was published
+ * before is still sent. Only what is sealed can be restored. */
 KEDGE_API void kedge_hub_seal(kedge_hub *hub, kedge_time now);
 
-/* Stops every link, for the gateway with 4008; their sessions stay. What was not written yet waits for
- * their resume. Write out what is ready, then destroy the links. */
+/* Stops every link, for the gateway with 4008; their sessions stay. What was not written yet waits
+ * for their resume. Write out what is ready, then destroy the links. */
 KEDGE_API void kedge_hub_stop(kedge_hub *hub, kedge_time now);
 
-/* The hub's state as bytes: topics, logs, sessions. `wall` is the wall clock in nanoseconds since 1970,
- * for what must go on while the server is down: times to live, ages. Writes up to `capacity` bytes and
- * tells the size; NO_SPACE where it does not fit. Of a hub that is not sealed the snapshot is for
- * reading only: restore refuses it. The format has a version and a checksum, and is the same on every
- * machine. It holds what was sent to the sessions and the ids by which they are resumed (no tokens): keep it
- * as secret as that. */
+/* The hub's state as bytes: topics, logs, sessions. `wall` is the wall clock in nanoseconds since
+ * 1970, for what must go on while the server is down: times to live, ages. Writes up to `capacity`
+ * bytes and tells the size; NO_SPACE where it does not fit. Of a hub that is not sealed the
+ * snapshot is for reading only: restore refuses it. The format has a version and a checksum, and is
+ * the same on every machine. It holds what was sent to the sessions and the ids by which they are
+ * resumed (no tokens): keep it as secret as that. */
 KEDGE_API kedge_status kedge_hub_snapshot(kedge_hub *hub, uint64_t wall, kedge_time now,
                                           uint8_t *buffer, size_t capacity, size_t *size);
 
-/* Fills a hub that was just created. Its sessions are detached; those whose time was up meanwhile end at
- * once (an event EXPIRED each). The limits are this hub's, but for topics that had others, and caps of
- * sessions and topics do not hold what is restored back. SNAPSHOT_BROKEN, SNAPSHOT_VERSION,
- * SNAPSHOT_UNSEALED, UNSUPPORTED (another protocol), WRONG_STATE (the hub is not new), NO_MEMORY: then the
- * hub is empty, as it was.
+/* Fills a hub that was just created. Its sessions are detached; those whose time was up meanwhile
+ * end at once (an event EXPIRED each). The limits are this hub's, but for topics that had others,
+ * and caps of sessions and topics do not hold what is restored back. SNAPSHOT_BROKEN,
+ * SNAPSHOT_VERSION, SNAPSHOT_UNSEALED, UNSUPPORTED (another protocol), WRONG_STATE (the hub is not
+ * new), NO_MEMORY: then the hub is empty, as it was.
  *
- * A snapshot is restored once: delete it before this hub numbers anything. Restored a second time after a
- * crash it would give numbers again that clients have seen with other content. */
+ * A snapshot is restored once: delete it before this hub numbers anything. Restored a second time
+ * after a crash it would give numbers again that clients have seen with other content. */
 KEDGE_API kedge_status kedge_hub_restore(kedge_hub *hub, kedge_span snapshot, uint64_t wall,
                                          kedge_time now);
 
-/* ---- What there is ----------------------------------------------------------------------------- */
+/* ---- What there is --------------------------------------------------------------------------- */
 
 typedef struct kedge_hub_counts {
     size_t links;
     size_t sessions;
-    size_t attached;         /* sessions with a link */
+    size_t attached; /* sessions with a link */
     size_t topics;
     size_t history_entries;
     size_t history_bytes;
-    uint64_t published;      /* numbered, since the hub was made, as are the following */
-    uint64_t unheard;        /* to a topic that nobody follows */
+    uint64_t published; /* numbered, since the hub was made, as are the following */
+    uint64_t unheard;   /* to a topic that nobody follows */
     uint64_t accepted;
     uint64_t resumed;
-    uint64_t refused;        /* by the application */
+    uint64_t refused; /* by the application */
     uint64_t expired;
     uint64_t evicted;
     uint64_t taken_over;
-    uint64_t history_lost;   /* resumes answered 4010, links outrun */
+    uint64_t history_lost; /* resumes answered 4010, links outrun */
     uint64_t events_dropped;
 } kedge_hub_counts;
 

@@ -94,7 +94,7 @@ kedge_status hub_world_send(hub_world *world, kedge_session *session, uint64_t n
     return status;
 }
 
-/* ---- Clients ------------------------------------------------------------------------------------ */
+/* ---- Clients --------------------------------------------------------------------------------- */
 
 void hub_client_begin(hub_client *client, hub_world *world, const char *user)
 {

@@ -1,8 +1,8 @@
 /* tests/c/hub_world.h: a hub, its host and their clients, so that tests look at a hub as those do.
  *
- * A client keeps what a real one would (session id, position) and checks what none must miss: that each
- * dispatch has the next number. The host pulls whatever the hub says is ready; a slow client's outputs
- * stay where they are.
+ * A client keeps what a real one would (session id, position) and checks what none must miss: that
+ * each dispatch has the next number. The host pulls whatever the hub says is ready; a slow client's
+ * outputs stay where they are.
  */
 #ifndef KEDGE_TEST_HUB_WORLD_H
 #define KEDGE_TEST_HUB_WORLD_H

@@ -78,7 +78,7 @@ static void check_no_event(void)
     ck_assert(!kedge_hub_next_event(world.hub, &event));
 }
 
-/* ---- Settings, misuse --------------------------------------------------------------------------- */
+/* ---- Settings, misuse ------------------------------------------------------------------------ */
 
 START_TEST(a_hub_is_made_with_right_settings_only)
 {
@@ -236,7 +236,7 @@ START_TEST(a_session_of_another_hub_is_not_touched)
 }
 END_TEST
 
-/* ---- Life of links ------------------------------------------------------------------------------ */
+/* ---- Life of links --------------------------------------------------------------------------- */
 
 START_TEST(links_are_capped_and_their_slots_used_again)
 {
@@ -468,7 +468,7 @@ START_TEST(links_that_are_due_are_ticked)
 }
 END_TEST
 
-/* ---- Decisions ---------------------------------------------------------------------------------- */
+/* ---- Decisions ------------------------------------------------------------------------------- */
 
 START_TEST(ready_carries_the_members_and_the_session_is_there)
 {
@@ -938,7 +938,7 @@ START_TEST(all_attached_leave_no_room)
 }
 END_TEST
 
-/* ---- Events and topics -------------------------------------------------------------------------- */
+/* ---- Events and topics ----------------------------------------------------------------------- */
 
 START_TEST(a_topic_lives_while_a_history_refers_to_it)
 {
@@ -988,7 +988,8 @@ START_TEST(a_return_may_fold_the_last_that_referred_to_a_topic)
                      KEDGE_OK);
     hub_client_lose(&client);
     publish_many("news", 2, 4);
-    /* What came after the topic was left is dropped: nobody can ask for that topic's entry any more. */
+    /* What came after the topic was left is dropped: nobody can ask for that topic's entry any
+     * more. */
     client.position = 3;
     hub_client_return(&client);
     CHECK_SEEN(&client, 3, 3, 4);
@@ -997,8 +998,8 @@ START_TEST(a_return_may_fold_the_last_that_referred_to_a_topic)
 }
 END_TEST
 
-/* Following folds away the last span of the very topic, which is then followed anew, or not for want of
- * memory. Two cursors need two readers in the topic's log, where one was enough so far. */
+/* Following folds away the last span of the very topic, which is then followed anew, or not for
+ * want of memory. Two cursors need two readers in the topic's log, where one was enough so far. */
 START_TEST(a_topic_is_followed_while_it_is_about_to_go)
 {
     static hub_client anna;
@@ -1258,7 +1259,7 @@ START_TEST(time_alone_outruns_a_reader)
 }
 END_TEST
 
-/* ---- Sessions ----------------------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------------------- */
 
 START_TEST(sessions_are_walked_by_user_and_all)
 {
@@ -1408,7 +1409,7 @@ START_TEST(only_the_latest_events_wait)
 }
 END_TEST
 
-/* ---- Stop --------------------------------------------------------------------------------------- */
+/* ---- Stop ------------------------------------------------------------------------------------ */
 
 START_TEST(a_sealed_hub_numbers_nothing)
 {
@@ -1441,7 +1442,7 @@ START_TEST(a_sealed_hub_numbers_nothing)
 }
 END_TEST
 
-/* ---- Many --------------------------------------------------------------------------------------- */
+/* ---- Many ------------------------------------------------------------------------------------ */
 
 START_TEST(ten_thousand_sessions_come_and_go)
 {

@@ -1,9 +1,10 @@
-/* A hub beside a model of plain lists: random users, topics and connections do what they like, and after
- * each step both must tell the same. The model keeps for every session the list of all that it was ever
- * given, and knows of each entry whether its log still holds it; there is nothing else to it.
+/* A hub beside a model of plain lists: random users, topics and connections do what they like, and
+ * after each step both must tell the same. The model keeps for every session the list of all that
+ * it was ever given, and knows of each entry whether its log still holds it; there is nothing else
+ * to it.
  *
- * The same worlds are run with each allocation failed in turn: a call without memory must have changed
- * nothing, and succeed when it is made again. */
+ * The same worlds are run with each allocation failed in turn: a call without memory must have
+ * changed nothing, and succeed when it is made again. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,7 @@ static bool chance(size_t percent)
     return below(100) < percent;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------- */
+/* ---- The model ------------------------------------------------------------------------------- */
 
 static void drop_first(model_log *log)
 {
@@ -166,7 +167,8 @@ static size_t count_sessions(size_t user)
     return count;
 }
 
-/* A session that was detached as long as any other of its user; of several, the one that the hub chose. */
+/* A session that was detached as long as any other of its user; of several, the one that the hub
+ * chose. */
 static model_session *longest_detached(size_t user)
 {
     model_session *longest = NULL;
@@ -204,7 +206,7 @@ static void settle(void)
     }
 }
 
-/* ---- Both --------------------------------------------------------------------------------------- */
+/* ---- Both ------------------------------------------------------------------------------------ */
 
 static void compare_session(const model_session *session)
 {
@@ -316,7 +318,7 @@ static bool failed(kedge_status status)
     return true;
 }
 
-/* ---- Steps -------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static model_session *any_session(bool alive)
 {
@@ -690,7 +692,7 @@ static void step(void)
     after_step();
 }
 
-/* ---- Worlds ------------------------------------------------------------------------------------- */
+/* ---- Worlds ---------------------------------------------------------------------------------- */
 
 static void begin_world(uint64_t seed)
 {

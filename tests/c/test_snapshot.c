@@ -42,8 +42,8 @@ static void unfollow(hub_client *client, const char *topic)
         KEDGE_OK);
 }
 
-/* Anna followed three topics and left one; some of what she had is no longer held. Ben was here first, and
- * left two seconds before her. Both are away. */
+/* Anna followed three topics and left one; some of what she had is no longer held. Ben was here
+ * first, and left two seconds before her. Both are away. */
 static void build(void)
 {
     kedge_span topics[3] = {kedge_text("news"), kedge_text("sport"), kedge_text("music")};
@@ -110,11 +110,11 @@ static void write_checksum(void)
     }
 }
 
-/* ---- What is restored --------------------------------------------------------------------------- */
+/* ---- What is restored ------------------------------------------------------------------------ */
 
 /* What comes of a resume from a position: the code, or what was seen. */
 typedef struct outcome {
-    uint16_t code;
+    uint64_t code;
     uint64_t position;
     uint64_t seen[64];
 } outcome;
@@ -240,7 +240,7 @@ START_TEST(a_close_that_ends_a_session_is_known_to_the_snapshot)
 }
 END_TEST
 
-/* ---- Time --------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 START_TEST(a_time_to_live_goes_on_while_the_server_is_down)
 {
@@ -348,7 +348,7 @@ START_TEST(time_passes_between_seal_and_snapshot)
 }
 END_TEST
 
-/* ---- Limits ------------------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 START_TEST(the_limits_of_a_topic_are_kept_those_of_others_are_todays)
 {
@@ -436,7 +436,7 @@ START_TEST(who_was_detached_longest_is_still_evicted_first)
 }
 END_TEST
 
-/* ---- What is refused ---------------------------------------------------------------------------- */
+/* ---- What is refused ------------------------------------------------------------------------- */
 
 START_TEST(only_a_sealed_snapshot_restores)
 {
@@ -653,8 +653,8 @@ START_TEST(a_session_without_history_is_one)
 }
 END_TEST
 
-/* What a stranger could write: any body, with the right checksum. It is refused whole, or restores a hub
- * that works. */
+/* What a stranger could write: any body, with the right checksum. It is refused whole, or restores
+ * a hub that works. */
 static void check_forged(void)
 {
     kedge_status status = restore(kedge_span_of(bytes, size), WALL);
