@@ -43,10 +43,10 @@ typedef struct kedge_hub_config {
     size_t links_max;              /* 100 000; at most 1 048 575 */
     size_t sessions_max;           /* 200 000 */
     size_t sessions_per_user_max;  /* 20 */
-    bool
-        evict_detached; /* false: past a cap of sessions a login is refused; true: the user's session
-                            that has been detached longest ends instead, if there is one */
-    size_t topics_max;  /* 100 000 */
+    /* false: past a cap of sessions a login is refused; true: the user's session that has been
+     * detached longest ends instead, if there is one */
+    bool evict_detached;
+    size_t topics_max;            /* 100 000 */
     size_t spans_per_session_max; /* 1000 topics that a session follows or followed of late */
 } kedge_hub_config;
 
