@@ -18,6 +18,11 @@ kedge_connection_config kedge_connection_config_default(void)
     return config;
 }
 
+static kedge_connection_config choose(const kedge_connection_config *given)
+{
+    return given == NULL ? kedge_connection_config_default() : *given;
+}
+
 static bool is_usable(const kedge_connection_config *config)
 {
     return config->message_limit > 0 && config->queue_limit > 0 && config->head_limit > 0 &&
@@ -73,13 +78,14 @@ kedge_status kedge_connection_accept(kedge_connection **connection,
                                      const kedge_connection_config *config, kedge_link *link,
                                      kedge_allocator allocator, kedge_time now)
 {
-    if (connection == NULL || config == NULL || allocator.resize == NULL || !is_usable(config)) {
+    kedge_connection_config chosen = choose(config);
+    if (connection == NULL || allocator.resize == NULL || !is_usable(&chosen)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     if (link != NULL && kedge_link_role(link) != KEDGE_SERVER) {
         return KEDGE_WRONG_ROLE;
     }
-    kedge_status status = create(connection, config, KEDGE_SERVER, allocator, now);
+    kedge_status status = create(connection, &chosen, KEDGE_SERVER, allocator, now);
     if (status == KEDGE_OK && link != NULL) {
         (*connection)->link = link;
         kedge_connection_limit_messages(*connection, link->config->message_limit);
@@ -131,14 +137,15 @@ kedge_status kedge_connection_open(kedge_connection **connection,
                                    kedge_allocator allocator, kedge_time now)
 {
     kedge_connection *made;
-    if (connection == NULL || config == NULL || entropy == NULL || allocator.resize == NULL ||
-        !is_usable(config) || !is_wish(wish, link)) {
+    kedge_connection_config chosen = choose(config);
+    if (connection == NULL || entropy == NULL || allocator.resize == NULL || !is_usable(&chosen) ||
+        !is_wish(wish, link)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     if (link != NULL && kedge_link_role(link) != KEDGE_CLIENT) {
         return KEDGE_WRONG_ROLE;
     }
-    kedge_status status = create(&made, config, KEDGE_CLIENT, allocator, now);
+    kedge_status status = create(&made, &chosen, KEDGE_CLIENT, allocator, now);
     if (status != KEDGE_OK) {
         return status;
     }

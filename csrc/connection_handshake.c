@@ -98,11 +98,10 @@ static kedge_status write_request(kedge_connection *connection, const kedge_upgr
     return status == KEDGE_OK ? kedge_handshake_write_request(wish, out, size, &size) : status;
 }
 
-/* The link's headers behind those of the host. */
-static kedge_status write_joined(kedge_connection *connection, kedge_upgrade_wish *wish,
-                                 const kedge_link_handshake *of_link)
+/* Adds what the link asks for: its headers stand behind those of the host, in `headers`. */
+static kedge_status join_wishes(kedge_upgrade_wish *wish, const kedge_link_handshake *of_link,
+                                kedge_header headers[KEDGE_HEADERS_MAX])
 {
-    kedge_header headers[KEDGE_HEADERS_MAX];
     if (wish->header_count > KEDGE_HEADERS_MAX - of_link->header_count) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -117,7 +116,7 @@ static kedge_status write_joined(kedge_connection *connection, kedge_upgrade_wis
     wish->target = of_link->target;
     wish->subprotocols = of_link->subprotocols;
     wish->subprotocol_count = of_link->subprotocol_count;
-    return write_request(connection, wish);
+    return KEDGE_OK;
 }
 
 kedge_status kedge_connection_write_wish(kedge_connection *connection,
@@ -125,13 +124,16 @@ kedge_status kedge_connection_write_wish(kedge_connection *connection,
                                          const kedge_link_handshake *of_link)
 {
     kedge_exchange *exchange = connection->exchange;
+    kedge_header headers[KEDGE_HEADERS_MAX];
     kedge_upgrade_wish whole = *wish;
     uint8_t seed[16];
     kedge_random_fill(&connection->random, seed, sizeof seed);
     kedge_handshake_key(seed, exchange->key);
     whole.key = kedge_span_of(exchange->key, sizeof exchange->key);
-    kedge_status status = of_link == NULL ? write_request(connection, &whole)
-                                          : write_joined(connection, &whole, of_link);
+    kedge_status status = of_link == NULL ? KEDGE_OK : join_wishes(&whole, of_link, headers);
+    if (status == KEDGE_OK) {
+        status = write_request(connection, &whole);
+    }
     return status == KEDGE_OK ? keep_offered(exchange, &whole, connection->allocator) : status;
 }
 

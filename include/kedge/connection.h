@@ -57,8 +57,8 @@ KEDGE_API kedge_connection_config kedge_connection_config_default(void);
 
 /* The server's side of a socket that was just accepted. `link` may be NULL: a plain WebSocket, or one
  * whose link comes later (kedge_connection_join). The link stays the caller's and must outlive the
- * connection. The configuration is copied. INVALID_ARGUMENT, WRONG_ROLE (a client's link),
- * NO_MEMORY. */
+ * connection. The configuration is copied; null is the default one. INVALID_ARGUMENT, WRONG_ROLE (a
+ * client's link), NO_MEMORY. */
 KEDGE_API kedge_status kedge_connection_accept(kedge_connection **connection,
                                                const kedge_connection_config *config,
                                                kedge_link *link, kedge_allocator allocator,

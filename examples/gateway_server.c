@@ -1,0 +1,199 @@
+/* gateway_server.c: a gateway server on poll(), complete: many clients, resume, slow readers, restarts.
+ *
+ *     cc gateway_server.c $(pkg-config --cflags --libs kedge) -o gateway_server
+ *     ./gateway_server [--tick MILLISECONDS] [--state FILE] [PORT]
+ *
+ * Any token "secret-NAME" is NAME's. What a client sends as presence_update is told to everybody; with
+ * --tick everybody hears a number now and then. Ctrl-C ends it; with --state the sessions are written
+ * to the file, and go on when it starts again. Without a PORT it takes any free one. */
+#define _DEFAULT_SOURCE
+#include "stream.h"
+
+#define CLIENTS_MAX 1000
+
+struct client {
+    int socket;
+    kedge_link *link;
+    kedge_connection *connection;
+};
+
+static struct client *clients[CLIENTS_MAX];
+static size_t client_count;
+static kedge_hub *hub;
+static uint8_t state[64 << 20];
+
+static void publish(const char *name, kedge_span payload, kedge_time now)
+{
+    kedge_publication_source source = {
+        .protocol = KEDGE_GATEWAY, .name = kedge_text(name), .payload = payload};
+    kedge_publication *publication;
+    if (kedge_publication_create(&publication, kedge_allocator_default(), &source) != KEDGE_OK)
+        return;
+    kedge_hub_publish(hub, kedge_text("all"), publication, NULL, now);
+    kedge_publication_release(publication);
+}
+
+/* Who has which token? They follow the topic "all". */
+static void log_in(kedge_ticket ticket, kedge_span token, kedge_time now)
+{
+    kedge_span topic = kedge_text("all");
+    kedge_acceptance acceptance = {.topics = &topic, .topic_count = 1};
+    if (token.size > 7 && memcmp(token.data, "secret-", 7) == 0) {
+        acceptance.user = kedge_span_of(token.data + 7, token.size - 7);
+        kedge_hub_accept(hub, ticket, &acceptance, now);
+    } else {
+        kedge_hub_refuse(hub, ticket, KEDGE_GATEWAY_AUTH_FAILED, kedge_text("no such token"), now);
+    }
+}
+
+static void handle(const kedge_event *event, kedge_time now)
+{
+    switch (event->kind) {
+    case KEDGE_EVENT_IDENTIFY:
+        log_in(event->ticket, event->as.identify.token, now);
+        break;
+    case KEDGE_EVENT_RESUME:
+        log_in(event->ticket, event->as.resume.token, now);
+        break;
+    case KEDGE_EVENT_ATTACHED:
+        printf("%s a session\n", event->as.attached.resumed ? "resumed" : "began");
+        break;
+    case KEDGE_EVENT_MESSAGE:
+        if (kedge_span_equal(event->as.message.name, kedge_text("presence_update")))
+            publish("presence_update", event->as.message.payload, now);
+        break;
+    case KEDGE_EVENT_CLOSED:
+        printf("closed: %s\n", kedge_status_text(event->as.closed.cause));
+        break;
+    default:
+        break;
+    }
+}
+
+/* Pulls a client's events, and writes what its socket takes. */
+static void pump(struct client *client, kedge_time now)
+{
+    kedge_connection_event event;
+    while (kedge_connection_next_event(client->connection, &event, now)) {
+        if (event.kind == KEDGE_CONNECTION_LINK)
+            handle(&event.link, now);
+        else if (event.kind == KEDGE_CONNECTION_HTTP)
+            kedge_connection_answer(client->connection, 404, NULL, 0, kedge_text("gateway\n"), now);
+    }
+    stream_write(client->socket, client->connection, now);
+}
+
+static void farewell(struct client *client, kedge_time now)
+{
+    kedge_connection_destroy(client->connection, now);
+    kedge_link_destroy(client->link); /* the session stays, for the client to come back to */
+    close(client->socket);
+    free(client);
+}
+
+static void welcome(int socket, kedge_time now)
+{
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        abort();
+    client->socket = socket;
+    if (client_count < CLIENTS_MAX && kedge_hub_link(hub, &client->link, client, now) == KEDGE_OK &&
+        kedge_connection_accept(&client->connection, NULL, client->link, kedge_allocator_default(),
+                                now) == KEDGE_OK)
+        clients[client_count++] = client;
+    else
+        farewell(client, now);
+}
+
+/* Waits for something, at most until then, and does what it takes; returns what time it is. */
+static kedge_time turn(int listener, kedge_time until)
+{
+    static uint8_t buffer[65536];
+    static struct pollfd found[1 + CLIENTS_MAX];
+    kedge_time deadline = kedge_hub_deadline(hub);
+    kedge_link *ready;
+    found[0] = (struct pollfd){.fd = listener, .events = POLLIN};
+    for (size_t i = 0; i < client_count; i++)
+        found[1 + i] = stream_wish(clients[i]->socket, clients[i]->connection);
+    stream_poll(found, 1 + client_count, deadline < until ? deadline : until);
+    kedge_time now = stream_clock(CLOCK_MONOTONIC);
+    for (size_t i = 0; i < client_count; i++) {
+        stream_read(&found[1 + i], clients[i]->connection, buffer, sizeof buffer, now);
+        if (found[1 + i].revents != 0)
+            pump(clients[i], now);
+    }
+    for (int socket; (socket = stream_accept(listener)) >= 0;)
+        welcome(socket, now);
+    while ((ready = kedge_hub_next_ready(hub, now)) != NULL)
+        pump(kedge_link_context(ready), now);
+    for (size_t i = client_count; i-- > 0;) {
+        if (kedge_connection_finished(clients[i]->connection)) {
+            farewell(clients[i], now);
+            clients[i] = clients[--client_count];
+        }
+    }
+    return now;
+}
+
+/* A state is restored once: from an older one events would be numbered twice. */
+static void restore(const char *path, kedge_time now)
+{
+    uint64_t wall = stream_clock(CLOCK_REALTIME);
+    kedge_span snapshot = stream_load(path, state, sizeof state);
+    if (snapshot.size > 0 && remove(path) == 0)
+        printf("state: %s\n", kedge_status_text(kedge_hub_restore(hub, snapshot, wall, now)));
+}
+
+static void save(const char *path, kedge_time now)
+{
+    size_t size;
+    uint64_t wall = stream_clock(CLOCK_REALTIME);
+    if (kedge_hub_snapshot(hub, wall, now, state, sizeof state, &size) != KEDGE_OK ||
+        !stream_save(path, state, size))
+        fprintf(stderr, "%s: the state could not be written\n", path);
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = NULL;
+    kedge_time tick = 0;
+    uint16_t port = 0;
+    kedge_time now = stream_clock(CLOCK_MONOTONIC);
+    kedge_entropy entropy = stream_entropy();
+    kedge_hub_config config = kedge_hub_config_default(KEDGE_GATEWAY);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--tick") == 0 && i + 1 < argc)
+            tick = (kedge_time)atoi(argv[++i]) * KEDGE_MILLISECOND;
+        else if (strcmp(argv[i], "--state") == 0 && i + 1 < argc)
+            path = argv[++i];
+        else
+            port = (uint16_t)atoi(argv[i]);
+    }
+    int listener = stream_listen(&port);
+    if (listener < 0 || kedge_hub_create(&hub, &config, &entropy, kedge_allocator_default(), now))
+        return 1;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    printf("listening on ws://127.0.0.1:%u/gateway\n", port);
+    if (path != NULL)
+        restore(path, now);
+    stream_catch(SIGINT);
+    stream_catch(SIGTERM);
+    kedge_time next_tick = tick == 0 ? KEDGE_NEVER : now;
+    for (unsigned n = 1; stream_signal == 0; now = turn(listener, next_tick)) {
+        char payload[32];
+        for (; now >= next_tick; next_tick += tick) {
+            snprintf(payload, sizeof payload, "{\"n\":%u}", n++);
+            publish("tick", kedge_text(payload), now);
+        }
+    }
+    kedge_hub_seal(hub, now);
+    kedge_hub_stop(hub, now); /* 4008: all of them are to come back */
+    for (kedge_time end = now + 2 * KEDGE_SECOND; client_count > 0 && now < end;)
+        now = turn(listener, end);
+    while (client_count > 0)
+        farewell(clients[--client_count], now);
+    if (path != NULL)
+        save(path, now);
+    kedge_hub_destroy(hub);
+    return 0;
+}
