@@ -236,8 +236,7 @@ void kedge_connection_keep_reason(kedge_connection *connection, kedge_span reaso
         return;
     }
     connection->reason_known = true;
-    connection->reason_size =
-        (uint8_t)(reason.size < KEDGE_REASON_MAX ? reason.size : KEDGE_REASON_MAX);
+    connection->reason_size = (uint8_t)reason.size;
     if (connection->reason_size > 0) {
         memcpy(connection->reason, reason.data, connection->reason_size);
     }

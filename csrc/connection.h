@@ -160,7 +160,7 @@ void kedge_connection_limit_messages(kedge_connection *connection, size_t messag
 /* True if the link is there and still with this connection. */
 bool kedge_connection_has_link(const kedge_connection *connection);
 
-/* The first cause counts, and the reason of whoever closed first. */
+/* The first cause counts, and the reason of whoever closed first: at most KEDGE_REASON_MAX bytes. */
 void kedge_connection_blame(kedge_connection *connection, kedge_status cause);
 void kedge_connection_keep_reason(kedge_connection *connection, kedge_span reason);
 
@@ -202,7 +202,7 @@ void kedge_connection_read_body(kedge_connection *connection);
 /* REFUSED: no more of the body comes. */
 void kedge_connection_conclude_refusal(kedge_connection *connection);
 
-/* Takes the link's answer to a request, if it is there. */
+/* ASKED, with a link: takes its answer, if it is there. */
 void kedge_connection_pull_answer(kedge_connection *connection);
 
 /* ---- connection_output.c ------------------------------------------------------------------------- */

@@ -250,14 +250,13 @@ static void refuse(kedge_connection *connection, kedge_status fault)
 void kedge_connection_pull_answer(kedge_connection *connection)
 {
     kedge_output output;
-    if (!kedge_connection_has_link(connection) ||
-        !kedge_link_next_output(connection->link, &output)) {
+    kedge_status status;
+    if (!kedge_link_next_output(connection->link, &output)) {
         return;
     }
-    kedge_status status = KEDGE_REFUSED;
     if (output.kind == KEDGE_OUTPUT_UPGRADE) {
         status = upgrade(connection, output.subprotocol, output.headers, output.header_count);
-    } else if (output.kind == KEDGE_OUTPUT_DECLINE) {
+    } else {
         connection->link_told = true;
         status = answer(connection, output.http_status, output.headers, output.header_count,
                         output.body);

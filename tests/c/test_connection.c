@@ -27,6 +27,11 @@ static kedge_status say(connection_host *host, const char *text)
     return kedge_connection_send(host->connection, KEDGE_MESSAGE_TEXT, kedge_text(text), pair.now);
 }
 
+#define BYTES(text) (text), sizeof(text) - 1
+
+static void open_server(void);
+static void expect_output(connection_host *host, const char *bytes, size_t size);
+
 /* ---- Plain WebSocket ---- */
 
 static const size_t pieces[] = {0, 1, 2, 3, 7, 64, 1000};
@@ -151,6 +156,25 @@ START_TEST(closes_may_cross)
 }
 END_TEST
 
+START_TEST(messages_and_pings_after_our_close_are_passed_over)
+{
+    open_server();
+    ck_assert_int_eq(
+        kedge_connection_close(pair.server.connection, 1000, kedge_text(NULL), pair.now), KEDGE_OK);
+    ck_assert(kedge_connection_reading_wanted(pair.server.connection));
+    connection_host_read(&pair.server, BYTES("\x81\x80\0\0\0\0\x89\x80\0\0\0\0"), pair.now);
+    expect_output(&pair.server, BYTES("\x88\x02\x03\xE8"));
+    connection_host_read(&pair.server, BYTES("\x88\x80\0\0\0\0"), pair.now);
+    CONNECTION_LOG_IS(&pair.server, "closed STOPPED 1000 1005");
+    ck_assert(kedge_connection_finished(pair.server.connection));
+    ck_assert_int_eq(
+        kedge_connection_receive(pair.server.connection, (const uint8_t *)"late", 4, pair.now),
+        KEDGE_OK);
+    connection_host_pull(&pair.server, pair.now);
+    CONNECTION_LOG_IS(&pair.server, "");
+}
+END_TEST
+
 START_TEST(what_comes_after_our_close_is_passed_over)
 {
     connect_plain();
@@ -185,8 +209,6 @@ START_TEST(a_broken_stream_is_told_behind_what_came)
 END_TEST
 
 /* ---- Frames of a peer that is not ours ---- */
-
-#define BYTES(text) (text), sizeof(text) - 1
 
 static const char upgrade_request[] = "GET /x HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
                                       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -722,7 +744,149 @@ START_TEST(an_answer_that_is_not_to_be_trusted_ends_it)
 }
 END_TEST
 
+START_TEST(lingering_takes_no_longer_than_a_close)
+{
+    pair.server.config.close_timeout = 300 * KEDGE_MILLISECOND;
+    if (_i == 0) {
+        accept_and_read(BYTES("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        CONNECTION_LOG_IS(&pair.server, "http POST /x|closed OK 0 0");
+    } else {
+        open_server();
+        connection_host_read(&pair.server, BYTES("\x81\x01x"), pair.now);
+        CONNECTION_LOG_IS(&pair.server,
+                          "closed FRAME_MASK_MISSING 1002 0 a client's frame is not masked");
+    }
+    (void)connection_host_output(&pair.server, NULL, pair.now);
+    ck_assert(!kedge_connection_finished(pair.server.connection));
+    ck_assert_uint_eq(kedge_connection_deadline(pair.server.connection),
+                      pair.now + 300 * KEDGE_MILLISECOND);
+    pair.now += 300 * KEDGE_MILLISECOND;
+    connection_host_pull(&pair.server, pair.now);
+    ck_assert(kedge_connection_finished(pair.server.connection));
+}
+END_TEST
+
+START_TEST(a_large_body_of_a_refusal_is_not_waited_for)
+{
+    kedge_upgrade_wish wish = plain_wish();
+    char body[4096];
+    memset(body, 'b', sizeof body);
+    ck_assert_int_eq(connection_host_open(&pair.client, &wish, pair.now), KEDGE_OK);
+    connection_host_read(&pair.client, BYTES("HTTP/1.1 500 E\r\nContent-Length: 4097\r\n\r\n"),
+                         pair.now);
+    connection_host_read(&pair.client, body, sizeof body, pair.now);
+    CONNECTION_LOG_IS(&pair.client, "refused 500 4096 |closed UPGRADE_REFUSED 0 0");
+}
+END_TEST
+
 /* ---- Misuse ---- */
+
+START_TEST(settings_of_zero_are_refused)
+{
+    kedge_connection *made = NULL;
+    kedge_allocator allocator = memory_probe_allocator(&pair.probe);
+    kedge_allocator none = {NULL, NULL};
+    kedge_entropy entropy = {{0}};
+    kedge_upgrade_wish wish = plain_wish();
+    kedge_connection_config broken[8];
+    for (size_t i = 0; i < 8; i++) {
+        broken[i] = kedge_connection_config_default();
+    }
+    broken[0].message_limit = 0;
+    broken[1].queue_limit = 0;
+    broken[2].head_limit = 0;
+    broken[3].handshake_timeout = 0;
+    broken[4].close_timeout = 0;
+    broken[5].ping_timeout = 0;
+    broken[6].stall_tolerance = 0;
+    broken[7].head_limit = SIZE_MAX;
+    for (size_t i = 0; i < 8; i++) {
+        ck_assert_int_eq(kedge_connection_accept(&made, &broken[i], NULL, allocator, 0),
+                         KEDGE_INVALID_ARGUMENT);
+        ck_assert_int_eq(
+            kedge_connection_open(&made, &broken[i], NULL, &wish, &entropy, allocator, 0),
+            KEDGE_INVALID_ARGUMENT);
+    }
+    ck_assert_int_eq(kedge_connection_accept(&made, NULL, NULL, none, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_open(&made, NULL, NULL, &wish, &entropy, none, 0),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_open(NULL, NULL, NULL, &wish, &entropy, allocator, 0),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_accept(&made, NULL, NULL, allocator, 0), KEDGE_OK);
+    kedge_connection_destroy(made, 0);
+}
+END_TEST
+
+START_TEST(wishes_are_checked)
+{
+    kedge_connection *made = NULL;
+    kedge_entropy entropy = {{0}};
+    kedge_allocator allocator = memory_probe_allocator(&pair.probe);
+    kedge_span empty = kedge_text("");
+    kedge_upgrade_wish wishes[7];
+    for (size_t i = 0; i < 7; i++) {
+        wishes[i] = plain_wish();
+    }
+    wishes[0].host = kedge_text("");
+    wishes[1].host = kedge_span_of(NULL, 1);
+    wishes[2].target = kedge_text("");
+    wishes[3].target = kedge_span_of(NULL, 1);
+    wishes[4].header_count = 1;
+    wishes[5].subprotocol_count = 1;
+    wishes[6].subprotocols = &empty;
+    wishes[6].subprotocol_count = 1;
+    for (size_t i = 0; i < 7; i++) {
+        ck_assert_int_eq(
+            kedge_connection_open(&made, NULL, NULL, &wishes[i], &entropy, allocator, 0),
+            KEDGE_INVALID_ARGUMENT);
+    }
+    kedge_header headers[KEDGE_HEADERS_MAX + 1];
+    for (size_t i = 0; i <= KEDGE_HEADERS_MAX; i++) {
+        headers[i].name = kedge_text("X");
+        headers[i].value = kedge_text("y");
+    }
+    connection_pair_link(&pair, false);
+    kedge_upgrade_wish linked = {.host = kedge_text("h"), .headers = headers};
+    linked.header_count = KEDGE_HEADERS_MAX + 1;
+    ck_assert_int_eq(kedge_connection_open(&made, NULL, pair.client.link, &linked, &entropy,
+                                           allocator, pair.now),
+                     KEDGE_INVALID_ARGUMENT);
+    kedge_upgrade_wish chosen = {.host = kedge_text("h"), .subprotocols = &empty};
+    chosen.subprotocol_count = 1;
+    ck_assert_int_eq(kedge_connection_open(&made, NULL, pair.client.link, &chosen, &entropy,
+                                           allocator, pair.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_ptr_null(made);
+}
+END_TEST
+
+START_TEST(missing_bytes_are_refused)
+{
+    kedge_span missing = kedge_span_of(NULL, 1);
+    kedge_connection_event event;
+    pair.server.mute = true;
+    accept_and_read(BYTES(upgrade_request));
+    kedge_connection *server = pair.server.connection;
+    ck_assert_int_eq(kedge_connection_receive(server, NULL, 1, pair.now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_receive(server, NULL, 0, pair.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_connection_upgrade(server, missing, NULL, 0, pair.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_upgrade(server, kedge_text(NULL), NULL, 1, pair.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_answer(server, 200, NULL, 0, missing, pair.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_upgrade(server, kedge_text(NULL), NULL, 0, pair.now),
+                     KEDGE_OK);
+    ck_assert(!kedge_connection_next_event(server, NULL, pair.now));
+    ck_assert(kedge_connection_next_event(server, &event, pair.now));
+    ck_assert_int_eq(event.kind, KEDGE_CONNECTION_OPENED);
+    ck_assert_int_eq(kedge_connection_send(server, KEDGE_MESSAGE_TEXT, missing, pair.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_close(server, 1000, missing, pair.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_uint_eq(kedge_connection_output(server, NULL, 1, pair.now), 0);
+}
+END_TEST
 
 START_TEST(misuse_is_told)
 {
@@ -921,6 +1085,37 @@ START_TEST(a_slow_reader_is_a_cursor)
 }
 END_TEST
 
+/* A payload that is too large to be masked where it stands. */
+static const char large_payload[] =
+    "{\"feed_id\":5,\"more\":"
+    "\"0123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567\"}";
+
+START_TEST(a_client_masks_what_is_large)
+{
+    connect_links(false);
+    ck_assert(kedge_connection_reading_wanted(pair.server.connection));
+    ck_assert_int_eq(say(&pair.client, "past the link"), KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_link_notify(pair.client.link, kedge_text("typing"),
+                                       kedge_text(large_payload), pair.now),
+                     KEDGE_OK);
+    connection_pair_settle(&pair);
+    CONNECTION_LOG_IS(&pair.server, "event 5");
+}
+END_TEST
+
+START_TEST(an_end_that_was_not_pulled_comes_first)
+{
+    connect_links(false);
+    ck_assert_int_eq(kedge_link_close(pair.server.link, 4000, kedge_text("x"), pair.now), KEDGE_OK);
+    kedge_connection_lost(pair.server.connection, pair.now);
+    ck_assert(!kedge_connection_finished(pair.server.connection));
+    connection_host_pull(&pair.server, pair.now);
+    CONNECTION_LOG_IS(&pair.server, "ended HANDLER_FAILED 4000 0 0|closed HANDLER_FAILED 0 0 x");
+    ck_assert(kedge_connection_finished(pair.server.connection));
+}
+END_TEST
+
 START_TEST(what_the_link_closes_with_is_on_the_wire)
 {
     connect_links(false);
@@ -994,6 +1189,13 @@ START_TEST(a_link_may_join_later)
     ck_assert_int_eq(kedge_connection_join(pair.server.connection, link, pair.now), KEDGE_OK);
     ck_assert_int_eq(kedge_connection_join(pair.server.connection, link, pair.now),
                      KEDGE_WRONG_STATE);
+    ck_assert_int_eq(
+        kedge_connection_answer(pair.server.connection, 200, NULL, 0, kedge_text(NULL), pair.now),
+        KEDGE_WRONG_STATE);
+    ck_assert(kedge_connection_output_waiting(pair.server.connection));
+    kedge_span parts[4];
+    ck_assert_uint_ge(kedge_connection_output(pair.server.connection, parts, 4, pair.now), 1);
+    ck_assert_mem_eq(parts[0].data, "HTTP/1.1 101 ", 13);
     pair.server.link = link;
     pair.server.mute = false;
     connection_pair_settle(&pair);
@@ -1009,8 +1211,9 @@ START_TEST(a_refusal_is_told_to_the_link)
         "HTTP/1.1 503 No\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: "
         "0\r\n\r\n",
         "HTTP/1.1 429 No\r\nRetry-After: 99999999999999999999\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"};
-    static const kedge_time least[] = {100, 0, UINT32_MAX, 0};
+        "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 503 No\r\nRetry-After: -5\r\nContent-Length: 0\r\n\r\n"};
+    static const kedge_time least[] = {100, 0, UINT32_MAX, 0, 0};
     kedge_upgrade_wish wish = {.host = kedge_text("h")};
     connection_pair_link(&pair, false);
     ck_assert_int_eq(connection_host_open(&pair.client, &wish, pair.now), KEDGE_OK);
@@ -1206,6 +1409,8 @@ static void converse_plain(void)
 static void converse_http(void)
 {
     kedge_upgrade_wish wish = plain_wish();
+    uint8_t early[600];
+    memset(early, 0, sizeof early);
     if (connection_host_open(&pair.client, &wish, pair.now) == KEDGE_OK) {
         connection_host_read(&pair.client, BYTES("HTTP/1.1 404 N\r\n\r\nbody"), pair.now);
         kedge_connection_lost(pair.client.connection, pair.now);
@@ -1217,11 +1422,16 @@ static void converse_http(void)
         kedge_connection_destroy(pair.server.connection, pair.now);
         pair.server.connection = NULL;
     }
+    if (connection_host_accept(&pair.server, pair.now) == KEDGE_OK) {
+        connection_host_read(&pair.server, BYTES("nonsense"), pair.now);
+        kedge_connection_destroy(pair.server.connection, pair.now);
+        pair.server.connection = NULL;
+    }
     pair.server.mute = true;
     if (connection_host_accept(&pair.server, pair.now) == KEDGE_OK) {
         connection_host_read(&pair.server, BYTES(upgrade_request), pair.now);
-        connection_host_read(&pair.server, BYTES("\x81\x82\0"), pair.now);
-        (void)kedge_connection_receive(pair.server.connection, (const uint8_t *)"\0", 1, pair.now);
+        connection_host_read(&pair.server, early, 500, pair.now);
+        (void)kedge_connection_receive(pair.server.connection, early + 500, 100, pair.now);
         (void)kedge_connection_upgrade(pair.server.connection, kedge_text(NULL), NULL, 0, pair.now);
         connection_host_pull(&pair.server, pair.now);
         kedge_connection_lost(pair.server.connection, pair.now);
@@ -1280,6 +1490,8 @@ static void converse_linked(bool compress, size_t fails_at)
         connection_pair_settle(&pair);
         pair.client.log[0] = '\0';
         pair.server.log[0] = '\0';
+        (void)kedge_link_notify(pair.client.link, kedge_text("typing"), kedge_text(large_payload),
+                                pair.now);
         if (pair.client.last > 0 && pair.client.last <= 40) {
             kedge_publication_source source = {.protocol = KEDGE_GATEWAY,
                                                .name = kedge_text("tick")};
@@ -1327,6 +1539,7 @@ static void add_plain(TCase *tests)
     tcase_add_loop_test(tests, a_close_passes_both_ways, 0, 4);
     tcase_add_test(tests, the_server_hangs_up_first);
     tcase_add_test(tests, closes_may_cross);
+    tcase_add_test(tests, messages_and_pings_after_our_close_are_passed_over);
     tcase_add_test(tests, what_comes_after_our_close_is_passed_over);
     tcase_add_test(tests, a_broken_stream_is_told_behind_what_came);
     tcase_add_loop_test(tests, a_fault_closes_with_its_code, 0,
@@ -1363,6 +1576,11 @@ static void add_http(TCase *tests)
     tcase_add_loop_test(tests, a_refusals_body_ends_with_the_stream_or_the_time, 0, 2);
     tcase_add_test(tests, a_refusal_without_a_body_is_told_at_once);
     tcase_add_test(tests, an_answer_that_is_not_to_be_trusted_ends_it);
+    tcase_add_loop_test(tests, lingering_takes_no_longer_than_a_close, 0, 2);
+    tcase_add_test(tests, a_large_body_of_a_refusal_is_not_waited_for);
+    tcase_add_test(tests, settings_of_zero_are_refused);
+    tcase_add_test(tests, wishes_are_checked);
+    tcase_add_test(tests, missing_bytes_are_refused);
     tcase_add_test(tests, misuse_is_told);
     tcase_add_test(tests, calls_that_do_not_fit_are_refused);
 }
@@ -1372,13 +1590,15 @@ static void add_linked(TCase *tests)
     tcase_add_loop_test(tests, a_session_passes_in_every_split, 0, 14);
     tcase_add_loop_test(tests, a_cut_loses_nothing, 0, 2);
     tcase_add_test(tests, a_slow_reader_is_a_cursor);
+    tcase_add_test(tests, a_client_masks_what_is_large);
+    tcase_add_test(tests, an_end_that_was_not_pulled_comes_first);
     tcase_add_test(tests, what_the_link_closes_with_is_on_the_wire);
     tcase_add_test(tests, faults_below_the_link_are_told_to_it);
     tcase_add_test(tests, a_message_over_the_links_limit_is_1009);
     tcase_add_test(tests, a_link_may_decline);
     tcase_add_test(tests, plain_http_never_reaches_the_link);
     tcase_add_test(tests, a_link_may_join_later);
-    tcase_add_loop_test(tests, a_refusal_is_told_to_the_link, 0, 4);
+    tcase_add_loop_test(tests, a_refusal_is_told_to_the_link, 0, 5);
     tcase_add_loop_test(tests, a_handshake_that_breaks_is_no_connection, 0, 2);
     tcase_add_test(tests, opening_asks_the_link);
     tcase_add_test(tests, a_link_that_was_stopped_drops_its_connection);
