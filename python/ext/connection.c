@@ -287,7 +287,7 @@ static PyObject *disconnected_from(core_state *state, const kedge_connection_eve
     bool theirs = event->received != 0 && event->cause == KEDGE_PEER_CLOSED;
     return core_value(
         state, CORE_DISCONNECTED, core_code_or_none(theirs || sent == 0 ? received : sent),
-        core_str(event->reason), PyUnicode_InternFromString(kedge_status_name(event->cause)),
+        core_str(event->reason), PyUnicode_FromString(kedge_status_name(event->cause)),
         core_code_or_none(sent), core_code_or_none(received));
 }
 

@@ -31,14 +31,20 @@ static bool is_missing(PyObject *object)
 
 /* ---- Times -------------------------------------------------------------------------------------- */
 
-/* A double holds nanoseconds exactly for a hundred days, a second and its fraction apart for longer. */
-static int time_of_double(core_state *state, double seconds, const char *name, kedge_time *time)
+/* The nearest nanosecond of a number of seconds that is known to fit. Whole seconds and fraction apart, as
+ * a double has only 53 bits for both. */
+static kedge_time nanoseconds_of(double seconds)
 {
     double whole = floor(seconds);
-    if (!(seconds >= 0) || whole >= 18446744073.0) {
+    return (kedge_time)whole * KEDGE_SECOND + (kedge_time)llround((seconds - whole) * 1e9);
+}
+
+static int time_of_double(core_state *state, double seconds, const char *name, kedge_time *time)
+{
+    if (!(seconds >= 0) || seconds >= 18446744073.0) {
         return core_raise_argument(state, "%s is negative, too large or not a number", name);
     }
-    *time = (kedge_time)whole * KEDGE_SECOND + (kedge_time)llround((seconds - whole) * 1e9);
+    *time = nanoseconds_of(seconds);
     return 0;
 }
 
@@ -87,17 +93,27 @@ int core_duration(core_state *state, PyObject *seconds, const char *name, kedge_
     return time_of(state, seconds, name, duration);
 }
 
-PyObject *core_seconds(kedge_time time)
+static double seconds_of(kedge_time time)
 {
-    return PyFloat_FromDouble((double)(time / KEDGE_SECOND) + (double)(time % KEDGE_SECOND) / 1e9);
+    return (double)(time / KEDGE_SECOND) + (double)(time % KEDGE_SECOND) / 1e9;
 }
 
+PyObject *core_seconds(kedge_time time)
+{
+    return PyFloat_FromDouble(seconds_of(time));
+}
+
+/* Who comes at the time that was told must not come too early. */
 PyObject *core_deadline(kedge_time time)
 {
     if (time == KEDGE_NEVER) {
         Py_RETURN_NONE;
     }
-    return core_seconds(time);
+    double seconds = seconds_of(time);
+    while (nanoseconds_of(seconds) < time) {
+        seconds = nextafter(seconds, HUGE_VAL);
+    }
+    return PyFloat_FromDouble(seconds);
 }
 
 /* ---- Numbers ------------------------------------------------------------------------------------ */

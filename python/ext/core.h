@@ -258,9 +258,10 @@ void core_headers_free(core_headers *headers);
 
 /* ---- Conversions to Python ---------------------------------------------------------------------- */
 
-/* Seconds, or None for KEDGE_NEVER. */
-PyObject *core_deadline(kedge_time time);
 PyObject *core_seconds(kedge_time time);
+
+/* The same, never earlier than that; None for KEDGE_NEVER. */
+PyObject *core_deadline(kedge_time time);
 
 PyObject *core_str(kedge_span text);
 PyObject *core_str_or_none(kedge_span text); /* None where it is empty */

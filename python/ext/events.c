@@ -9,7 +9,7 @@
 
 static PyObject *status_text(kedge_status status)
 {
-    return PyUnicode_InternFromString(kedge_status_name(status));
+    return PyUnicode_FromString(kedge_status_name(status));
 }
 
 static PyObject *number(uint64_t value)

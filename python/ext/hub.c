@@ -735,7 +735,7 @@ static PyObject *ended_from(core_state *state, const kedge_hub_event *event)
         [KEDGE_HUB_SESSION_EVICTED] = "evicted",
         [KEDGE_HUB_SESSION_ENDED] = "ended",
     };
-    return core_value(state, CORE_SESSION_ENDED, PyUnicode_InternFromString(whys[event->kind]),
+    return core_value(state, CORE_SESSION_ENDED, PyUnicode_FromString(whys[event->kind]),
                       core_str(event->session_id), core_str(event->user),
                       PyLong_FromUnsignedLongLong(event->last));
 }
