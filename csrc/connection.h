@@ -207,7 +207,7 @@ void kedge_connection_pull_answer(kedge_connection *connection);
 
 /* ---- connection_output.c ------------------------------------------------------------------------- */
 
-/* A place for `size` bytes, at the end of an empty window. */
+/* A place for `size` bytes, in a window that was never used: HTTP comes first. */
 kedge_status kedge_connection_place(kedge_connection *connection, size_t size, uint8_t **bytes);
 
 /* Forgets what is not in the window yet, but for a close. */

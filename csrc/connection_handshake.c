@@ -57,7 +57,7 @@ static kedge_status append_early(kedge_connection *connection, size_t size)
 
 /* ---- The client's request ----------------------------------------------------------------------- */
 
-/* The subprotocols are needed again when the answer comes. */
+/* The subprotocols, which were written and so are not empty, are needed again when the answer comes. */
 static kedge_status keep_offered(kedge_exchange *exchange, const kedge_upgrade_wish *wish,
                                  kedge_allocator allocator)
 {
@@ -76,9 +76,7 @@ static kedge_status keep_offered(kedge_exchange *exchange, const kedge_upgrade_w
     uint8_t *bytes = (uint8_t *)(exchange->offered + count);
     for (size_t i = 0; i < count; i++) {
         exchange->offered[i] = kedge_span_of(bytes, wish->subprotocols[i].size);
-        if (wish->subprotocols[i].size > 0) {
-            memcpy(bytes, wish->subprotocols[i].data, wish->subprotocols[i].size);
-        }
+        memcpy(bytes, wish->subprotocols[i].data, wish->subprotocols[i].size);
         bytes += wish->subprotocols[i].size;
     }
     exchange->offered_count = count;
@@ -334,7 +332,7 @@ static void fail_to_connect(kedge_connection *connection, kedge_status cause, un
                             kedge_time retry_after)
 {
     kedge_connection_blame(connection, cause);
-    if (!connection->link_told && kedge_connection_has_link(connection)) {
+    if (!connection->link_told) {
         connection->link_told = true;
         (void)kedge_link_connect_failed(connection->link, (uint16_t)http_status, retry_after,
                                         connection->now);

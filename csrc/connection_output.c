@@ -33,10 +33,8 @@ static kedge_outgoing *free_slot(kedge_connection *connection)
 
 static void add_part(kedge_outgoing *slot, kedge_span part)
 {
-    if (part.size > 0) {
-        slot->parts[slot->count++] = part;
-        slot->size += part.size;
-    }
+    slot->parts[slot->count++] = part;
+    slot->size += part.size;
 }
 
 /* The free slot was filled. */
@@ -78,11 +76,11 @@ static void empty_window(kedge_connection *connection)
 
 kedge_status kedge_connection_place(kedge_connection *connection, size_t size, uint8_t **bytes)
 {
-    kedge_outgoing *slot = free_slot(connection);
-    uint8_t *block = slot == NULL ? NULL : kedge_memory_new(connection->allocator, size);
+    uint8_t *block = kedge_memory_new(connection->allocator, size);
     if (block == NULL) {
         return KEDGE_NO_MEMORY;
     }
+    kedge_outgoing *slot = free_slot(connection);
     slot->block = block;
     slot->block_size = size;
     add_part(slot, kedge_span_of(block, size));

@@ -129,6 +129,9 @@ START_TEST(the_server_hangs_up_first)
     connection_host_read(&pair.server, bytes, size, pair.now);
     CONNECTION_LOG_IS(&pair.server, "closed PEER_CLOSED 1000 1000");
     ck_assert(!kedge_connection_finished(pair.server.connection));
+    kedge_span part;
+    ck_assert_uint_eq(kedge_connection_output(pair.server.connection, &part, 1, pair.now), 1);
+    ck_assert(!kedge_connection_finished(pair.server.connection));
     bytes = connection_host_output(&pair.server, &size, pair.now);
     ck_assert_uint_eq(size, 4);
     ck_assert(kedge_connection_finished(pair.server.connection));
@@ -329,9 +332,13 @@ START_TEST(frames_before_the_answer_wait_for_it)
     accept_and_read(BYTES(upgrade_request));
     connection_host_read(&pair.server, BYTES("\x81\x82\0\0"), pair.now);
     CONNECTION_LOG_IS(&pair.server, "request GET /x");
-    ck_assert_int_eq(
-        kedge_connection_receive(pair.server.connection, (const uint8_t *)"\0\0hi", 4, pair.now),
-        KEDGE_OK);
+    if (_i % 2 == 0) { /* some of it is not read yet when the answer is given */
+        ck_assert_int_eq(kedge_connection_receive(pair.server.connection, (const uint8_t *)"\0\0hi",
+                                                  4, pair.now),
+                         KEDGE_OK);
+    } else {
+        connection_host_read(&pair.server, BYTES("\0\0hi"), pair.now);
+    }
     ck_assert_int_eq(
         kedge_connection_upgrade(pair.server.connection, kedge_text(NULL), NULL, 0, pair.now),
         KEDGE_OK);
@@ -364,6 +371,7 @@ START_TEST(of_many_pings_the_latest_is_answered)
 {
     open_server();
     connection_host_read(&pair.server, BYTES("\x89\x81\0\0\0\0a\x89\x82\0\0\0\0bc"), pair.now);
+    ck_assert(kedge_connection_output_waiting(pair.server.connection));
     expect_output(&pair.server, BYTES("\x8A\x02"
                                       "bc"));
     connection_host_read(&pair.server, BYTES("\x89\x80\0\0\0\0\x8A\x80\0\0\0\0"), pair.now);
@@ -551,6 +559,9 @@ START_TEST(the_queue_is_bounded)
     ck_assert(!kedge_connection_reading_wanted(pair.server.connection));
     ck_assert_int_eq(say(&pair.server, "0123456789012345678901234567890123456789"),
                      KEDGE_QUEUE_FULL);
+    ck_assert_int_eq(kedge_connection_send(pair.server.connection, KEDGE_MESSAGE_BINARY,
+                                           kedge_span_of(upgrade_request, 101), pair.now),
+                     KEDGE_QUEUE_FULL);
     ck_assert_int_eq(say(&pair.server, "\xFF"), KEDGE_UTF8_INVALID);
     size_t size;
     (void)connection_host_output(&pair.server, &size, pair.now);
@@ -712,6 +723,7 @@ START_TEST(a_refusals_body_ends_with_the_stream_or_the_time)
     connection_host_read(&pair.client, BYTES("HTTP/1.1 404 Not Found\r\n\r\nshort"), pair.now);
     if (_i == 0) {
         kedge_connection_lost(pair.client.connection, pair.now);
+        ck_assert(!kedge_connection_finished(pair.client.connection)); /* there is more to tell */
     } else {
         pair.now += 10 * KEDGE_SECOND;
     }
@@ -1423,7 +1435,7 @@ static void converse_http(void)
         pair.server.connection = NULL;
     }
     if (connection_host_accept(&pair.server, pair.now) == KEDGE_OK) {
-        connection_host_read(&pair.server, BYTES("nonsense"), pair.now);
+        connection_host_read(&pair.server, BYTES("GET\r\n\r\n"), pair.now);
         kedge_connection_destroy(pair.server.connection, pair.now);
         pair.server.connection = NULL;
     }
