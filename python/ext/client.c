@@ -6,7 +6,7 @@ static core_link *link_of(PyObject *object)
     return (core_link *)object;
 }
 
-/* ---- Settings ----------------------------------------------------------------------------------- */
+/* ---- Settings -------------------------------------------------------------------------------- */
 
 enum setting {
     TOKEN,
@@ -189,7 +189,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     return (PyObject *)self;
 }
 
-/* ---- Connections -------------------------------------------------------------------------------- */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 CORE_METHOD(client_start)
 {
@@ -263,7 +263,7 @@ CORE_METHOD(client_connect_failed)
                             kedge_link_connect_failed(self->link, http_status, retry_after, now));
 }
 
-/* ---- Messages and credentials ------------------------------------------------------------------- */
+/* ---- Messages and credentials ---------------------------------------------------------------- */
 
 CORE_METHOD(client_notify)
 {
@@ -360,7 +360,7 @@ static PyObject *client_connection(PyObject *object, void *unused)
     return PyLong_FromUnsignedLong(kedge_link_connection(link_of(object)->link));
 }
 
-/* ---- The type ----------------------------------------------------------------------------------- */
+/* ---- The type -------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
     CORE_METHOD_ROW("start", client_start,

@@ -20,7 +20,7 @@ static core_connection *connection_of(PyObject *object)
     return (core_connection *)object;
 }
 
-/* ---- Making ------------------------------------------------------------------------------------- */
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 /* The settings that both constructors have, in this order. */
 #define SETTING_NAMES                                                                              \
@@ -231,7 +231,7 @@ CORE_METHOD(connection_open)
     return opened;
 }
 
-/* ---- Events ------------------------------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 static PyObject *subprotocols_of(const kedge_request *request)
 {
@@ -337,7 +337,7 @@ static PyObject *finish(core_connection *self)
     return list;
 }
 
-/* ---- Inputs ------------------------------------------------------------------------------------- */
+/* ---- Inputs ---------------------------------------------------------------------------------- */
 
 /* The link's events may be slices of bytes that cannot change. */
 static void lend(core_connection *self, const core_slice *message)
@@ -458,7 +458,7 @@ CORE_METHOD(connection_lost)
     return finish(self);
 }
 
-/* ---- Answers and messages ----------------------------------------------------------------------- */
+/* ---- Answers and messages -------------------------------------------------------------------- */
 
 /* The end of a call that returns nothing. */
 static PyObject *done(core_connection *self, kedge_status status)
@@ -630,7 +630,7 @@ CORE_METHOD(connection_close)
     return result;
 }
 
-/* ---- Output ------------------------------------------------------------------------------------- */
+/* ---- Output ---------------------------------------------------------------------------------- */
 
 #define PARTS 64
 
@@ -684,7 +684,7 @@ CORE_METHOD(connection_output)
     return bytes;
 }
 
-/* ---- Attributes --------------------------------------------------------------------------------- */
+/* ---- Attributes ------------------------------------------------------------------------------ */
 
 static PyObject *connection_output_waiting(PyObject *object, void *unused)
 {
@@ -723,7 +723,7 @@ static PyObject *connection_clock(PyObject *object, void *unused)
     return Py_NewRef(connection_of(object)->clock);
 }
 
-/* ---- Life --------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static int connection_traverse(PyObject *object, visitproc visit, void *arg)
 {
@@ -751,7 +751,7 @@ static void let_go(core_connection *self)
         return;
     }
     link->connections--;
-    if (link->hub != NULL) {
+    if (link->hub != NULL && self->connection != NULL) {
         core_hub_forget(link->hub, link);
         core_hub_wake(link->hub);
     }
@@ -772,7 +772,7 @@ static void connection_dealloc(PyObject *object)
     core_free(object);
 }
 
-/* ---- The type ----------------------------------------------------------------------------------- */
+/* ---- The type -------------------------------------------------------------------------------- */
 
 #define CLASS_METHOD_ROW(name, function, doc)                                                      \
     {name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS | METH_CLASS,    \

@@ -29,7 +29,7 @@ static bool is_missing(PyObject *object)
     return object == NULL || object == Py_None;
 }
 
-/* ---- Times -------------------------------------------------------------------------------------- */
+/* ---- Times ----------------------------------------------------------------------------------- */
 
 /* The nearest nanosecond of a number of seconds that is known to fit. Whole seconds and fraction apart, as
  * a double has only 53 bits for both. */
@@ -116,7 +116,7 @@ PyObject *core_deadline(kedge_time time)
     return PyFloat_FromDouble(seconds);
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------ */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static int number_of(core_state *state, PyObject *number, const char *name, uint64_t most,
                      uint64_t *value)
@@ -241,7 +241,7 @@ int core_history(core_state *state, PyObject *triple, const char *name, kedge_lo
     return failed;
 }
 
-/* ---- Other arguments ---------------------------------------------------------------------------- */
+/* ---- Other arguments ------------------------------------------------------------------------- */
 
 int core_entropy(core_state *state, PyObject *bytes, kedge_entropy *entropy)
 {
@@ -277,7 +277,7 @@ int core_callable(PyObject *object, const char *name, PyObject *otherwise, PyObj
     return 0;
 }
 
-/* ---- Texts and bytes ---------------------------------------------------------------------------- */
+/* ---- Texts and bytes ------------------------------------------------------------------------- */
 
 int core_text(core_state *state, PyObject *text, const char *name, kedge_span *span)
 {
@@ -393,7 +393,7 @@ int core_payload(core_state *state, PyObject *payload, core_bytes *json)
     return 0;
 }
 
-/* ---- Lists -------------------------------------------------------------------------------------- */
+/* ---- Lists ----------------------------------------------------------------------------------- */
 
 /* A tuple of what is iterated over; a str is not several texts. */
 static PyObject *tuple_of_texts(PyObject *iterable, const char *name)
@@ -561,7 +561,7 @@ void core_headers_free(core_headers *headers)
     headers->items = NULL;
 }
 
-/* ---- To Python ---------------------------------------------------------------------------------- */
+/* ---- To Python ------------------------------------------------------------------------------- */
 
 PyObject *core_str(kedge_span text)
 {

@@ -24,7 +24,7 @@
 #define CORE_READONLY READONLY
 #endif
 
-/* ---- The module's state ------------------------------------------------------------------------- */
+/* ---- The module's state ---------------------------------------------------------------------- */
 
 /* X(NAME): the types that are made from the table in values.c, in its order. */
 #define CORE_VALUE_LIST(X)                                                                         \
@@ -131,7 +131,7 @@ void core_free(PyObject *self);
 /* Where the library's memory comes from, so that tracemalloc sees it. */
 kedge_allocator core_allocator(void);
 
-/* ---- Errors ------------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 /* Raises what goes with a status. Both return null. */
 PyObject *core_raise(core_state *state, kedge_status status);
@@ -143,7 +143,7 @@ int core_raise_argument(core_state *state, const char *format, ...);
 /* Raises a StateError likewise. Returns -1. */
 int core_raise_state(core_state *state, const char *sentence);
 
-/* ---- Guards ------------------------------------------------------------------------------------- */
+/* ---- Guards ---------------------------------------------------------------------------------- */
 
 /* An object, or a hub with its links, that is in the midst of a call. */
 typedef struct core_guard {
@@ -153,7 +153,7 @@ typedef struct core_guard {
 /* -1 with an exception if it is busy; else it is from now on. */
 int core_enter(core_state *state, core_guard *guard);
 
-/* ---- Arguments ---------------------------------------------------------------------------------- */
+/* ---- Arguments ------------------------------------------------------------------------------- */
 
 #define CORE_ARGUMENTS_MAX 32
 
@@ -182,7 +182,7 @@ int core_constructor_arguments(const core_signature *signature, PyObject *argume
 #define CORE_METHOD_ROW(name, function, doc)                                                       \
     {name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, PyDoc_STR(doc)}
 
-/* ---- Conversions from Python: null or None leaves the default that stands there already --------- */
+/* ---- Conversions from Python: null or None leaves the default that stands there already ------ */
 
 /* What time it is: `seconds`, or if that is null or None what `clock` says. */
 int core_now(core_state *state, PyObject *seconds, PyObject *clock, kedge_time *now);
@@ -256,7 +256,7 @@ typedef struct core_headers {
 int core_headers_of(core_state *state, PyObject *iterable, bool cut, core_headers *headers);
 void core_headers_free(core_headers *headers);
 
-/* ---- Conversions to Python ---------------------------------------------------------------------- */
+/* ---- Conversions to Python ------------------------------------------------------------------- */
 
 PyObject *core_seconds(kedge_time time);
 

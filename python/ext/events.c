@@ -22,7 +22,7 @@ static PyObject *boolean(bool value)
     return PyBool_FromLong(value);
 }
 
-/* ---- One kind each ------------------------------------------------------------------------------ */
+/* ---- One kind each --------------------------------------------------------------------------- */
 
 static PyObject *action_from(core_state *state, const kedge_event *event)
 {
@@ -190,7 +190,7 @@ PyObject *core_event_from(const core_link *link, const kedge_event *event)
                              : client_event_from(link, event, &slices);
 }
 
-/* ---- All of them -------------------------------------------------------------------------------- */
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 int core_pull_events(core_link *link, PyObject *list)
 {
@@ -203,12 +203,17 @@ int core_pull_events(core_link *link, PyObject *list)
     return 0;
 }
 
-/* A field that still is JSON. */
+/* A field that still is JSON. What Python cannot take, such as an integer of too many digits, stays text:
+ * that is the peer's doing. */
 static int finish_field(core_state *state, PyObject *event, unsigned field)
 {
     PyObject *json = core_event_field(event, field);
     PyObject *value = PyBytes_GET_SIZE(json) == 0 ? Py_NewRef(Py_None)
                                                   : PyObject_CallOneArg(state->json_loads, json);
+    if (value == NULL && PyErr_ExceptionMatches(PyExc_ValueError)) {
+        PyErr_Clear();
+        value = PyUnicode_DecodeUTF8(PyBytes_AS_STRING(json), PyBytes_GET_SIZE(json), NULL);
+    }
     if (value == NULL) {
         return -1;
     }

@@ -8,7 +8,7 @@ static core_hub *hub_of(PyObject *object)
     return (core_hub *)object;
 }
 
-/* ---- Waking ------------------------------------------------------------------------------------- */
+/* ---- Waking ---------------------------------------------------------------------------------- */
 
 /* True if the host of the hub has reason to look, and has not been told. */
 static bool is_due(core_hub *hub)
@@ -34,15 +34,21 @@ static void call_wake(core_hub *hub)
 
 void core_hub_wake(core_hub *hub)
 {
-    PyObject *type;
-    PyObject *value;
-    PyObject *traceback;
     if (hub->guard.busy || hub->links == NULL || !is_due(hub)) {
         return;
     }
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *standing = PyErr_GetRaisedException();
+    call_wake(hub);
+    PyErr_SetRaisedException(standing);
+#else
+    PyObject *type;
+    PyObject *value;
+    PyObject *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     call_wake(hub);
     PyErr_Restore(type, value, traceback);
+#endif
 }
 
 void core_hub_leave(core_hub *hub)
@@ -58,7 +64,7 @@ void core_hub_forget(core_hub *hub, core_link *link)
     }
 }
 
-/* ---- Settings ----------------------------------------------------------------------------------- */
+/* ---- Settings -------------------------------------------------------------------------------- */
 
 enum setting {
     HEARTBEAT_INTERVAL,
@@ -256,7 +262,7 @@ static int make_hub(core_hub *self, PyObject *const *values)
     return 0;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static PyObject *hub_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
@@ -346,7 +352,7 @@ static void hub_dealloc(PyObject *object)
     core_free(object);
 }
 
-/* ---- Calls -------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 static bool is_usable(core_hub *self)
 {
@@ -382,7 +388,7 @@ static PyObject *finish(core_hub *self, kedge_status status)
     Py_RETURN_NONE;
 }
 
-/* ---- Links -------------------------------------------------------------------------------------- */
+/* ---- Links ----------------------------------------------------------------------------------- */
 
 static core_link *make_link(core_hub *self, PyObject *context)
 {
@@ -454,7 +460,7 @@ CORE_METHOD(hub_ready)
     return list;
 }
 
-/* ---- Events and topics -------------------------------------------------------------------------- */
+/* ---- Events and topics ----------------------------------------------------------------------- */
 
 /* What publish and send were called with: an event by name and payload, or a Publication. */
 static kedge_publication *read_publication(PyObject *object, PyObject *const *values)
@@ -583,7 +589,7 @@ CORE_METHOD(hub_limit_topic)
     return finish(self, kedge_hub_limit_topic(self->hub, topic, &limits, now));
 }
 
-/* ---- Sessions ----------------------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------------------- */
 
 static PyObject *hub_session(PyObject *object, PyObject *id)
 {
@@ -758,7 +764,7 @@ static PyObject *hub_events(PyObject *object, PyObject *unused)
     return list;
 }
 
-/* ---- Time, stop and go on ----------------------------------------------------------------------- */
+/* ---- Time, stop and go on -------------------------------------------------------------------- */
 
 static PyObject *pass(PyObject *object, const core_signature *signature, PyObject *const *arguments,
                       Py_ssize_t count, PyObject *names,
@@ -863,7 +869,7 @@ CORE_METHOD(hub_restore)
     return result;
 }
 
-/* ---- Attributes --------------------------------------------------------------------------------- */
+/* ---- Attributes ------------------------------------------------------------------------------ */
 
 static PyObject *hub_deadline(PyObject *object, void *unused)
 {
@@ -936,7 +942,7 @@ static PyObject *hub_clock(PyObject *object, void *unused)
     return Py_NewRef(hub_of(object)->clock);
 }
 
-/* ---- The type ----------------------------------------------------------------------------------- */
+/* ---- The type -------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
     CORE_METHOD_ROW("link", hub_link,

@@ -6,7 +6,7 @@ static core_link *link_of(PyObject *object)
     return (core_link *)object;
 }
 
-/* ---- The request -------------------------------------------------------------------------------- */
+/* ---- The request ----------------------------------------------------------------------------- */
 
 static void describe_request(kedge_span target, const core_headers *headers, kedge_request *request)
 {
@@ -57,7 +57,7 @@ CORE_METHOD(link_requested)
     return events;
 }
 
-/* ---- Decisions ---------------------------------------------------------------------------------- */
+/* ---- Decisions ------------------------------------------------------------------------------- */
 
 /* The ticket of a question that is an event. */
 static int ticket_of(core_state *state, PyObject *question, kedge_ticket *ticket)
@@ -190,7 +190,7 @@ static PyObject *link_hub(PyObject *object, void *unused)
     return Py_NewRef(link_of(object)->hub);
 }
 
-/* ---- The type ----------------------------------------------------------------------------------- */
+/* ---- The type -------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
     CORE_METHOD_ROW(

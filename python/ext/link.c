@@ -8,7 +8,7 @@ static core_link *link_of(PyObject *object)
     return (core_link *)object;
 }
 
-/* ---- The end of a call -------------------------------------------------------------------------- */
+/* ---- The end of a call ----------------------------------------------------------------------- */
 
 void core_link_leave(core_link *link)
 {
@@ -45,7 +45,7 @@ PyObject *core_link_finish(core_link *link, kedge_status status)
     return leave_with_events(link, PyList_New(0));
 }
 
-/* ---- Inputs without an argument but the time ---------------------------------------------------- */
+/* ---- Inputs without an argument but the time ------------------------------------------------- */
 
 static PyObject *feed(PyObject *object, const core_signature *signature, PyObject *const *arguments,
                       Py_ssize_t count, PyObject *names,
@@ -75,7 +75,7 @@ FEED(lost)
 FEED(tick)
 FEED(stop)
 
-/* ---- Messages ----------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 static void set_message(core_slice *message, PyObject *owner, const void *data, Py_ssize_t size)
 {
@@ -202,7 +202,7 @@ CORE_METHOD(link_receive_text)
     return receive_object(object, values, true);
 }
 
-/* ---- Ends --------------------------------------------------------------------------------------- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 typedef kedge_status (*ending)(kedge_link *link, uint16_t code, kedge_span reason, kedge_time now);
 
@@ -261,7 +261,7 @@ CORE_METHOD(link_close)
     return end_with(object, values, kedge_link_close);
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------- */
+/* ---- Out ------------------------------------------------------------------------------------- */
 
 static PyObject *link_events(PyObject *object, PyObject *unused)
 {
@@ -367,7 +367,7 @@ static PyObject *link_clock(PyObject *object, void *unused)
     return Py_NewRef(link_of(object)->clock);
 }
 
-/* ---- Life --------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 int core_link_traverse(PyObject *object, visitproc visit, void *arg)
 {
@@ -399,10 +399,11 @@ void core_link_dealloc(PyObject *object)
 {
     core_link *self = link_of(object);
     PyObject_GC_UnTrack(object);
+    kedge_link_destroy(self->link); /* first, so that its hub cannot give it to anybody any more */
+    self->link = NULL;
     if (self->weak_references != NULL) {
         PyObject_ClearWeakRefs(object);
     }
-    kedge_link_destroy(self->link);
     core_words_free(&self->capabilities);
     if (self->hub != NULL) {
         core_hub_wake(self->hub);
@@ -416,7 +417,7 @@ void core_link_dealloc(PyObject *object)
     core_free(object);
 }
 
-/* ---- The type ----------------------------------------------------------------------------------- */
+/* ---- The type -------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
     CORE_METHOD_ROW("opened", link_opened,

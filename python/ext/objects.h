@@ -5,7 +5,7 @@
 #include "core.h"
 #include "values.h"
 
-/* ---- Publications and sessions ------------------------------------------------------------------ */
+/* ---- Publications and sessions --------------------------------------------------------------- */
 
 typedef struct core_publication {
     PyObject_HEAD kedge_publication *publication;
@@ -32,7 +32,7 @@ PyObject *core_session_from(core_hub *hub, const kedge_session *session);
 /* The id that a Session or a str names. */
 int core_session_id(core_state *state, PyObject *session, kedge_span *id);
 
-/* ---- Links and hubs ----------------------------------------------------------------------------- */
+/* ---- Links and hubs -------------------------------------------------------------------------- */
 
 /* A link of either role. */
 typedef struct core_link {

@@ -115,7 +115,7 @@ static PyObject *session_attached(PyObject *object, void *unused)
 
 static PyObject *session_compare(PyObject *object, PyObject *other, int operation)
 {
-    if (!Py_IS_TYPE(other, Py_TYPE(object))) {
+    if (!Py_IS_TYPE(other, Py_TYPE(object)) || (operation != Py_EQ && operation != Py_NE)) {
         Py_RETURN_NOTIMPLEMENTED;
     }
     return PyObject_RichCompare(session_of(object)->id, session_of(other)->id, operation);

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* ---- The table ---------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 typedef enum field_kind { ANY, STR, INT, BOOL, SECONDS, BYTES, TUPLE, MESSAGE_DATA } field_kind;
 
@@ -265,7 +265,7 @@ static const char *short_name(const char *name)
     return strrchr(name, '.') + 1;
 }
 
-/* ---- The structs -------------------------------------------------------------------------------- */
+/* ---- The structs ----------------------------------------------------------------------------- */
 
 typedef struct core_value_object {
     PyObject_HEAD PyObject *fields[1];
@@ -327,7 +327,7 @@ void core_event_set_field(PyObject *event, unsigned field, PyObject *value)
     }
 }
 
-/* ---- Slices ------------------------------------------------------------------------------------- */
+/* ---- Slices ---------------------------------------------------------------------------------- */
 
 /* True, and *slice, if the bytes lie within those of the other. */
 static bool cut(core_slice *slice, const core_slice *from, kedge_span span)
@@ -447,7 +447,7 @@ static PyObject *slice_bytes(const core_slice *slice)
     return PyBytes_FromStringAndSize((const char *)slice->data, (Py_ssize_t)slice->size);
 }
 
-/* ---- Making ------------------------------------------------------------------------------------- */
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 /* An object without its fields, known to nobody yet. */
 static PyObject *allocate(PyTypeObject *type)
@@ -676,7 +676,7 @@ static PyObject *value_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
     return self;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static unsigned slots_of(PyObject *self, size_t offset)
 {
@@ -741,7 +741,7 @@ static void event_dealloc(PyObject *self)
     core_free(self);
 }
 
-/* ---- Comparing and telling ---------------------------------------------------------------------- */
+/* ---- Comparing and telling ------------------------------------------------------------------- */
 
 static bool slices_equal(const core_slice *a, const core_slice *b)
 {
@@ -884,7 +884,7 @@ static PyObject *value_repr(PyObject *self)
     return told;
 }
 
-/* ---- Payloads ----------------------------------------------------------------------------------- */
+/* ---- Payloads -------------------------------------------------------------------------------- */
 
 static PyObject *event_raw(PyObject *self, void *unused)
 {
@@ -1010,7 +1010,7 @@ static PyGetSetDef text_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-/* ---- The types ---------------------------------------------------------------------------------- */
+/* ---- The types ------------------------------------------------------------------------------- */
 
 static PyType_Slot event_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t)"Something that happened on a link."},

@@ -401,6 +401,13 @@ def test_a_links_output_belongs_to_its_connection() -> None:
         net.client.outputs()
 
 
+def test_a_connection_that_was_not_made_leaves_its_link_to_the_hub() -> None:
+    hub = GatewayHub(clock=Clock())
+    with pytest.raises(_core.ArgumentError):
+        Connection.accept(hub.link(), head_limit=0)
+    assert len(hub.links()) == 1
+
+
 def test_stopping_the_hub_closes_the_stream() -> None:
     net = Net()
     pair = net.connect()
@@ -445,6 +452,7 @@ def test_stopping_the_hub_closes_the_stream() -> None:
         (lambda: plain_pair().server.send("\ud800"), _core.ArgumentError),
         (lambda: plain_pair().server.send(5), TypeError),
         (lambda: plain_pair().server.close(5), _core.ArgumentError),
+        (lambda: plain_pair().server.close(1000, "x" * 124), _core.ArgumentError),
         (lambda: plain_pair(queue_limit=10).server.send(b"x" * 100), _core.LimitError),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -271,6 +272,16 @@ def test_an_error_report_has_its_code_and_message_decoded() -> None:
     assert (report.code, report.message, report.data) == (5, None, {"code": 5})
 
 
+def test_an_error_report_that_python_cannot_decode_stays_text() -> None:
+    client = live_client()
+    digits = "7" * 5000
+    (report,) = client.receive(f'{{"type":"error","d":{{"code":{digits},"message":"m"}}}}')
+    assert isinstance(report, ErrorReport)
+    has_limit = getattr(sys, "get_int_max_str_digits", lambda: 0)() > 0
+    assert isinstance(report.code, str if has_limit else int)
+    assert report.message == "m"
+
+
 @pytest.mark.parametrize("kind", [str, bytes, bytearray, memoryview])
 def test_a_message_may_be_any_kind_of_text(kind: Any) -> None:
     client = live_client()
@@ -305,8 +316,6 @@ def test_slices_of_bytes_are_not_copies() -> None:
     client = live_client()
     message = b'{"type":"a","seq":2,"d":"%s"}' % (b"x" * 1_000_000)
     (event,) = client.receive_text(message)
-    import sys
-
     references = sys.getrefcount(message)
     view = event.payload
     assert view is not None

@@ -343,6 +343,8 @@ def test_a_session_by_hand_is_a_name_only() -> None:
     assert session == Session("id", "bob")
     assert session != Session("other", "ann")
     assert session != "id"
+    with pytest.raises(TypeError):
+        session < session  # noqa: B015
     assert hash(session) == hash(Session("id", "x"))
     assert repr(session) == "Session(id='id', user='ann')"
     assert pickle.loads(pickle.dumps(session)) == session
