@@ -733,7 +733,7 @@ static int connection_traverse(PyObject *object, visitproc visit, void *arg)
     return 0;
 }
 
-/* The link stays: the connection must be destroyed before it. A cycle through it is broken there. */
+/* The link stays: the connection is destroyed before it. A cycle through it is broken there. */
 static int connection_clear(PyObject *object)
 {
     core_connection *self = connection_of(object);

@@ -31,8 +31,8 @@ static bool is_missing(PyObject *object)
 
 /* ---- Times ----------------------------------------------------------------------------------- */
 
-/* The nearest nanosecond of a number of seconds that is known to fit. Whole seconds and fraction apart, as
- * a double has only 53 bits for both. */
+/* The nearest nanosecond of a number of seconds that is known to fit. Whole seconds and fraction
+ * apart, as a double has only 53 bits for both. */
 static kedge_time nanoseconds_of(double seconds)
 {
     double whole = floor(seconds);

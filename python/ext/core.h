@@ -1,8 +1,8 @@
 /* The binding's common ground: the module's state, errors, arguments, conversions.
  *
  * Nothing here has static state. No Python code runs in the midst of a call into the C library, and
- * where allocating an object may run some (the collector), the object called upon is guarded: calling
- * it again then raises StateError.
+ * where allocating an object may run some (the collector), the object called upon is guarded:
+ * calling it again then raises StateError.
  */
 #ifndef KEDGE_EXT_CORE_H
 #define KEDGE_EXT_CORE_H
@@ -208,8 +208,8 @@ int core_callable(PyObject *object, const char *name, PyObject *otherwise, PyObj
 /* The UTF-8 of a str, which must live on. */
 int core_text(core_state *state, PyObject *text, const char *name, kedge_span *span);
 
-/* The same, but what cannot be encoded becomes a question mark; also takes bytes. A new reference that
- * holds the span. */
+/* The same, but what cannot be encoded becomes a question mark; also takes bytes. A new reference
+ * that holds the span. */
 PyObject *core_lenient_text(PyObject *text, const char *name, kedge_span *span);
 
 /* A new str: of a user, which may be a number. */
@@ -231,8 +231,8 @@ bool core_is_bytes(PyObject *object);
 /* A payload as JSON: empty for None, checked to be not empty otherwise. May run Python code. */
 int core_payload(core_state *state, PyObject *payload, core_bytes *json);
 
-/* Several texts: a tuple that keeps them and the spans of their UTF-8, both to be given back by the caller,
- * in the case of failure too. */
+/* Several texts: a tuple that keeps them and the spans of their UTF-8, both to be given back by the
+ * caller, in the case of failure too. */
 int core_text_list(core_state *state, PyObject *iterable, const char *name, PyObject **texts,
                    kedge_span **spans, size_t *count);
 

@@ -1,8 +1,8 @@
 /* What links tell, as Python objects.
  *
- * The slices of an event live until the next call that feeds its link. So all that an object needs is
- * taken out of them before the object itself is allocated: that may run the collector, and with it
- * code of others. */
+ * The slices of an event live until the next call that feeds its link. So all that an object needs
+ * is taken out of them before the object itself is allocated: that may run the collector, and with
+ * it code of others. */
 #include "objects.h"
 
 #include <kedge/json.h>
@@ -203,8 +203,8 @@ int core_pull_events(core_link *link, PyObject *list)
     return 0;
 }
 
-/* A field that still is JSON. What Python cannot take, such as an integer of too many digits, stays text:
- * that is the peer's doing. */
+/* A field that still is JSON. What Python cannot take, such as an integer of too many digits, stays
+ * text: that is the peer's doing. */
 static int finish_field(core_state *state, PyObject *event, unsigned field)
 {
     PyObject *json = core_event_field(event, field);

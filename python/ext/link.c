@@ -84,7 +84,7 @@ static void set_message(core_slice *message, PyObject *owner, const void *data, 
     message->size = (size_t)size;
 }
 
-/* The text as UTF-8. A lone surrogate is the peer's fault: its bytes are handed on, to be refused. */
+/* The text as UTF-8. A lone surrogate is the peer's fault: its bytes are handed on, and refused. */
 static int message_of_text(PyObject *text, core_slice *message)
 {
     Py_ssize_t size;
@@ -380,8 +380,8 @@ int core_link_traverse(PyObject *object, visitproc visit, void *arg)
     return 0;
 }
 
-/* The hub stays: the link must be destroyed before it. A cycle through it is broken by the hub. What
- * other finalizers may still call finds None. */
+/* The hub stays: the link must be destroyed before it. A cycle through it is broken by the hub.
+ * What other finalizers may still call finds None. */
 int core_link_clear(PyObject *object)
 {
     core_link *self = link_of(object);

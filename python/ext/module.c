@@ -1,5 +1,5 @@
-/* kedge._core: the module itself. Each Python type, or family of types, has a file of its own beside
- * this one. */
+/* kedge._core: the module itself. Each Python type, or family of types, has a file of its own
+ * beside this one. */
 #include "core.h"
 
 /* Makes a tuple of rows, each by `row` of an index. */

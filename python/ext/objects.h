@@ -11,8 +11,8 @@ typedef struct core_publication {
     PyObject_HEAD kedge_publication *publication;
 } core_publication;
 
-/* The publication that a call means: `event` itself, or one made of a name and a payload. The caller
- * releases it. May run Python code. */
+/* The publication that a call means: `event` itself, or one made of a name and a payload. The
+ * caller releases it. May run Python code. */
 kedge_publication *core_publication_of(core_state *state, PyObject *event, PyObject *payload);
 
 typedef struct core_hub core_hub;
@@ -70,7 +70,7 @@ int core_link_traverse(PyObject *object, visitproc visit, void *arg);
 int core_link_clear(PyObject *object);
 void core_link_dealloc(PyObject *object);
 
-/* An event as Python sees it. ERROR's code and message are bytes of JSON, see core_finish_events. */
+/* An event as Python sees it. ERROR's code and message are bytes of JSON: core_finish_events. */
 PyObject *core_event_from(const core_link *link, const kedge_event *event);
 
 /* Appends the events that wait to a list. Guarded. */
@@ -79,7 +79,7 @@ int core_pull_events(core_link *link, PyObject *list);
 /* Decodes what takes Python code to decode. To be called when the guard is gone. */
 int core_finish_events(core_state *state, PyObject *list);
 
-/* Appends what a link has to send to a list; if limited, until that many bytes were taken. Guarded. */
+/* Appends what a link has to send to a list; if limited, only until so many bytes. Guarded. */
 int core_pull_outputs(core_link *link, PyObject *list, bool limited, size_t limit);
 
 /* The end of a guarded call of a link: lets go of it if it is finished, wakes the hub's host. */
