@@ -1,25 +1,19 @@
 /* mask.c: see kedge/mask.h. */
 #include "kedge/mask.h"
 
-/* Words are read and written through memcpy: no alignment is asked for, and since the key lies in
- * its word as it lies in memory, no order of bytes either. */
+#include "kernels.h"
+#include "mask_words.h"
+
 void kedge_mask(uint8_t *to, const uint8_t *from, size_t size, const uint8_t key[4],
                 size_t key_offset)
 {
-    uint8_t turned[sizeof(uint64_t)];
-    for (size_t i = 0; i < sizeof turned; i++) {
-        turned[i] = key[(key_offset + i) & 3];
+    uint32_t word = kedge_mask_key(key, key_offset);
+    if (size >= KEDGE_MASK_LEAST) {
+        const kedge_kernel_table *kernels = kedge_kernels_get();
+        if (kernels->mask != NULL) {
+            kernels->mask(to, from, size, word);
+            return;
+        }
     }
-    uint64_t key_word;
-    memcpy(&key_word, turned, sizeof key_word);
-    size_t done = 0;
-    for (; size - done >= sizeof key_word; done += sizeof key_word) {
-        uint64_t word;
-        memcpy(&word, from + done, sizeof word);
-        word ^= key_word;
-        memcpy(to + done, &word, sizeof word);
-    }
-    for (; done < size; done++) {
-        to[done] = from[done] ^ turned[done & 3];
-    }
+    kedge_mask_words(to, from, size, word);
 }

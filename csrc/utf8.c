@@ -1,7 +1,8 @@
-/* utf8.c: see kedge/utf8.h. The whole text is a stream of one piece, so that there is one
- * validator. */
+/* utf8.c: see kedge/utf8.h. The whole text is a stream of one piece, so that
+ * there is one validator. */
 #include "kedge/utf8.h"
 
+#include "kernels.h"
 #include "utf8_character.h"
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
@@ -38,7 +39,8 @@ static const uint8_t *finish_character(kedge_utf8_state *state, const uint8_t *a
     return at;
 }
 
-/* Notes what of the character at `first`, cut off by the end of the piece, is still to come. */
+/* Notes what of the character at `first`, cut off by the end of the piece, is
+ * still to come. */
 static void open_character(kedge_utf8_state *state, const uint8_t *first, const uint8_t *end)
 {
     uint8_t needed = 0;
@@ -47,9 +49,23 @@ static void open_character(kedge_utf8_state *state, const uint8_t *first, const 
     state->private_lead = end - first == 1 ? *first : 0;
 }
 
+/* What a kernel finds well-formed; `at` is the first byte of a character, and
+ * so is what is returned. */
+static const uint8_t *pass_blocks(const uint8_t *at, const uint8_t *end)
+{
+    if (end - at < KEDGE_UTF8_LEAST) {
+        return at;
+    }
+    const kedge_kernel_table *kernels = kedge_kernels_get();
+    return kernels->utf8 == NULL ? at : kernels->utf8(at, end);
+}
+
 static const uint8_t *walk(kedge_utf8_state *state, const uint8_t *at, const uint8_t *end)
 {
     at = finish_character(state, at, end);
+    if (state->private_status == KEDGE_OK) {
+        at = pass_blocks(at, end);
+    }
     while (state->private_status == KEDGE_OK && at < end) {
         at = skip_ascii(at, end);
         while (at < end && *at >= 0x80) {

@@ -7,7 +7,8 @@
 
 #include "kedge/base.h"
 
-/* How many continuation bytes a first byte of 80 or above wants, or why it is none. */
+/* How many continuation bytes a first byte of 80 or above wants, or why it is
+ * none. */
 static inline kedge_status kedge_utf8_lead(uint8_t lead, uint8_t *needed)
 {
     if (lead < 0xC2) {
@@ -20,8 +21,8 @@ static inline kedge_status kedge_utf8_lead(uint8_t lead, uint8_t *needed)
     return KEDGE_OK;
 }
 
-/* May this continuation byte follow? `lead` is the first byte if this is the second, else 0: only
- * the second byte's range depends on it. */
+/* May this continuation byte follow? `lead` is the first byte if this is the
+ * second, else 0: only the second byte's range depends on it. */
 static inline kedge_status kedge_utf8_continuation(uint8_t lead, uint8_t byte)
 {
     if ((byte & 0xC0) != 0x80) {
@@ -41,8 +42,9 @@ static inline kedge_status kedge_utf8_continuation(uint8_t lead, uint8_t byte)
     }
 }
 
-/* The character at *at, whose first byte is 80 or above: moves *at behind it, or, where it is
- * wrong, onto the byte that is (KEDGE_UTF8_TRUNCATED: onto `end`). */
+/* The character at *at, whose first byte is 80 or above: moves *at behind it,
+ * or, where it is wrong, onto the byte that is (KEDGE_UTF8_TRUNCATED: onto
+ * `end`). */
 static inline kedge_status kedge_utf8_character(const uint8_t **at, const uint8_t *end)
 {
     uint8_t needed = 0;
@@ -61,6 +63,17 @@ static inline kedge_status kedge_utf8_character(const uint8_t **at, const uint8_
         }
     }
     return KEDGE_OK;
+}
+
+/* A first byte of a character at or shortly before `at`, where the text from
+ * `start`, a first byte too, up to `at` is well-formed, but for a character
+ * that `at` cuts. */
+static inline const uint8_t *kedge_utf8_step_back(const uint8_t *start, const uint8_t *at)
+{
+    while (at > start && (at[-1] & 0xC0) == 0x80) {
+        at--;
+    }
+    return at > start && at[-1] >= 0x80 ? at - 1 : at;
 }
 
 #endif

@@ -5,6 +5,7 @@
  *     reader  envelope  zstd                from bytes to messages, from messages to members
  *     publication  log  session             what is remembered
  *     link  hub  connection                 who talks
+ *     kernels                               what the pure functions run on
  */
 #ifndef KEDGE_KEDGE_H
 #define KEDGE_KEDGE_H
@@ -17,6 +18,7 @@
 #include "kedge/handshake.h"
 #include "kedge/hub.h"
 #include "kedge/json.h"
+#include "kedge/kernels.h"
 #include "kedge/link.h"
 #include "kedge/log.h"
 #include "kedge/mask.h"

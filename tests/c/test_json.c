@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "levels.h"
 #include "vectors.h"
 
 enum { SHORT = 64 };
@@ -32,7 +33,8 @@ static bool is_truncation(kedge_status status)
     return status == KEDGE_JSON_TRUNCATED || status == KEDGE_UTF8_TRUNCATED;
 }
 
-/* Steps into the value that is due, or reads it if it is a scalar; *stack is what is open. */
+/* Steps into the value that is due, or reads it if it is a scalar; *stack is
+ * what is open. */
 static void take_value(kedge_json_reader *reader, char *stack, size_t *depth)
 {
     kedge_json_kind kind = kedge_json_peek(reader);
@@ -45,7 +47,8 @@ static void take_value(kedge_json_reader *reader, char *stack, size_t *depth)
     }
 }
 
-/* The same text, with every array and object stepped into instead of skipped. */
+/* The same text, with every array and object stepped into instead of skipped.
+ */
 static kedge_result walk(kedge_span text, const kedge_json_options *options)
 {
     static char stack[KEDGE_JSON_DEPTH_MAXIMUM];
@@ -74,8 +77,9 @@ static kedge_result validate_checked(kedge_span text, size_t depth)
     return kedge_json_finish(&reader);
 }
 
-/* That a fault's offset is that of the first byte with which the text cannot be right: each shorter
- * text may still become right, each longer one has the same fault. */
+/* That a fault's offset is that of the first byte with which the text cannot be
+ * right: each shorter text may still become right, each longer one has the same
+ * fault. */
 static void check_prefixes(kedge_span text, size_t depth, kedge_result whole, const char *name)
 {
     for (size_t size = 0; size < text.size; size++) {
@@ -120,12 +124,15 @@ START_TEST(vectors_skipped_walked_and_cut_short)
 }
 END_TEST
 
-/* Every byte that the grammar or UTF-8 distinguishes, and some that they do not. */
+/* Every byte that the grammar or UTF-8 distinguishes, and some that they do
+ * not. */
 static const uint8_t changes[] =
-    "\x00\x08\t\n\r\x1f !\"#+,-./0189:;ABDEFGU[\\]^_`abdefglnrstux{|}~\x7f\x80\x8f\x90\x9f\xa0\xbf"
+    "\x00\x08\t\n\r\x1f "
+    "!\"#+,-./0189:;ABDEFGU[\\]^_`abdefglnrstux{|}~\x7f\x80\x8f\x90\x9f\xa0\xbf"
     "\xc0\xc2\xdf\xe0\xed\xef\xf0\xf4\xf5\xff";
 
-/* Whatever a byte is changed to: skipping and walking agree, and a fault's offset is exact. */
+/* Whatever a byte is changed to: skipping and walking agree, and a fault's
+ * offset is exact. */
 static void check_mutations(kedge_span text)
 {
     uint8_t changed[SHORT];
@@ -161,7 +168,8 @@ START_TEST(vectors_with_each_byte_changed)
 }
 END_TEST
 
-/* Strings are looked at a word at a time: each byte must be seen in each place of a word. */
+/* Strings are looked at a word at a time: each byte must be seen in each place
+ * of a word. */
 START_TEST(each_byte_is_judged_in_each_place_of_a_word)
 {
     for (size_t place = 1; place <= 20; place++) {
@@ -188,7 +196,9 @@ START_TEST(each_byte_is_judged_in_each_place_of_a_word)
 }
 END_TEST
 
-/* ---- the reader ----------------------------------------------------------------------------- */
+/* ---- the reader
+ * -----------------------------------------------------------------------------
+ */
 
 START_TEST(values_are_slices_of_the_text)
 {
@@ -359,7 +369,9 @@ START_TEST(misuse_of_the_reader_is_a_status)
 }
 END_TEST
 
-/* ---- values --------------------------------------------------------------------------------- */
+/* ---- values
+ * ---------------------------------------------------------------------------------
+ */
 
 static kedge_json_value read_one(const char *text)
 {
@@ -438,8 +450,8 @@ START_TEST(unsigned_integers)
 }
 END_TEST
 
-/* Decodes into a block of exactly the size that a measuring call told, and into one that lacks a
- * byte. */
+/* Decodes into a block of exactly the size that a measuring call told, and into
+ * one that lacks a byte. */
 static void check_text(const char *json, const void *decoded, size_t size)
 {
     kedge_json_value value = read_one(json);
@@ -502,7 +514,9 @@ START_TEST(what_is_no_text_is_not_decoded)
 }
 END_TEST
 
-/* ---- the writer ----------------------------------------------------------------------------- */
+/* ---- the writer
+ * -----------------------------------------------------------------------------
+ */
 
 static void write_sample(kedge_json_writer *writer)
 {
@@ -769,12 +783,8 @@ START_TEST(a_text_larger_than_memory_is_over_the_limit)
 }
 END_TEST
 
-Suite *kedge_json_suite(void);
-
-Suite *kedge_json_suite(void)
+static void add_tests(TCase *cases)
 {
-    Suite *suite = suite_create("json");
-    TCase *cases = tcase_create("json");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, vectors_skipped_walked_and_cut_short);
     tcase_add_test(cases, vectors_with_each_byte_changed);
@@ -801,6 +811,13 @@ Suite *kedge_json_suite(void)
     tcase_add_test(cases, the_writer_nests_as_deeply_as_the_reader);
     tcase_add_test(cases, misuse_of_the_writer_is_a_status);
     tcase_add_test(cases, a_text_larger_than_memory_is_over_the_limit);
-    suite_add_tcase(suite, cases);
+}
+
+Suite *kedge_json_suite(void);
+
+Suite *kedge_json_suite(void)
+{
+    Suite *suite = suite_create("json");
+    levels_add(suite, add_tests);
     return suite;
 }

@@ -3,6 +3,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "levels.h"
+
 enum { LONGEST = 40, MARGIN = 8 };
 
 static const uint8_t key[4] = {0x37, 0xFA, 0x21, 0x3D};
@@ -22,8 +24,8 @@ START_TEST(the_example_of_the_standard)
 }
 END_TEST
 
-/* The bytes lie at the very end of a block of their own, `alignment` bytes from its start: what
- * reads or writes beyond shows under a sanitizer. */
+/* The bytes lie at the very end of a block of their own, `alignment` bytes from
+ * its start: what reads or writes beyond shows under a sanitizer. */
 static void check_apart(size_t size, size_t alignment, size_t key_offset)
 {
     uint8_t *from = malloc(alignment + size);
@@ -98,16 +100,19 @@ START_TEST(only_the_offset_modulo_four_counts)
 }
 END_TEST
 
+static void add_tests(TCase *cases)
+{
+    tcase_add_test(cases, the_example_of_the_standard);
+    tcase_add_test(cases, any_size_alignment_and_place_in_the_key);
+    tcase_add_test(cases, pieces_give_what_the_whole_gives);
+    tcase_add_test(cases, only_the_offset_modulo_four_counts);
+}
+
 Suite *kedge_mask_suite(void);
 
 Suite *kedge_mask_suite(void)
 {
     Suite *suite = suite_create("mask");
-    TCase *cases = tcase_create("mask");
-    tcase_add_test(cases, the_example_of_the_standard);
-    tcase_add_test(cases, any_size_alignment_and_place_in_the_key);
-    tcase_add_test(cases, pieces_give_what_the_whole_gives);
-    tcase_add_test(cases, only_the_offset_modulo_four_counts);
-    suite_add_tcase(suite, cases);
+    levels_add(suite, add_tests);
     return suite;
 }

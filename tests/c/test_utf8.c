@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "levels.h"
 #include "vectors.h"
 
 static void assert_result(kedge_result result, kedge_status status, size_t offset, const char *what)
@@ -100,7 +101,8 @@ START_TEST(misuse_is_a_status)
 }
 END_TEST
 
-/* ---- against a decoder that works by code points -------------------------------------------- */
+/* ---- against a decoder that works by code points
+ * -------------------------------------------- */
 
 static size_t encode(uint32_t point, uint8_t *to)
 {
@@ -133,8 +135,8 @@ START_TEST(every_code_point_is_taken_and_every_surrogate_refused)
 }
 END_TEST
 
-/* Can these bytes begin a well-formed text? Asked of the list of all code points: the beginning
- * fits if a code point's encoding begins so. */
+/* Can these bytes begin a well-formed text? Asked of the list of all code
+ * points: the beginning fits if a code point's encoding begins so. */
 static bool can_begin(const bool *beginnings, const uint8_t *bytes, size_t size)
 {
     uint32_t index = 0;
@@ -169,18 +171,21 @@ START_TEST(the_offset_is_that_of_the_first_byte_that_fits_no_code_point)
 }
 END_TEST
 
-Suite *kedge_utf8_suite(void);
-
-Suite *kedge_utf8_suite(void)
+static void add_tests(TCase *cases)
 {
-    Suite *suite = suite_create("utf8");
-    TCase *cases = tcase_create("utf8");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, vectors_whole_and_in_any_split);
     tcase_add_test(cases, a_fault_is_told_by_the_piece_that_brings_it_and_stays);
     tcase_add_test(cases, misuse_is_a_status);
     tcase_add_test(cases, every_code_point_is_taken_and_every_surrogate_refused);
     tcase_add_test(cases, the_offset_is_that_of_the_first_byte_that_fits_no_code_point);
-    suite_add_tcase(suite, cases);
+}
+
+Suite *kedge_utf8_suite(void);
+
+Suite *kedge_utf8_suite(void)
+{
+    Suite *suite = suite_create("utf8");
+    levels_add(suite, add_tests);
     return suite;
 }

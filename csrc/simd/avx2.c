@@ -1,0 +1,144 @@
+/* avx2.c: the kernels for x86 with AVX2 and BMI. */
+#include "kernels.h"
+
+#ifdef KEDGE_X86
+
+#include <immintrin.h>
+
+#include "mask_words.h"
+#include "utf8_character.h"
+#include "utf8_tables.h"
+
+#define TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
+
+/* From this size on it pays to have no store cross a cache line. */
+#define ALIGN_FROM 192
+
+TARGET static inline __m256i load(const uint8_t *from)
+{
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+/* ---- mask
+ * -----------------------------------------------------------------------------------
+ */
+
+TARGET static inline void mask_block(uint8_t *to, const uint8_t *from, __m256i key)
+{
+    _mm256_storeu_si256((__m256i *)to, _mm256_xor_si256(load(from), key));
+}
+
+TARGET static void mask_avx2(uint8_t *to, const uint8_t *from, size_t size, uint32_t key)
+{
+    size_t done = 0;
+    if (size >= ALIGN_FROM) {
+        done = -(uintptr_t)to & 31;
+        kedge_mask_words(to, from, done, key);
+        key = kedge_mask_turn(key, done);
+    }
+    __m256i keys = _mm256_set1_epi32((int)key);
+    for (; size - done >= 128; done += 128) {
+        mask_block(to + done, from + done, keys);
+        mask_block(to + done + 32, from + done + 32, keys);
+        mask_block(to + done + 64, from + done + 64, keys);
+        mask_block(to + done + 96, from + done + 96, keys);
+    }
+    for (; size - done >= 32; done += 32) {
+        mask_block(to + done, from + done, keys);
+    }
+    kedge_mask_words(to + done, from + done, size - done, key);
+}
+
+/* ---- utf8
+ * -----------------------------------------------------------------------------------
+ */
+
+/* Looks up sixteen entries by the low nibble of each byte. */
+TARGET static inline __m256i look_up(const uint8_t *entries, __m256i nibbles)
+{
+    __m128i table = _mm_loadu_si128((const __m128i *)entries);
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), nibbles);
+}
+
+/* Bytes other than 0 where the block, following on `before`, is not UTF-8; see
+ * utf8_tables.h. */
+TARGET static inline __m256i faults(__m256i before, __m256i block)
+{
+    const __m256i nibble = _mm256_set1_epi8(0x0F);
+    __m256i across = _mm256_permute2x128_si256(before, block, 0x21);
+    __m256i first = _mm256_alignr_epi8(block, across, 15);
+    __m256i high = _mm256_and_si256(_mm256_srli_epi16(first, 4), nibble);
+    __m256i low = _mm256_and_si256(first, nibble);
+    __m256i next = _mm256_and_si256(_mm256_srli_epi16(block, 4), nibble);
+    __m256i pair = _mm256_and_si256(
+        _mm256_and_si256(look_up(kedge_utf8_pairs[0], high), look_up(kedge_utf8_pairs[1], low)),
+        look_up(kedge_utf8_pairs[2], next));
+    __m256i third =
+        _mm256_subs_epu8(_mm256_alignr_epi8(block, across, 14), _mm256_set1_epi8(KEDGE_UTF8_THIRD));
+    __m256i fourth = _mm256_subs_epu8(_mm256_alignr_epi8(block, across, 13),
+                                      _mm256_set1_epi8(KEDGE_UTF8_FOURTH));
+    __m256i wanted =
+        _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)PAIR_TWICE));
+    return _mm256_xor_si256(pair, wanted);
+}
+
+TARGET static inline bool is_ascii(__m256i block)
+{
+    return _mm256_movemask_epi8(block) == 0;
+}
+
+/* The end of the ASCII at `at`, in steps of four blocks. */
+TARGET static inline const uint8_t *pass_ascii(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= 128; at += 128) {
+        __m256i one = _mm256_or_si256(load(at), load(at + 32));
+        __m256i two = _mm256_or_si256(load(at + 64), load(at + 96));
+        if (!is_ascii(_mm256_or_si256(one, two))) {
+            break;
+        }
+    }
+    return at;
+}
+
+/* The last block: what is there, and zeros. */
+TARGET static inline __m256i load_part(const uint8_t *from, size_t size)
+{
+    uint8_t bytes[32] = {0};
+    memcpy(bytes, from, size);
+    return load(bytes);
+}
+
+TARGET static const uint8_t *utf8_avx2(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *start = at;
+    __m256i before = _mm256_setzero_si256();
+    bool plain = true;
+    for (;;) {
+        if (plain) {
+            at = pass_ascii(at, end);
+        }
+        size_t size = (size_t)(end - at);
+        __m256i block = size >= 32 ? load(at) : load_part(at, size);
+        bool ascii = is_ascii(block);
+        if (!(ascii && plain)) {
+            __m256i wrong = faults(before, block);
+            if (!_mm256_testz_si256(wrong, wrong)) {
+                return kedge_utf8_step_back(start, at);
+            }
+        }
+        if (size < 32) {
+            return end;
+        }
+        plain = ascii;
+        before = block;
+        at += 32;
+    }
+}
+
+const kedge_kernel_table kedge_kernels_avx2 = {
+    .level = KEDGE_KERNELS_AVX2,
+    .mask = mask_avx2,
+    .utf8 = utf8_avx2,
+};
+
+#endif

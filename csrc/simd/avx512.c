@@ -1,0 +1,161 @@
+/* avx512.c: the kernels for x86 with AVX-512 F, BW, VL and VBMI. Ends that fill
+ * no vector are read and written under a mask, which touches nothing else. */
+#include "kernels.h"
+
+#ifdef KEDGE_X86
+
+#include <immintrin.h>
+
+#include "mask_words.h"
+#include "utf8_character.h"
+#include "utf8_tables.h"
+
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx2,bmi,bmi2,popcnt")))
+
+/* From this size on it pays to have no store cross a cache line. */
+#define ALIGN_FROM 192
+
+/* The lowest `count` bits, of which there are fewer than 64. */
+static inline uint64_t lowest(size_t count)
+{
+    return (UINT64_C(1) << count) - 1;
+}
+
+/* ---- mask
+ * -----------------------------------------------------------------------------------
+ */
+
+TARGET static inline void mask_part(uint8_t *to, const uint8_t *from, size_t size, __m512i key)
+{
+    if (size == 0) {
+        return;
+    }
+    __mmask64 part = lowest(size);
+    __m512i block = _mm512_maskz_loadu_epi8(part, from);
+    _mm512_mask_storeu_epi8(to, part, _mm512_xor_si512(block, key));
+}
+
+TARGET static inline void mask_block(uint8_t *to, const uint8_t *from, __m512i key)
+{
+    _mm512_storeu_si512(to, _mm512_xor_si512(_mm512_loadu_si512(from), key));
+}
+
+TARGET static void mask_avx512(uint8_t *to, const uint8_t *from, size_t size, uint32_t key)
+{
+    __m512i keys = _mm512_set1_epi32((int)key);
+    size_t done = 0;
+    if (size >= ALIGN_FROM) {
+        done = -(uintptr_t)to & 63;
+        mask_part(to, from, done, keys);
+        keys = _mm512_set1_epi32((int)kedge_mask_turn(key, done));
+    }
+    for (; size - done >= 256; done += 256) {
+        mask_block(to + done, from + done, keys);
+        mask_block(to + done + 64, from + done + 64, keys);
+        mask_block(to + done + 128, from + done + 128, keys);
+        mask_block(to + done + 192, from + done + 192, keys);
+    }
+    for (; size - done >= 64; done += 64) {
+        mask_block(to + done, from + done, keys);
+    }
+    mask_part(to + done, from + done, size - done, keys);
+}
+
+/* ---- utf8
+ * -----------------------------------------------------------------------------------
+ */
+
+/* A table for every lane. */
+TARGET static inline __m512i table_of(const uint8_t *entries)
+{
+    return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)entries));
+}
+
+/* The bytes `back` places before those of `block`. */
+TARGET static inline __m512i shifted(__m512i before, __m512i block, int back)
+{
+    static const uint8_t places[64] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    __m512i index =
+        _mm512_add_epi8(_mm512_loadu_si512(places), _mm512_set1_epi8((char)(64 - back)));
+    return _mm512_permutex2var_epi8(before, index, block);
+}
+
+/* Bytes other than 0 where the block, following on `before`, is not UTF-8; see
+ * utf8_tables.h. */
+TARGET static inline __m512i faults(__m512i before, __m512i block)
+{
+    const __m512i first_high = table_of(kedge_utf8_pairs[0]);
+    const __m512i first_low = table_of(kedge_utf8_pairs[1]);
+    const __m512i second_high = table_of(kedge_utf8_pairs[2]);
+    const __m512i nibble = _mm512_set1_epi8(0x0F);
+    __m512i first = shifted(before, block, 1);
+    __m512i high = _mm512_and_si512(_mm512_srli_epi16(first, 4), nibble);
+    __m512i next = _mm512_and_si512(_mm512_srli_epi16(block, 4), nibble);
+    __m512i low = _mm512_and_si512(first, nibble);
+    __m512i pair = _mm512_and_si512(_mm512_and_si512(_mm512_shuffle_epi8(first_high, high),
+                                                     _mm512_shuffle_epi8(first_low, low)),
+                                    _mm512_shuffle_epi8(second_high, next));
+    __m512i third = _mm512_subs_epu8(shifted(before, block, 2), _mm512_set1_epi8(KEDGE_UTF8_THIRD));
+    __m512i fourth =
+        _mm512_subs_epu8(shifted(before, block, 3), _mm512_set1_epi8(KEDGE_UTF8_FOURTH));
+    __m512i wanted =
+        _mm512_and_si512(_mm512_or_si512(third, fourth), _mm512_set1_epi8((char)PAIR_TWICE));
+    return _mm512_xor_si512(pair, wanted);
+}
+
+TARGET static inline bool is_ascii(__m512i block)
+{
+    return _mm512_movepi8_mask(block) == 0;
+}
+
+/* The end of the ASCII at `at`, in steps of four blocks. */
+TARGET static inline const uint8_t *pass_ascii(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= 256; at += 256) {
+        __m512i one = _mm512_or_si512(_mm512_loadu_si512(at), _mm512_loadu_si512(at + 64));
+        __m512i two = _mm512_or_si512(_mm512_loadu_si512(at + 128), _mm512_loadu_si512(at + 192));
+        if (!is_ascii(_mm512_or_si512(one, two))) {
+            break;
+        }
+    }
+    return at;
+}
+
+TARGET static const uint8_t *utf8_avx512(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *start = at;
+    __m512i before = _mm512_setzero_si512();
+    bool plain = true;
+    for (;;) {
+        if (plain) {
+            at = pass_ascii(at, end);
+        }
+        size_t size = (size_t)(end - at);
+        __m512i block =
+            size >= 64 ? _mm512_loadu_si512(at) : _mm512_maskz_loadu_epi8(lowest(size), at);
+        bool ascii = is_ascii(block);
+        if (!(ascii && plain)) {
+            __m512i wrong = faults(before, block);
+            if (_mm512_test_epi8_mask(wrong, wrong) != 0) {
+                return kedge_utf8_step_back(start, at);
+            }
+        }
+        if (size < 64) {
+            return end;
+        }
+        plain = ascii;
+        before = block;
+        at += 64;
+    }
+}
+
+const kedge_kernel_table kedge_kernels_avx512 = {
+    .level = KEDGE_KERNELS_AVX512,
+    .mask = mask_avx512,
+    .utf8 = utf8_avx512,
+};
+
+#endif

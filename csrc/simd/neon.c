@@ -1,0 +1,111 @@
+/* neon.c: the kernels for 64-bit ARM. */
+#include "kernels.h"
+
+#ifdef KEDGE_ARM
+
+#include <arm_neon.h>
+
+#include "mask_words.h"
+#include "utf8_character.h"
+#include "utf8_tables.h"
+
+/* ---- mask
+ * -----------------------------------------------------------------------------------
+ */
+
+static inline void mask_block(uint8_t *to, const uint8_t *from, uint8x16_t key)
+{
+    vst1q_u8(to, veorq_u8(vld1q_u8(from), key));
+}
+
+static void mask_neon(uint8_t *to, const uint8_t *from, size_t size, uint32_t key)
+{
+    uint8x16_t keys = vreinterpretq_u8_u32(vdupq_n_u32(key));
+    size_t done = 0;
+    for (; size - done >= 64; done += 64) {
+        mask_block(to + done, from + done, keys);
+        mask_block(to + done + 16, from + done + 16, keys);
+        mask_block(to + done + 32, from + done + 32, keys);
+        mask_block(to + done + 48, from + done + 48, keys);
+    }
+    for (; size - done >= 16; done += 16) {
+        mask_block(to + done, from + done, keys);
+    }
+    kedge_mask_words(to + done, from + done, size - done, key);
+}
+
+/* ---- utf8
+ * -----------------------------------------------------------------------------------
+ */
+
+/* Bytes other than 0 where the block, following on `before`, is not UTF-8; see
+ * utf8_tables.h. */
+static inline uint8x16_t faults(uint8x16_t before, uint8x16_t block)
+{
+    uint8x16_t first = vextq_u8(before, block, 15);
+    uint8x16_t pair = vqtbl1q_u8(vld1q_u8(kedge_utf8_pairs[0]), vshrq_n_u8(first, 4));
+    pair = vandq_u8(pair,
+                    vqtbl1q_u8(vld1q_u8(kedge_utf8_pairs[1]), vandq_u8(first, vdupq_n_u8(0x0F))));
+    pair = vandq_u8(pair, vqtbl1q_u8(vld1q_u8(kedge_utf8_pairs[2]), vshrq_n_u8(block, 4)));
+    uint8x16_t third = vqsubq_u8(vextq_u8(before, block, 14), vdupq_n_u8(KEDGE_UTF8_THIRD));
+    uint8x16_t fourth = vqsubq_u8(vextq_u8(before, block, 13), vdupq_n_u8(KEDGE_UTF8_FOURTH));
+    return veorq_u8(pair, vandq_u8(vorrq_u8(third, fourth), vdupq_n_u8(PAIR_TWICE)));
+}
+
+static inline bool is_ascii(uint8x16_t block)
+{
+    return vmaxvq_u8(block) < 0x80;
+}
+
+/* The end of the ASCII at `at`, in steps of four blocks. */
+static inline const uint8_t *pass_ascii(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= 64; at += 64) {
+        uint8x16_t one = vorrq_u8(vld1q_u8(at), vld1q_u8(at + 16));
+        uint8x16_t two = vorrq_u8(vld1q_u8(at + 32), vld1q_u8(at + 48));
+        if (!is_ascii(vorrq_u8(one, two))) {
+            break;
+        }
+    }
+    return at;
+}
+
+/* The last block: what is there, and zeros. */
+static inline uint8x16_t load_part(const uint8_t *from, size_t size)
+{
+    uint8_t bytes[16] = {0};
+    memcpy(bytes, from, size);
+    return vld1q_u8(bytes);
+}
+
+static const uint8_t *utf8_neon(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *start = at;
+    uint8x16_t before = vdupq_n_u8(0);
+    bool plain = true;
+    for (;;) {
+        if (plain) {
+            at = pass_ascii(at, end);
+        }
+        size_t size = (size_t)(end - at);
+        uint8x16_t block = size >= 16 ? vld1q_u8(at) : load_part(at, size);
+        bool ascii = is_ascii(block);
+        if (!(ascii && plain) && vmaxvq_u8(faults(before, block)) != 0) {
+            return kedge_utf8_step_back(start, at);
+        }
+        if (size < 16) {
+            return end;
+        }
+        plain = ascii;
+        before = block;
+        at += 16;
+    }
+}
+
+const kedge_kernel_table kedge_kernels_neon = {
+    .level = KEDGE_KERNELS_NEON,
+    .mask = mask_neon,
+    .utf8 = utf8_neon,
+};
+
+#endif
