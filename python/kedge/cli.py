@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
-    except UsageError as error:
+    except (UsageError, kedge.ArgumentError) as error:
         print(f"kedge: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:

@@ -177,6 +177,7 @@ class _Courier:
             if self._core is not None:
                 self._link.take(self._core.lost())
                 self._link.ended()
+                self._core = None
             self._carrying.close()
             self._holds.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from kedge._core import ArgumentError
@@ -15,6 +16,15 @@ class Address:
     port: int
     target: str
     """Path and query, empty if the url has neither."""
+
+    @property
+    def is_number(self) -> bool:
+        """The host is an address already, no name."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return False
+        return True
 
     @property
     def host_header(self) -> str:

@@ -34,6 +34,19 @@ class Host(Protocol):
     def steer(self) -> None: ...
 
 
+class _NoHost:
+    """The host of a link that is gone, so that the link does not keep what carried it."""
+
+    def look(self) -> None:
+        """There is no news."""
+
+    def flush_soon(self) -> None:
+        """There is nothing to write to."""
+
+    def steer(self) -> None:
+        """There is nothing to read from."""
+
+
 class Link:
     """One client's connection to a gateway: an asynchronous iterator of what it says.
 
@@ -76,7 +89,7 @@ class Link:
         self._host = host
         self._on_open = on_open
         self._on_gone = on_gone
-        self._mailbox: Mailbox[Event] = Mailbox(events_max, host.steer)
+        self._mailbox: Mailbox[Event] = Mailbox(events_max, self._steer)
         self._session: Session | None = None
         self.closed: Closed | None = None
         """How it ended, None while it has not."""
@@ -113,9 +126,10 @@ class Link:
 
     @property
     def core(self) -> HubLink:
-        """The link without I/O beneath. Events that its methods give are the caller's."""
+        """The link without I/O beneath, until the connection is gone. Events that its methods give
+        are the caller's."""
         if self._core is None:
-            raise ClosedError("the hub took nobody in")
+            raise ClosedError("the connection is gone")
         return self._core
 
     # ---- answers -------------------------------------------------------------------------------
@@ -147,6 +161,8 @@ class Link:
         return self._answer(lambda: self.core.refuse(question, code, text))
 
     def _answer(self, act: Callable[[], list[Event]]) -> bool:
+        if self._core is None:
+            return False
         try:
             events = act()
         except StateError as error:
@@ -220,6 +236,9 @@ class Link:
         self.take(events)
         self._host.flush_soon()
 
+    def _steer(self) -> None:
+        self._host.steer()
+
     def nobody_listens(self) -> None:
         """The handler ended: nothing is queued any more."""
         self._mailbox.discard()
@@ -228,8 +247,11 @@ class Link:
     def ended(self) -> None:
         """The connection is gone."""
         self._mailbox.end()
+        self._host = _NoHost()
+        self._on_open = None
         if self._core is not None:
             self._core.context = None
+            self._core = None
 
     @property
     def full(self) -> bool:
@@ -244,6 +266,7 @@ class Link:
         self.ended()
         if self._on_gone is not None:
             self._on_gone()
+            self._on_gone = None
 
     def written(self, wire: Wire) -> None:
         pass

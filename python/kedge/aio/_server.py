@@ -195,11 +195,11 @@ class Server:
     # ---- connections ---------------------------------------------------------------------------
 
     def _arrive(self) -> Wire:
-        wire = Wire(_Arrival(self), self._begin, self._buffer)
-        self._arrivals.add(wire)
-        return wire
+        return Wire(_Arrival(self), self._begin, self._buffer)
 
     def _begin(self, wire: Wire) -> Connection:
+        # Not before: a failed TLS handshake ends without a word to the protocol.
+        self._arrivals.add(wire)
         if self._hub is not None:
             return Connection.accept(clock=self._hub.clock, **self._options)
         return Connection.accept(**self._options)
@@ -219,7 +219,7 @@ class Server:
     def turn_away(self, wire: Wire, request: HttpRequest) -> None:
         """Answers a request that asks for no upgrade."""
         if self._is_path(request.target):
-            wire.connection.answer(426, [("Upgrade", "websocket"), ("Connection", "Upgrade")])
+            wire.connection.answer(426, [("Upgrade", "websocket")])
         else:
             wire.connection.answer(404)
 

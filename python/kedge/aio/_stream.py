@@ -49,7 +49,7 @@ class Stream:
         url: str,
         client: GatewayClient,
         *,
-        ssl: ssl_module.SSLContext | bool | None,
+        ssl: ssl_module.SSLContext | None,
         open_timeout: float,
         headers: Iterable[tuple[str, str]],
         events_max: int | None,
@@ -100,6 +100,7 @@ class Stream:
     ) -> None:
         if isinstance(error, asyncio.CancelledError):
             self._drop()
+            await self._wait_for_dialing()
         else:
             await self.aclose()
 
@@ -156,8 +157,7 @@ class Stream:
             await self._wait_for_wires(2 * CLOSE_TIMEOUT)
         finally:
             self._drop()
-        if self._dialing is not None:
-            await asyncio.wait([self._dialing])
+            await self._wait_for_dialing()
 
     # ---- connections ---------------------------------------------------------------------------
 
@@ -223,6 +223,11 @@ class Stream:
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
         self._changed = None
+
+    async def _wait_for_dialing(self) -> None:
+        """It has been cancelled and ends at once."""
+        if self._dialing is not None:
+            await asyncio.wait([self._dialing])
 
     async def _wait_for_wires(self, timeout: float) -> None:
         async def wait() -> None:

@@ -58,6 +58,7 @@ class WebSocket:
         self.subprotocol: str | None = None
         self.closed: Disconnected | None = None
         """How it ended, None while it has not."""
+        self.opened = False
         self.refused: Refused | None = None
         """A client's: the HTTP answer that was no upgrade."""
 
@@ -129,6 +130,7 @@ class WebSocket:
         self._mailbox.put(event.message for event in events if type(event) is Received)
         for event in events:
             if type(event) is Opened:
+                self.opened = True
                 self.subprotocol = event.subprotocol
                 if self._on_open is not None:
                     self._on_open(self)
@@ -146,6 +148,7 @@ class WebSocket:
             self._over.set_result(None)
         if self._on_gone is not None:
             self._on_gone()
+        self._on_gone = self._on_open = None
 
     def written(self, wire: Wire) -> None:
         if not wire.held:
@@ -199,7 +202,7 @@ class Connecting:
         self,
         url: str,
         *,
-        ssl: ssl_module.SSLContext | bool | None,
+        ssl: ssl_module.SSLContext | None,
         open_timeout: float,
         headers: Iterable[tuple[str, str]],
         events_max: int | None,
@@ -222,7 +225,7 @@ class Connecting:
             wire.abort()
             raise
         socket = opening.socket
-        if socket is None or socket.closed is not None or socket.refused is not None:
+        if socket is None or not socket.opened:
             wire.abort()
             refused = None if socket is None else socket.refused
             raise RefusedError(*((refused.status, refused.headers) if refused else (0,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 from kedge._core import (
     Connection,
@@ -43,11 +43,26 @@ class Owner(Protocol):
         """The transport is gone; nothing comes after it."""
 
     def written(self, wire: Wire) -> None:
-        """The socket took something, or what is to be written changed."""
+        """The socket took something; see `held` for whether it takes more."""
 
     @property
     def full(self) -> bool:
         """True while nothing more should be read."""
+
+
+class _Nobody:
+    """The owner of a wire that is gone, so that the two do not keep each other."""
+
+    full = False
+
+    def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
+        """There is nobody to tell."""
+
+    def gone(self, wire: Wire) -> None:
+        """It is known."""
+
+    def written(self, wire: Wire) -> None:
+        """There is nobody to tell."""
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -100,13 +115,13 @@ class Wire(asyncio.BufferedProtocol):
     # ---- what asyncio calls --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        stream = cast(asyncio.Transport, transport)
         try:
             self.connection = self._make(self)
         except BaseException:
-            transport.abort()
+            stream.abort()
             raise
-        self.transport = transport
+        self.transport = stream
         self._alarm = Alarm(self._loop, self.connection.clock, self.look)
         self._pump(())
 
@@ -122,6 +137,7 @@ class Wire(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._held = False
         self._pump(())
+        self.owner.written(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.transport is None:
@@ -130,8 +146,9 @@ class Wire(asyncio.BufferedProtocol):
         self.leave_time_to_hub()
         if self._patience is not None:
             self._patience.cancel()
-        self.owner.deliver(self, self.connection.lost())
-        self.owner.gone(self)
+        owner, self.owner = self.owner, _Nobody()
+        owner.deliver(self, self.connection.lost())
+        owner.gone(self)
 
     # ---- what owners call ----------------------------------------------------------------------
 

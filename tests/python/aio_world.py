@@ -1,0 +1,152 @@
+"""What the tests of asyncio hosts share: servers, clients that keep records, cables, patience."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import kedge
+from kedge.aio import Link, Stream
+from kedge.demo import Cable
+from kedge.gateway import (
+    Client,
+    Closed,
+    Dispatch,
+    Event,
+    Gap,
+    Hub,
+    Identify,
+    Message,
+    Ready,
+    Resume,
+    Resumed,
+)
+
+T = TypeVar("T")
+PATIENCE = 10.0
+TOPIC = "all"
+
+__all__ = ["Cable", "Record", "client_of", "handle", "nothing_left", "soon", "until"]
+
+
+def soon(awaitable: Awaitable[T]) -> Awaitable[T]:
+    """It ends within the time that a test has."""
+    return asyncio.wait_for(awaitable, PATIENCE)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Waits for something that no event tells of."""
+
+    async def look() -> None:
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+    await soon(look())
+
+
+def client_of(token: str = "anna", **options: Any) -> Client:
+    """A client that does not keep a test waiting."""
+    hurried: dict[str, Any] = {"backoff": (0.01, 0.05), "restart_spread": 0.02}
+    return Client(token=token, **(hurried | options))
+
+
+async def handle(link: Link) -> None:
+    """Lets everybody in whose token is not "wrong": the token is the user's name."""
+    async for event in link:
+        if isinstance(event, Identify | Resume):
+            answer(link, event)
+        elif isinstance(event, Message):
+            link.hub.publish(TOPIC, event.name, event.data)
+
+
+def answer(link: Link, question: Identify | Resume) -> None:
+    if question.token == "wrong":
+        link.refuse(question)
+    else:
+        link.accept(question, user=question.token, topics=[TOPIC])
+
+
+class Record:
+    """Follows a stream and keeps what came."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.events: list[Event] = []
+
+    async def follow(self) -> None:
+        async for event in self.stream:
+            self.events.append(event)
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def counts(self) -> list[int]:
+        """What was published by publish()."""
+        return [event.data["count"] for event in self.of(Dispatch) if event.name == "tick"]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [event.seq for event in self.events if isinstance(event, Ready | Dispatch)]
+
+    def check(self, last: int) -> None:
+        """Everything from the first count that it saw on came once and in order."""
+        assert self.counts == list(range(self.counts[0], last + 1))
+        assert self.numbers == list(range(1, len(self.numbers) + 1))
+        assert self.of(Gap) == []
+
+    async def ready(self) -> None:
+        await until(lambda: self.of(Ready))
+
+    async def came(self, count: int) -> None:
+        await until(lambda: self.counts[-1:] == [count])
+
+    async def resumed(self, times: int = 1) -> None:
+        await until(lambda: len(self.of(Resumed)) >= times)
+
+    async def closed(self, times: int = 1) -> Closed:
+        await until(lambda: len(self.of(Closed)) >= times)
+        return self.of(Closed)[times - 1]
+
+
+@asynccontextmanager
+async def following(
+    url: str, client: Client | None = None, **options: Any
+) -> AsyncIterator[Record]:
+    """A stream with somebody who takes its events."""
+    async with kedge.connect(url, client or client_of(), **options) as stream:
+        record = Record(stream)
+        task = asyncio.create_task(record.follow())
+        try:
+            yield record
+        finally:
+            await stream.aclose()
+            await soon(task)
+
+
+def publish(hub: Hub, first: int, last: int, size: int = 0) -> None:
+    for count in range(first, last + 1):
+        hub.publish(TOPIC, "tick", {"count": count, "filler": "x" * size})
+
+
+def texts(*messages: dict[str, Any]) -> list[str]:
+    return [json.dumps(message) for message in messages]
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """No task and no timer is there afterwards that was not before."""
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks()
+    timers = len(live_timers(loop))
+    yield
+    assert asyncio.all_tasks() - tasks == set()
+    assert len(live_timers(loop)) <= timers
+
+
+def live_timers(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
+    scheduled: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined]
+    return [timer for timer in scheduled if not timer.cancelled()]

@@ -1,0 +1,286 @@
+"""The `kedge` command, as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import kedge
+import pytest
+from aio_world import Cable, client_of, following, soon, until
+from kedge import cli
+from kedge.gateway import Closed, Dispatch, Ready
+
+
+class Process:
+    """A running command; its lines of stdout are taken one by one."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.seen: list[dict[str, Any]] = []
+
+    async def line(self) -> str:
+        assert self.process.stdout is not None
+        return (await soon(self.process.stdout.readline())).decode().rstrip("\n")
+
+    async def event(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Reads lines of JSON up to one that is wanted."""
+        while True:
+            line = await self.line()
+            assert line, f"ended after {self.seen}"
+            event: dict[str, Any] = json.loads(line)
+            self.seen.append(event)
+            if wanted(event):
+                return event
+
+    async def named(self, kind: str) -> dict[str, Any]:
+        return await self.event(lambda event: event["event"] == kind)
+
+    def say(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return await soon(self.process.wait())
+
+    async def rest(self) -> tuple[str, str]:
+        out, err = await soon(self.process.communicate())
+        return out.decode(), err.decode()
+
+
+@asynccontextmanager
+async def command(*arguments: str | Path, **environment: str) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "kedge", *map(str, arguments)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONWARNINGS": "error", **environment},
+    )
+    try:
+        yield Process(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def failing(*arguments: str | Path, **environment: str) -> tuple[int, str]:
+    """The exit status and what is said, of a command that ends by itself."""
+    async with command(*arguments, **environment) as run:
+        _, err = await run.rest()
+        assert run.process.returncode is not None
+        return run.process.returncode, err
+
+
+async def listening(run: Process) -> str:
+    """The url of the first line."""
+    before, _, url = (await run.line()).rpartition(" ")
+    assert before == "listening on"
+    return url
+
+
+@pytest.mark.parametrize("compress", [(), ("--compress",)], ids=["plain", "compressed"])
+async def test_a_server_and_two_clients_of_the_command(compress: tuple[str, ...]) -> None:
+    users = ("--user", "anna=a", "--user", "ben=b")
+    async with command("serve", "gateway", "--port", "0", *users) as server:
+        url = await listening(server)
+        assert url.startswith("ws://127.0.0.1:")
+        assert url.endswith("/gateway")
+        anna = ("connect", "gateway", url, *compress, "--token", "a")
+        async with (
+            command(*anna) as first,
+            command("connect", "gateway", url, KEDGE_TOKEN="b") as second,
+        ):
+            ready = await first.named("ready")
+            assert ready["seq"] == 1
+            assert ready["d"]["user_id"] == "anna"
+            await second.named("ready")
+            first.say('{"type": "presence_update", "d": {"status": "dnd"}}')
+            for run in (first, second):
+                event = await run.named("dispatch")
+                assert event == {
+                    "event": "dispatch",
+                    "name": "presence_update",
+                    "seq": 2,
+                    "d": {"status": "dnd"},
+                }
+            first.say("no message")
+            first.say('{"type": "typing"}')
+            first.say('{"type": "typing", "d": {"feed_id": 7}}')
+            assert (await second.named("dispatch"))["d"] == {"feed_id": 7}
+            second.say('{"type": "mls_relay", "d": {"mls_type": "commit", "data": "x"}}')
+            assert (await first.named("dispatch"))["name"] == "mls_relay"
+            assert await first.end(signal.SIGINT) == 0
+            assert "not sent" in (await first.rest())[1]
+            assert await second.end() == 0
+        assert await server.end() == 0
+        assert await server.rest() == ("", "")
+
+
+async def test_sessions_outlive_the_server(tmp_path: Path) -> None:
+    state, secret = tmp_path / "state", tmp_path / "token"
+    secret.write_text("s3cr3t\n")
+    serve = ("serve", "gateway", "--port", "0", "--token-file", secret, "--state", state)
+    async with Cable().laid() as cable, following(cable.url, client_of("s3cr3t")) as record:
+        for round in (1, 2, 3):
+            async with command(*serve, "--every", "10ms") as server:
+                cable.target = int((await listening(server)).split(":")[2].split("/")[0])
+                seen = len(record.of(Dispatch))
+                await until(lambda seen=seen: len(record.of(Dispatch)) > seen + 5)
+                assert await server.end(signal.SIGINT) == 0
+            assert stat.S_IMODE(state.stat().st_mode) == 0o600
+            assert b"s3cr3t" not in state.read_bytes()
+            await until(
+                lambda round=round: [c.code for c in record.of(Closed)].count(4008) == round
+            )
+        assert len(record.of(Ready)) == 1
+        assert record.numbers == list(range(1, len(record.numbers) + 1))
+
+
+async def test_a_cut_cable_and_a_paused_process() -> None:
+    """kill -STOP past the heartbeat deadline, then a cut: resumed, nothing lost or doubled."""
+    async with (
+        command(
+            *("serve", "gateway", "--port", "0", "--token", "t"),
+            *("--every", "20ms", "--heartbeat", "100ms"),
+        ) as server,
+        Cable().laid() as cable,
+    ):
+        cable.target = int((await listening(server)).split(":")[2].split("/")[0])
+        async with command("connect", "gateway", cable.url, "--token", "t") as client:
+            await client.event(lambda event: event.get("seq") == 5)
+            client.process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(0.4)
+            client.process.send_signal(signal.SIGCONT)
+            await client.named("resumed")
+            cable.pull()
+            cable.plug()
+            await client.named("resumed")
+            assert await client.end() == 0
+            numbers = [event["seq"] for event in client.seen if event["event"] in NUMBERED]
+            assert numbers == list(range(1, len(numbers) + 1))
+            closed = [event for event in client.seen if event["event"] == "closed"]
+            assert all(event["action"]["retry"]["resume"] for event in closed)
+        assert await server.end() == 0
+
+
+NUMBERED = ("ready", "dispatch")
+
+
+async def test_a_client_that_is_refused_says_so() -> None:
+    async with command("serve", "gateway", "--port", "0", "--token", "t") as server:
+        url = await listening(server)
+        status, err = await failing("connect", "gateway", url, "--token", "wrong")
+        assert status == 1
+        assert "4004" in err
+        status, err = await failing("connect", "gateway", f"{url}/elsewhere", "--token", "t")
+        assert status == 1
+        assert "HTTP status 404" in err
+
+
+async def test_echo_and_raw() -> None:
+    async with command("serve", "echo", "--port", "0") as server:
+        url = await listening(server)
+        async with command("connect", "raw", url) as client:
+            assert (await client.named("opened")) == {"event": "opened"}
+            client.say("grüße")
+            assert (await client.named("text"))["text"] == "grüße"
+            client.process.stdin.close()
+            assert await server.end() == 0
+            closed = await client.named("closed")
+            assert closed["code"] == 1001
+            assert await soon(client.process.wait()) == 0
+    status, err = await failing("connect", "raw", url)
+    assert status == 1
+    assert err.startswith("kedge: ")
+
+
+async def test_binary_messages_are_shown() -> None:
+    async def send(websocket: kedge.websocket.WebSocket) -> None:
+        await websocket.send(b"\x00\xff")
+
+    async with kedge.serve(send) as server, command("connect", "raw", server.urls[0]) as client:
+        assert (await client.named("binary"))["base64"] == "AP8="
+        assert (await client.named("closed"))["code"] == 1000
+        assert await soon(client.process.wait()) == 0
+
+
+async def test_who_reads_no_more_ends_it() -> None:
+    async with command("serve", "gateway", "--port", "0", "--token", "t", "--every", "1ms") as run:
+        url = await listening(run)
+        process = await asyncio.create_subprocess_shell(
+            f"{sys.executable} -m kedge connect gateway {url} --token t | head -n 3",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await soon(process.communicate())
+        assert len(out.splitlines()) == 3
+        assert err == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("serve",),
+        ("serve", "gateway"),
+        ("serve", "gateway", "--user", "anna"),
+        ("serve", "gateway", "--token", "t", "--token-file", "f"),
+        ("serve", "gateway", "--token", "t", "--every", "soon"),
+        ("connect", "gateway", "ws://127.0.0.1:1"),
+        ("connect", "flowlayer", "ws://127.0.0.1:1"),
+        ("connect", "raw", "http://127.0.0.1:1"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments_are_told(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.delenv("KEDGE_TOKEN", raising=False)
+    try:
+        status = cli.main(arguments)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    assert "kedge" in capsys.readouterr().err
+
+
+def test_the_help_names_what_is_built(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["serve", "--help"], ["connect", "--help"], ["demo", "--help"]):
+        with pytest.raises(SystemExit):
+            cli.main(arguments)
+    said = capsys.readouterr().out
+    assert "gateway" in said
+    assert "flowlayer" not in said
+
+
+def test_a_payload_stays_as_it_came_on_one_line() -> None:
+    payload = b'{"big": 123456789012345678901234567890,\r\n "float": 1e999}'
+    line = cli.line_of(Dispatch("x", 3, payload=payload))
+    assert line == (
+        '{"event": "dispatch", "name": "x", "seq": 3,'
+        ' "d": {"big": 123456789012345678901234567890,   "float": 1e999}}'
+    )
+
+
+def test_spans_of_time() -> None:
+    assert [cli.duration(text) for text in ("500ms", "1s", "1.5", "2m", "1h")] == [
+        *(0.5, 1.0, 1.5, 120.0, 3600.0)
+    ]
+
+
+def test_a_url_gives_its_path_to_the_client() -> None:
+    assert cli.gateway_url("ws://h:1") == ("ws://h:1", "/gateway", False)
+    assert cli.gateway_url("ws://h/x?v=1&encoding=json&compress=zstd&a=b") == (
+        *("ws://h", "/x?a=b", True),
+    )

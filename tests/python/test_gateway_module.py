@@ -1,0 +1,87 @@
+"""The package's face: what is where, what is light, what the names say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import kedge
+import pytest
+from kedge import _core, errors, gateway, websocket
+from kedge.gateway import CloseCode
+
+
+def test_the_close_codes_are_those_of_the_core() -> None:
+    assert [(code.name, code.value, code.resumable, code.meaning) for code in CloseCode] == list(
+        _core.gateway_close_codes
+    )
+
+
+@pytest.mark.parametrize("module", [kedge, gateway, websocket, errors])
+def test_what_is_exported_is_there(module: object) -> None:
+    for name in module.__all__:
+        assert getattr(module, name) is not None, name
+    assert len(set(module.__all__)) == len(module.__all__)
+
+
+def test_every_event_and_exception_can_be_had_from_the_package() -> None:
+    for name, value in vars(_core).items():
+        public = isinstance(value, type) and not name.startswith("_")
+        if public and issubclass(value, _core.Error | _core.Event):
+            assert getattr(kedge, name) is value, name
+
+
+def test_the_import_is_light() -> None:
+    code = (
+        "import sys, kedge, kedge.gateway, kedge.websocket;"
+        "assert 'asyncio' not in sys.modules, 'asyncio';"
+        "kedge.connect; assert 'asyncio' in sys.modules;"
+        "assert 'starlette' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_names_that_are_not_there_are_told() -> None:
+    for module in (kedge, gateway, websocket):
+        with pytest.raises(AttributeError, match="nothing_like_this"):
+            _ = module.nothing_like_this
+    assert "connect" in dir(kedge)
+
+
+def test_a_hub_works_without_a_loop() -> None:
+    hub = gateway.Hub()
+    link = hub.link()
+    link.requested("/gateway")
+    link.outputs()
+    link.opened()
+    (question,) = link.receive('{"type":"identify","d":{"token":"t"}}')
+    link.accept(question, user="anna", topics=["a"])
+    (session,) = hub.sessions("anna")
+    hub.follow(session, "b")
+    assert hub.publish("b", "event", [1]) == 1
+    assert hub.publish("b", gateway.Publication("event", [2])) == 1
+    hub.unfollow(session, "b")
+    assert hub.publish("b", "event", [3]) == 0
+    hub.send(session, "own")
+    hub.send(session.id, gateway.Publication("own"))
+    assert hub.session(session.id) == session
+    assert session.last == 5
+    hub.end(session)
+    assert [event.why for event in hub.events()] == ["ended"]
+
+
+def test_a_url_and_a_client_must_agree_on_the_path() -> None:
+    client = gateway.Client(token="t", path="/v2/gateway?shard=1")
+    for url in ("ws://x", "ws://x/", "wss://x/v2/gateway?shard=1"):
+        assert "x" in repr(kedge.connect(url, client))
+    with pytest.raises(kedge.ArgumentError, match=r"'/v2/gateway\?shard=1'"):
+        kedge.connect("ws://x/v1/gateway", client)
+
+
+def test_no_secret_is_shown() -> None:
+    secret = "s3cr3t"
+    client = gateway.Client(token=secret)
+    shown = [client, kedge.connect("ws://x", client), kedge.Identify(secret)]
+    shown.append(kedge.Resume(secret, "id"))
+    assert [one for one in map(repr, shown) if secret in one] == []
