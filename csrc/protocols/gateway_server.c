@@ -941,10 +941,19 @@ static void tick_phase(kedge_gateway_server *server)
     }
 }
 
+/* Its clocks run from `hello` to the end; a reminder of the host's may come at any time. */
+static bool clocks_run(const kedge_gateway_server *server)
+{
+    return !server->base.ended && server->state >= KEDGE_GATEWAY_SERVER_AWAIT_AUTH;
+}
+
 /* What was due first happens first; what ends the link ends the other deadline too. */
 static kedge_status tick(kedge_link *link)
 {
     kedge_gateway_server *server = server_of(link);
+    if (!clocks_run(server)) {
+        return KEDGE_OK;
+    }
     if (server->heartbeat.at < server->phase.at) {
         tick_heartbeat(server);
         tick_phase(server);
@@ -1188,7 +1197,7 @@ static kedge_status refuse(kedge_link *link, kedge_status cause, uint16_t code, 
 static kedge_time deadline(const kedge_link *link)
 {
     const kedge_gateway_server *server = const_server_of(link);
-    if (link->ended || server->state < KEDGE_GATEWAY_SERVER_AWAIT_AUTH) {
+    if (!clocks_run(server)) {
         return KEDGE_NEVER;
     }
     return server->phase.at < server->heartbeat.at ? server->phase.at : server->heartbeat.at;
