@@ -78,6 +78,7 @@ static void put_text(snapshot_writer *writer, kedge_span text)
 static void put_log(snapshot_writer *writer, const kedge_log *log)
 {
     uint64_t stamp = kedge_log_base_stamp(log);
+    kedge_time now = log->now > writer->now ? log->now : writer->now;
     put_number(writer, kedge_log_base(log));
     put_number(writer, stamp);
     put_number(writer, kedge_log_last(log) - kedge_log_base(log));
@@ -85,7 +86,7 @@ static void put_log(snapshot_writer *writer, const kedge_log *log)
         const kedge_log_entry *entry = kedge_log_entry_of(log, i);
         kedge_publication_source source = kedge_publication_describe(entry->publication);
         put_number(writer, entry->stamp - stamp);
-        put_number(writer, writer->now - entry->time);
+        put_number(writer, now - entry->time);
         put_text(writer, source.name);
         put_text(writer, source.payload);
         stamp = entry->stamp;
