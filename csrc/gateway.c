@@ -58,6 +58,19 @@ bool kedge_gateway_close_resumable(uint16_t code)
     }
 }
 
+/* ---- Names -------------------------------------------------------------------------------------- */
+
+bool kedge_gateway_is_own_name(kedge_span name)
+{
+    static const char *const names[] = {"hello", "ready", "resumed", "heartbeat_ack", "error"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (kedge_span_equal(name, kedge_text(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- Settings ----------------------------------------------------------------------------------- */
 
 kedge_gateway_server_config kedge_gateway_server_config_default(void)

@@ -1,4 +1,5 @@
-/* csrc/gateway.h: the gateway's defaults, for kedge_link_config_default. */
+/* csrc/gateway.h: the gateway's defaults, for kedge_link_config_default, and the names that its events
+ * must not have. */
 #ifndef KEDGE_PRIVATE_GATEWAY_H
 #define KEDGE_PRIVATE_GATEWAY_H
 
@@ -6,5 +7,9 @@
 
 kedge_gateway_server_config kedge_gateway_server_config_default(void);
 kedge_gateway_client_config kedge_gateway_client_config_default(void);
+
+/* Is it the type of a message that the server's side sends by itself? An event of that name would take a
+ * number that no client counts. */
+bool kedge_gateway_is_own_name(kedge_span name);
 
 #endif

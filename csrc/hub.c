@@ -1,5 +1,6 @@
 #include "hub.h"
 
+#include "gateway.h"
 #include "memory.h"
 
 #define FIRST_SLOTS 8
@@ -624,7 +625,8 @@ kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code
 static kedge_status check_publication(const kedge_hub *hub, const kedge_publication *publication)
 {
     kedge_publication_source source = kedge_publication_describe(publication);
-    if (publication == NULL || source.protocol != hub->config.link.protocol || source.passing) {
+    if (publication == NULL || source.protocol != hub->config.link.protocol || source.passing ||
+        kedge_gateway_is_own_name(source.name)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     if (hub->sealed) {
