@@ -190,11 +190,12 @@ static inline kedge_hub_topic *kedge_hub_topic_of(kedge_log *log)
 /* Takes in what became of links since the last time: deadlines, ends, what is ready. */
 void kedge_hub_drain(kedge_hub *hub);
 
-/* Time passes for the hub; it never goes back. */
+/* Time passes for the hub, and for links of which nothing more is heard; it never goes back. */
 static inline void kedge_hub_advance(kedge_hub *hub, kedge_time now)
 {
     if (now > hub->now) {
         hub->now = now;
+        hub->commons.now = now;
     }
 }
 

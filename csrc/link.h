@@ -33,6 +33,7 @@ typedef struct kedge_commons {
     kedge_zstd_decoder *decoder;
     kedge_publication *greeting;        /* the gateway's `hello`: the same for every link */
     kedge_publication *acknowledgement; /* the gateway's `heartbeat_ack`, but for its number */
+    kedge_time now;                     /* the latest that the hub was told */
     uint64_t receipts;                  /* of the latest question: their order decides take-overs */
     bool shared; /* by the links of a hub: receipts are counted (else they are times, so that
                             links without a hub can be compared), and the list below is kept */

@@ -75,8 +75,8 @@ KEDGE_API kedge_status kedge_link_create(kedge_link **link, const kedge_link_con
                                          const kedge_entropy *entropy, kedge_allocator allocator,
                                          kedge_time now);
 
-/* Frees it; a connection that is still open counts as lost at the time of the last input, so that its
- * session stays resumable. Outputs that were not released keep what they need. */
+/* Frees it; a connection that is still open counts as lost, at the latest time that the link or its hub
+ * was told, so that its session stays resumable. Outputs that were not released keep what they need. */
 KEDGE_API void kedge_link_destroy(kedge_link *link);
 
 /* A pointer of the host's, so that it finds its own struct again. */
