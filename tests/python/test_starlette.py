@@ -262,6 +262,20 @@ async def test_a_slow_reader_is_a_cursor(ws: str) -> None:
             assert took == list(range(1, 1001))
 
 
+async def test_large_messages_come_one_by_one(ws: str) -> None:
+    """Each is more than what is taken from a link at once."""
+    hub = Hub()
+    async with (
+        running(application(hub), ws) as port,
+        following(f"ws://127.0.0.1:{port}") as record,
+    ):
+        await record.ready()
+        for count in range(1, 6):
+            publish(hub, count, count, size=200_000)
+            await record.came(count)
+        record.check(5)
+
+
 async def test_a_sealed_state_survives_a_restart(ws: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
     hub = Hub()

@@ -147,7 +147,7 @@ class _Courier:
     async def _turn_away(self) -> None:
         """The hub takes nobody in: it is full, or stops."""
         self._link = Link(None, hub=self._hub, host=self)
-        await self._decline(503, [("Retry-After", "5")], b"")
+        await self._decline(503, [("Retry-After", "1")], b"")
 
     async def __aexit__(
         self,
@@ -187,14 +187,16 @@ class _Courier:
         core = self._link.core
         with self._broken_off():
             while not self._closed:
-                for output in core.outputs(OUTPUT_LIMIT):
+                outputs = core.outputs(OUTPUT_LIMIT)
+                for output in outputs:
                     await self._deliver(output)
+                self.steer()
                 if core.finished:
                     break
-                if not core.output_waiting:
+                if not outputs:
+                    # Only one who has seen that there is nothing is told when there is something.
                     await self._to_send.wait()
                     self._to_send.clear()
-                self.steer()
         self._carrying.close()
 
     async def _deliver(self, output: Upgrade | Decline | Text | Binary | Close | Abort) -> None:

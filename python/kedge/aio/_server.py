@@ -210,7 +210,7 @@ class Server:
         if not self._is_path(request.target):
             connection.answer(404)
         elif self._closing or self._is_full():
-            connection.answer(503, [("Retry-After", "5")])
+            connection.answer(503, [("Retry-After", "1")])
         elif self._hub is None:
             self._serve_socket(wire, request)
         else:
@@ -233,7 +233,7 @@ class Server:
         try:
             core = hub.link()
         except (LimitError, StateError):
-            wire.connection.answer(503, [("Retry-After", "5")])
+            wire.connection.answer(503, [("Retry-After", "1")])
             return
         link = Link(
             core,
