@@ -224,7 +224,7 @@ kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
     *made = (kedge_hub){0};
     made->config = *config;
     made->allocator = allocator;
-    made->now = now;
+    kedge_hub_advance(made, now);
     made->first_free = KEDGE_HUB_SLOT_NONE;
     kedge_commons_init(&made->commons, entropy, allocator);
     made->commons.shared = true;

@@ -194,8 +194,8 @@ void kedge_hub_drain(kedge_hub *hub);
 static inline void kedge_hub_advance(kedge_hub *hub, kedge_time now)
 {
     if (now > hub->now) {
-        hub->now = now;
-        hub->commons.now = now;
+        hub->now = kedge_time_told(now);
+        hub->commons.now = hub->now;
     }
 }
 

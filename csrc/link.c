@@ -278,7 +278,7 @@ kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
     made->config = config;
     made->allocator = allocator;
     made->commons = commons;
-    made->now = now;
+    made->now = kedge_time_told(now);
     made->reminder = KEDGE_NEVER;
     made->events = (kedge_event *)(void *)((uint8_t *)made + operations->events_offset);
     kedge_status status = operations->create == NULL ? KEDGE_OK : operations->create(made);
@@ -404,7 +404,7 @@ static void advance(kedge_link *link, kedge_time now)
     if (now < link->now) {
         link->counts.clock_backward++;
     } else {
-        link->now = now;
+        link->now = kedge_time_told(now);
     }
 }
 

@@ -69,6 +69,12 @@ static inline kedge_deadline kedge_deadline_at(kedge_time at)
     return deadline;
 }
 
+/* What a host says is the time: KEDGE_NEVER is none, or else what never ends would be over. */
+static inline kedge_time kedge_time_told(kedge_time now)
+{
+    return now < KEDGE_NEVER ? now : KEDGE_NEVER - 1;
+}
+
 /* now + span, KEDGE_NEVER where that is too far away. */
 static inline kedge_time kedge_time_after(kedge_time now, kedge_time span)
 {

@@ -244,7 +244,8 @@ KEDGE_API const char *kedge_status_text(kedge_status status);
 KEDGE_API uint16_t kedge_status_close_code(kedge_status status);
 
 /* Time: nanoseconds of the caller's monotonic clock, from any origin. It must not run backwards; where
- * it does, the library treats it as standing still. KEDGE_NEVER is later than any time. */
+ * it does, the library treats it as standing still. KEDGE_NEVER is later than any time; told as the
+ * time that it is, it counts as the last moment before. */
 typedef uint64_t kedge_time;
 
 #define KEDGE_NEVER UINT64_MAX
