@@ -583,6 +583,77 @@ START_TEST(a_heartbeat_that_was_overslept_is_sent_at_once)
 }
 END_TEST
 
+/* Acks that answer nothing are no credit for heartbeats that come: of those, two may go unanswered. */
+START_TEST(acks_that_nobody_asked_for_prove_nothing_later)
+{
+    world w;
+    world_new(&w);
+    go_live(&w);
+    for (int i = 0; i < 20; i++) {
+        says(&w, "{\"type\":\"heartbeat_ack\",\"seq\":1,\"d\":{}}");
+        expect_none(&w);
+        expect_silence(&w);
+    }
+    tick_deadline(&w);
+    expect_text(&w, HEARTBEAT);
+    tick_deadline(&w);
+    expect_text(&w, HEARTBEAT);
+    tick_deadline(&w);
+    (void)expect_closed(&w, KEDGE_TIMED_OUT, 4007, KEDGE_ACTION_RESUME);
+    world_free(&w);
+}
+END_TEST
+
+/* Whatever the host does with a time that is over: heartbeats, replay and back-off keep theirs. */
+START_TEST(time_that_runs_backwards_stands_still)
+{
+    world w;
+    world_new(&w);
+    go_live(&w);
+    kedge_time late = w.now;
+    kedge_time heartbeat = kedge_link_deadline(w.link);
+    tick(&w, late - 500 * KEDGE_SECOND);
+    dispatches(&w, 2);
+    expect_dispatch(&w, 2);
+    expect_silence(&w);
+    ck_assert_uint_eq(kedge_link_deadline(w.link), heartbeat);
+    ck_assert_int_eq(kedge_link_lost(w.link, w.now), KEDGE_OK);
+    kedge_time after = expect_closed(&w, KEDGE_LOST, 0, KEDGE_ACTION_RESUME).as.closed.after;
+    ck_assert_uint_eq(kedge_link_deadline(w.link), late + after);
+    tick(&w, late - 1);
+    expect_none(&w);
+    w.now = late;
+    reconnect(&w);
+    tick(&w, 0);
+    expect_text(&w, RESUME_AT("2"));
+    ck_assert_uint_ge(kedge_link_counts_now(w.link).clock_backward, 4);
+    world_free(&w);
+}
+END_TEST
+
+/* Jitter is an argument: the same entropy and the same calls give the same times. */
+START_TEST(times_follow_from_the_entropy_alone)
+{
+    kedge_time beats[3];
+    kedge_time waits[3];
+    for (uint8_t run = 0; run < 3; run++) {
+        world w;
+        world_configure(&w);
+        w.entropy.bytes[1] = run / 2;
+        world_create(&w);
+        go_live(&w);
+        beats[run] = kedge_link_deadline(w.link);
+        ck_assert_int_eq(kedge_link_lost(w.link, w.now), KEDGE_OK);
+        waits[run] = expect_closed(&w, KEDGE_LOST, 0, KEDGE_ACTION_RESUME).as.closed.after;
+        world_free(&w);
+    }
+    ck_assert_uint_eq(beats[0], beats[1]);
+    ck_assert_uint_eq(waits[0], waits[1]);
+    ck_assert_uint_ne(beats[0], beats[2]);
+    ck_assert_uint_ne(waits[0], waits[2]);
+}
+END_TEST
+
 START_TEST(an_interval_beyond_all_time_never_beats)
 {
     world w;
@@ -832,6 +903,24 @@ START_TEST(live_a_jump_is_a_gap_and_a_duplicate_is_dropped)
     expect_dispatch(&w, UINT64_MAX);
     dispatches(&w, UINT64_MAX);
     expect_none(&w);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(members_that_nobody_knows_stay_in_the_raw_text)
+{
+    static const char text[] =
+        "{\"x\":{\"seq\":9},\"seq\":2,\"d\":{\"t\\u0079pe\":1},\"type\":\"e\"}";
+    world w;
+    world_new(&w);
+    go_live(&w);
+    says(&w, text);
+    kedge_event event = expect(&w, KEDGE_EVENT_DISPATCH);
+    ck_assert_uint_eq(event.as.dispatch.number, 2);
+    ck_assert(kedge_span_equal(event.raw, kedge_text(text)));
+    ck_assert_ptr_eq(event.raw.data, w.message);
+    ck_assert(kedge_span_equal(event.as.dispatch.payload, kedge_text("{\"t\\u0079pe\":1}")));
+    ck_assert_ptr_eq(event.as.dispatch.payload.data, w.message + (strstr(text, "{\"t\\u") - text));
     world_free(&w);
 }
 END_TEST
@@ -2784,6 +2873,9 @@ static TCase *heartbeat_case(void)
     tcase_add_test(tcase, a_peer_that_takes_nothing_is_dead_too);
     tcase_add_loop_test(tcase, a_silence_that_we_overslept_is_given_one_tolerance_more, 0, 2);
     tcase_add_test(tcase, a_heartbeat_that_was_overslept_is_sent_at_once);
+    tcase_add_test(tcase, acks_that_nobody_asked_for_prove_nothing_later);
+    tcase_add_test(tcase, time_that_runs_backwards_stands_still);
+    tcase_add_test(tcase, times_follow_from_the_entropy_alone);
     tcase_add_test(tcase, an_interval_beyond_all_time_never_beats);
     return tcase;
 }
@@ -2810,6 +2902,7 @@ static TCase *gate_case(void)
 {
     TCase *tcase = tcase_create("gate");
     tcase_add_test(tcase, live_a_jump_is_a_gap_and_a_duplicate_is_dropped);
+    tcase_add_test(tcase, members_that_nobody_knows_stay_in_the_raw_text);
     tcase_add_test(tcase, a_dispatch_without_a_number_is_handed_on);
     tcase_add_loop_test(tcase, control_messages_do_not_move_the_position, 0, 6);
     tcase_add_test(tcase, a_control_number_ahead_is_noticed);
