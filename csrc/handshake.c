@@ -484,13 +484,14 @@ kedge_status kedge_query_next(kedge_span *rest, uint8_t *memory, size_t space,
         (rest->data == NULL && rest->size != 0)) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    while (rest->size != 0 && rest->data[0] == '&') {
-        *rest = behind(*rest, 1);
+    kedge_span from = *rest;
+    while (from.size != 0 && from.data[0] == '&') {
+        from = behind(from, 1);
     }
-    if (rest->size == 0) {
+    if (from.size == 0) {
         return KEDGE_UNKNOWN;
     }
-    kedge_span text = before(*rest, "&");
+    kedge_span text = before(from, "&");
     kedge_span name = before(text, "=");
     size_t name_size = 0;
     size_t value_size = 0;
@@ -507,7 +508,7 @@ kedge_status kedge_query_next(kedge_span *rest, uint8_t *memory, size_t space,
     pair->name = kedge_span_of(memory, name_size);
     pair->value =
         kedge_span_of(has_value && memory != NULL ? memory + name_size : NULL, value_size);
-    *rest = behind(*rest, text.size);
+    *rest = behind(from, text.size);
     return KEDGE_OK;
 }
 

@@ -308,6 +308,9 @@ START_TEST(a_pair_that_does_not_fit_is_not_taken)
     ck_assert_int_eq(kedge_query_next(&rest, memory, 3, &pair), KEDGE_NO_SPACE);
     ck_assert_int_eq(kedge_query_next(&rest, NULL, 0, &pair), KEDGE_NO_SPACE);
     ck_assert_uint_eq(rest.size, 5);
+    rest = kedge_text("&&a=%"); /* nor are the empty ones before it */
+    ck_assert_int_eq(kedge_query_next(&rest, memory, 3, &pair), KEDGE_HTTP_SYNTAX);
+    ck_assert_uint_eq(rest.size, 5);
     ck_assert_int_eq(kedge_query_next(NULL, memory, 3, &pair), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_query_next(&rest, NULL, 3, &pair), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_query_next(&rest, memory, 3, NULL), KEDGE_INVALID_ARGUMENT);
@@ -542,7 +545,7 @@ END_TEST
 
 START_TEST(a_size_that_no_number_holds_does_not_fit)
 {
-    uint8_t out[64];
+    uint8_t out[64] = {0};
     size_t size = 0;
     kedge_span body = kedge_span_of(out, SIZE_MAX);
     ck_assert_int_eq(
