@@ -23,6 +23,22 @@ static const suite_entry suites[] = {
 #undef SUITE
 };
 
+#if defined(__has_feature)
+#define HAS_FEATURE(name) __has_feature(name)
+#else
+#define HAS_FEATURE(name) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+/* Memory that malloc has not is a null pointer here too, and not the end of the process. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1:detect_stack_use_after_return=1";
+}
+#endif
+
 #define SUITE_COUNT (sizeof suites / sizeof suites[0])
 
 static bool is_wanted(const char *layer, int count, char **names)
