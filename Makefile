@@ -1,23 +1,32 @@
 # Every command installs first what it lacks (tools/setup.sh), once.
 #   PYTHON=  the Python to build for; by default the newest that can
+#   SECONDS= how long `make fuzz` runs each harness; ONLY= which ones
+#   ONLY=, QUICK=1  for `make bench`: the groups of rows; rough figures in seconds
 #   PREFIX=  where `make install` installs; DESTDIR= is honoured
 
 PYTHON ?=
 PREFIX ?= /usr/local
+SECONDS ?= 60
 export PYTHON
 
 CHECK = .venv/bin/python tools/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-c test-python sanitize format wheel install clean
+.PHONY: help demo test bench lint test-c test-python test-32 sanitize valgrind coverage fuzz format wheel \
+    install clean
 
 help:
 	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
 	@echo 'make test         build everything with warnings as errors and run every test'
+	@echo 'make bench        speed beside others; ONLY=frame,envelope picks, QUICK=1 takes seconds'
 	@echo 'make lint         format, static analysis and types only'
 	@echo 'make test-c       the C library only, installed too'
 	@echo 'make test-python  the Python package only'
-	@echo 'make sanitize     the C tests under ASan and UBSan'
+	@echo 'make test-32      the C tests, built for 32 bits'
+	@echo 'make sanitize     the C tests under ASan and UBSan, by gcc and by clang'
+	@echo 'make valgrind     the C tests under valgrind'
+	@echo 'make coverage     lines and branches of csrc/ that no C test reaches; none may be left'
+	@echo 'make fuzz         every harness of tests/fuzz for SECONDS=$(SECONDS); ONLY=json,utf8 picks'
 	@echo 'make format       bring all sources into shape'
 	@echo 'make wheel        an sdist, and a wheel built from it, in dist/'
 	@echo 'make install      the C library, to PREFIX ($(PREFIX))'
@@ -32,9 +41,22 @@ test:
 	@tools/setup.sh test
 	@$(CHECK)
 
-lint test-c test-python sanitize:
+lint test-c test-python test-32:
 	@tools/setup.sh test
 	@$(CHECK) $@
+
+sanitize valgrind coverage:
+	@tools/setup.sh $@
+	@$(CHECK) $@
+
+fuzz:
+	@tools/setup.sh fuzz
+	@$(CHECK) build-fuzz
+	@.venv/bin/python tools/fuzz.py run $(SECONDS) $(ONLY)
+
+bench:
+	@tools/setup.sh bench
+	@.venv/bin/python -m benchmarks.run --only '$(ONLY)' $(if $(QUICK),--quick)
 
 format:
 	@tools/setup.sh test

@@ -51,12 +51,19 @@ class Outcome:
     output: str = ""
 
 
-def cmake(folder: str, options: str) -> str:
+TARGETS = "-t kedge_shared -t kedge-tests -t kedge-fuzz"
+
+
+def cmake(folder: str, options: str, targets: str = TARGETS) -> str:
     configure = f"cmake -S . -B {folder} -DKEDGE_WERROR=ON {options}"
-    return f"{configure} && cmake --build {folder} -j {JOBS} -t kedge_shared -t kedge-tests"
+    return f"{configure} && cmake --build {folder} -j {JOBS} {targets}"
 
 
-C_FOLDERS = ("include", "csrc", "python/ext", "tests", "examples", "docs")
+def replay(name: str, title: str, folder: str, need: str, group: str) -> Step:
+    return Step(name, title, f"{PYTHON} tools/fuzz.py replay {folder}/fuzz", (group,), (need,))
+
+
+C_FOLDERS = ("include", "csrc", "python/ext", "tests", "examples", "benchmarks", "docs")
 C_FILES = " ".join(
     sorted(
         str(path.relative_to(ROOT))
@@ -65,9 +72,36 @@ C_FILES = " ".join(
     )
 )
 SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1",
+    "ASAN_OPTIONS": "detect_leaks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
+
+VALGRIND = (
+    "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=all"
+    " --show-leak-kinds=all --track-origins=no"
+)
+
+
+def sanitized(compiler: str) -> Iterable[Step]:
+    """The C tests and the corpora under the sanitizers of gcc or clang."""
+    folder, build = f"build/sanitize-{compiler}", f"build-sanitize-{compiler}"
+    options = (
+        f"-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 -DCMAKE_C_COMPILER={compiler}"
+        " -DKEDGE_SANITIZE=address,undefined"
+    )
+    yield Step(build, f"build with {compiler}'s ASan and UBSan", cmake(folder, options))
+    yield Step(
+        f"suites-{compiler}",
+        f"C tests under ASan and UBSan, {compiler}",
+        f"{folder}/kedge-tests",
+        ("sanitize",),
+        (build,),
+        environment=SANITIZERS | {"CK_TIMEOUT_MULTIPLIER": "10"},
+    )
+    yield replay(
+        f"corpora-{compiler}", f"the fuzz corpora under them, {compiler}", folder, build, "sanitize"
+    )
+
 
 STEPS = (
     Step(
@@ -91,6 +125,7 @@ STEPS = (
     ),
     Step("clang-tidy", "clang-tidy", f"{PYTHON} tools/tidy.py", ("lint",)),
     Step("test-suites", "C tests", "build/c/kedge-tests", ("test-c",), ("build-c",)),
+    replay("corpora", "the fuzz corpora", "build/c", "build-c", "test-c"),
     Step(
         "test-python",
         "Python tests",
@@ -109,7 +144,7 @@ STEPS = (
     ),
     Step("ruff", "ruff check", f"{TOOLS}/ruff check -q .", ("lint",)),
     Step("ruff-format", "ruff format", f"{TOOLS}/ruff format -q --check .", ("lint",)),
-    Step("mypy", "mypy --strict", f"{TOOLS}/mypy python/kedge tools", ("lint",)),
+    Step("mypy", "mypy --strict", f"{TOOLS}/mypy python/kedge tools benchmarks", ("lint",)),
     Step(
         "stubs",
         "stubs against the extension",
@@ -117,22 +152,56 @@ STEPS = (
         ("lint",),
         ("build-python",),
     ),
+    *sanitized("gcc"),
+    *sanitized("clang"),
     Step(
-        "build-sanitize",
-        "build with ASan and UBSan",
-        cmake("build/sanitize", "-DCMAKE_BUILD_TYPE=Debug -DKEDGE_SANITIZE=address,undefined"),
+        "build-valgrind",
+        "build for valgrind",
+        cmake("build/valgrind", "-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1"),
     ),
     Step(
-        "sanitize",
-        "C tests under ASan and UBSan",
-        "build/sanitize/kedge-tests",
-        needs=("build-sanitize",),
-        environment=SANITIZERS | {"CK_TIMEOUT_MULTIPLIER": "10"},
+        "suites-valgrind",
+        "C tests under valgrind",
+        f"{VALGRIND} build/valgrind/kedge-tests",
+        ("valgrind",),
+        ("build-valgrind",),
+        environment={"CK_FORK": "no"},
     ),
+    Step(
+        "build-fuzz",
+        "build for libFuzzer",
+        cmake(
+            "build/fuzz/build",
+            "-DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang -DKEDGE_FUZZ=ON"
+            " -DKEDGE_SANITIZE=fuzzer-no-link,address,undefined",
+            "-t kedge-fuzz",
+        ),
+    ),
+    Step(
+        "build-32",
+        "build for 32 bits",
+        "tools/sysroot.sh && "
+        + cmake(
+            "build/test-32",
+            "-DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_TOOLCHAIN_FILE=cmake/i386.cmake",
+            "-t kedge-tests -t kedge-fuzz",
+        ),
+    ),
+    Step(
+        "suites-32",
+        "C tests, 32 bits",
+        "build/test-32/kedge-tests",
+        ("test-32",),
+        ("build-32",),
+        environment={"CK_TIMEOUT_MULTIPLIER": "2"},
+    ),
+    replay("corpora-32", "the fuzz corpora, 32 bits", "build/test-32", "build-32", "test-32"),
 )
 
 # The steps that test many things; their last lines are believed.
-COUNTING = {"test-suites", "test-python", "headers", "install", "sanitize"}
+COUNTING = {"test-suites", "test-python", "headers", "install"} | {
+    step.name for step in STEPS if step.name.startswith(("suites-", "corpora"))
+}
 DEFAULT_GROUPS = ("build", "lint", "test-c", "test-python")
 
 

@@ -4,14 +4,21 @@
 #   tools/setup.sh library    to build the C library
 #   tools/setup.sh package    to build the Python package
 #   tools/setup.sh wheel      to make a wheel that needs nothing
-#   tools/setup.sh test       everything else
+#   tools/setup.sh test       everything else, but for
+#   tools/setup.sh sanitize   besides that, clang, its sanitizers and libFuzzer; the same for fuzz
+#   tools/setup.sh valgrind   besides that, valgrind
+#   tools/setup.sh coverage   nothing besides that
 #
 # System packages come by apt, as root or by sudo; without apt it names what to install. Python packages
 # go into .venv, made by $PYTHON or else by the newest Python on PATH that can build an extension.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly scope=${1:?library, package, wheel or test}
+case ${1:?library, package, wheel, test, sanitize, fuzz, valgrind or coverage} in
+sanitize | fuzz | valgrind | coverage) scope=test extra=$1 ;;
+*) scope=$1 extra= ;;
+esac
+readonly scope extra
 readonly log=build/setup.log
 
 say() { printf 'kedge: %s\n' "$*" >&2; }
@@ -23,6 +30,7 @@ logged() { "$@" >"$log" 2>&1 || { cat "$log" >&2; die "this failed: $*"; }; }
 # ---- system packages ----
 
 has_command() { command -v "$1" >/dev/null 2>&1; }
+has_header() { echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
 has_library() { has_command pkg-config && pkg-config --exists "$1"; }
 
 # The Debian names of what is not there.
@@ -31,10 +39,15 @@ missing_packages() {
     has_command pkg-config || echo pkg-config
     has_library 'libzstd >= 1.4.0' || echo libzstd-dev
     [[ $scope = @(package|wheel) ]] || has_command cmake || echo cmake
+    [[ $scope != @(test|bench) ]] || has_command c++ || echo g++
+    [ "$scope" != bench ] || has_header wslay/wslay.h || echo libwslay-dev
     if [ "$scope" = test ]; then
-        has_command c++ || echo g++
         has_library check || echo check
     fi
+    case $extra in
+    sanitize | fuzz) has_command clang || echo clang ;;
+    valgrind) has_command valgrind || echo valgrind ;;
+    esac
     if [ "$scope" != library ] && ! venv_is_good && [ -z "$(find_python)" ]; then
         python_packages
     fi
@@ -110,7 +123,7 @@ make_venv() {
 # What was installed is told by a copy of each list in .venv.
 install_python_packages() {
     local lists=(build) stale=() files=() list
-    [ "$scope" = package ] || lists+=("$scope")
+    [[ $scope = @(package|bench) ]] || lists+=("$scope")
     for list in "${lists[@]}"; do
         cmp -s "tools/requirements-$list.txt" ".venv/requirements-$list.txt" && continue
         stale+=("$list")
@@ -123,6 +136,40 @@ install_python_packages() {
     for list in "${stale[@]}"; do
         cp "tools/requirements-$list.txt" .venv/
     done
+}
+
+# ---- clang's runtime ----
+
+# True when clang can link a harness.
+clang_is_whole() {
+    echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c - -o build/clang-check 2>/dev/null
+}
+
+# Where it is a package of its own, that has the version in its name.
+install_clang_runtime() {
+    clang_is_whole || install_packages "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
+    clang_is_whole || die "this clang has no libFuzzer: please install its runtime (compiler-rt)"
+}
+
+# ---- what make bench compares with ----
+
+# Sources of C libraries, out of Python packages that carry them, into build/peers/NAME. What was
+# fetched is told by a copy of the list.
+fetch_peer_sources() {
+    local list=requirements-bench-sources.txt archive folder
+    cmp -s "tools/$list" "build/peers/$list" && return 0
+    say "fetching the sources of the peers into build/peers"
+    rm -rf build/peers
+    mkdir -p build/peers
+    logged .venv/bin/python -m pip download -q --disable-pip-version-check --no-deps \
+        --no-binary pysimdjson,yyjson --require-hashes -r "tools/$list" -d build/peers
+    for archive in build/peers/*.tar.gz; do
+        folder=${archive%-*}
+        mkdir "$folder"
+        logged tar -xzf "$archive" -C "$folder" --strip-components=1
+    done
+    cp "tools/$list" build/peers/
 }
 
 # ---- the work ----
@@ -139,7 +186,13 @@ if [ -n "$packages" ]; then
     # shellcheck disable=SC2086  # words on purpose
     install_packages $packages
 fi
+if [ "$extra" = sanitize ] || [ "$extra" = fuzz ]; then
+    install_clang_runtime
+fi
 if [ "$scope" != library ]; then
     venv_is_good || make_venv
     install_python_packages
+fi
+if [ "$scope" = bench ]; then
+    fetch_peer_sources
 fi

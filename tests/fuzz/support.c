@@ -1,0 +1,162 @@
+#include "support.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void fuzz_fail(const char *file, int line, const char *condition)
+{
+    fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, condition);
+    abort();
+}
+
+uint8_t fuzz_byte(fuzz_input *input)
+{
+    if (input->size == 0) {
+        return 0;
+    }
+    input->size--;
+    return *input->data++;
+}
+
+size_t fuzz_below(fuzz_input *input, size_t bound)
+{
+    size_t choice = fuzz_byte(input);
+    if (bound > 256) {
+        choice = choice << 8 | fuzz_byte(input);
+    }
+    return choice % bound;
+}
+
+kedge_span fuzz_take(fuzz_input *input, size_t size)
+{
+    kedge_span span = kedge_span_of(input->data, size < input->size ? size : input->size);
+    input->size -= span.size;
+    input->data = span.size == 0 ? input->data : input->data + span.size;
+    return span;
+}
+
+fuzz_cuts fuzz_cuts_of(uint8_t choice)
+{
+    fuzz_cuts cuts = {choice};
+    return cuts;
+}
+
+size_t fuzz_cut(fuzz_cuts *cuts, size_t most)
+{
+    if (cuts->state == 0) {
+        return 1;
+    }
+    if (cuts->state == 255) {
+        return most;
+    }
+    cuts->state = cuts->state * 1664525 + 1013904223;
+    size_t size = 1 + (cuts->state >> 24) % ((cuts->state >> 16) % 4 == 0 ? 64 : 5);
+    cuts->state |= 256; /* neither of the two kinds above */
+    return size < most ? size : most;
+}
+
+/* The true size of a block is kept before it. */
+enum { HEAD = 2 * sizeof(max_align_t) };
+
+static void *resize(void *context, void *block, size_t old_size, size_t new_size)
+{
+    fuzz_memory *memory = context;
+    uint8_t *head = block == NULL ? NULL : (uint8_t *)block - HEAD;
+    size_t true_size = 0;
+    if (head != NULL) {
+        memcpy(&true_size, head, sizeof true_size);
+    }
+    FUZZ_CHECK(old_size == true_size);
+    FUZZ_CHECK(head != NULL || new_size != 0);
+    if (new_size != 0) {
+        memory->calls++;
+        if (memory->fails_every != 0 && memory->calls % memory->fails_every == 0) {
+            return NULL;
+        }
+    }
+    memory->bytes -= old_size;
+    if (new_size == 0) {
+        memory->blocks--;
+        free(head);
+        return NULL;
+    }
+    memory->blocks += head == NULL;
+    memory->bytes += new_size;
+    memory->peak = memory->bytes > memory->peak ? memory->bytes : memory->peak;
+    head = realloc(head, HEAD + new_size);
+    FUZZ_CHECK(head != NULL);
+    memcpy(head, &new_size, sizeof new_size);
+    return head + HEAD;
+}
+
+kedge_allocator fuzz_allocator(fuzz_memory *memory)
+{
+    kedge_allocator allocator = {resize, memory};
+    return allocator;
+}
+
+uint8_t *fuzz_copy(kedge_span bytes)
+{
+    uint8_t *copy = malloc(bytes.size == 0 ? 1 : bytes.size);
+    FUZZ_CHECK(copy != NULL);
+    if (bytes.size != 0) {
+        memcpy(copy, bytes.data, bytes.size);
+    }
+    return copy;
+}
+
+void fuzz_log_bytes(fuzz_log *log, kedge_span bytes)
+{
+    if (bytes.size > log->capacity - log->size) {
+        log->capacity = 2 * (log->size + bytes.size);
+        log->data = realloc(log->data, log->capacity);
+        FUZZ_CHECK(log->data != NULL);
+    }
+    if (bytes.size != 0) {
+        memcpy(log->data + log->size, bytes.data, bytes.size);
+        log->size += bytes.size;
+    }
+}
+
+void fuzz_log_number(fuzz_log *log, uint64_t number)
+{
+    fuzz_log_bytes(log, kedge_span_of(&number, sizeof number));
+}
+
+void fuzz_log_free(fuzz_log *log)
+{
+    free(log->data);
+    memset(log, 0, sizeof *log);
+}
+
+kedge_span fuzz_log_span(const fuzz_log *log)
+{
+    return kedge_span_of(log->data, log->size);
+}
+
+bool fuzz_log_equal(const fuzz_log *a, const fuzz_log *b)
+{
+    return kedge_span_equal(fuzz_log_span(a), fuzz_log_span(b));
+}
+
+void fuzz_log_scatter(fuzz_log *log, const kedge_scatter *message)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < message->count; i++) {
+        FUZZ_CHECK(message->parts[i].size != 0);
+        fuzz_log_bytes(log, message->parts[i]);
+        size += message->parts[i].size;
+    }
+    FUZZ_CHECK(size == message->size);
+}
+
+bool fuzz_within(kedge_span part, kedge_span whole)
+{
+    if (part.size == 0 && part.data == NULL) {
+        return true;
+    }
+    uintptr_t begin = (uintptr_t)whole.data;
+    uintptr_t at = (uintptr_t)part.data;
+    return at >= begin && at - begin <= whole.size && part.size <= whole.size - (at - begin);
+}
