@@ -264,7 +264,7 @@ typedef struct kedge_event {
             kedge_span payload;
         } resume;
         struct {
-            kedge_session *session;
+            kedge_session *session; /* NULL: it ended before the event was pulled */
             bool resumed;
             uint64_t position; /* what the client had seen; the replay begins behind it */
         } attached;
