@@ -8,6 +8,7 @@ Prints what happens; reconnects and resumes until the server wants no more of it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -53,12 +54,16 @@ async def converse(
         while not any(isinstance(event, Closed) for event in events):
             for event in events:
                 tell(event)
-            await send(ws, client)
             try:
+                await send(ws, client)
                 events = fed(client, await ws.receive(timeout=until(client)))
             except asyncio.TimeoutError:
-                events = client.tick()
-        await send(ws, client)
+                events = []
+            except (aiohttp.ClientError, OSError):
+                events = client.lost()
+            events += client.tick()
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            await send(ws, client)
         return events
 
 

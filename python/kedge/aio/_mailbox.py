@@ -36,6 +36,12 @@ class Mailbox(Generic[T]):
             self._items.extend(items)
             self._wake()
 
+    def add(self, item: T) -> None:
+        """Adds one, likewise."""
+        if not self._ended:
+            self._items.append(item)
+            self._wake()
+
     def end(self) -> None:
         """There will be nothing more; what is there can still be taken."""
         self._ended = True

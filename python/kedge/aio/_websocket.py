@@ -127,9 +127,10 @@ class WebSocket:
     # As the owner of a wire.
 
     def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
-        self._mailbox.put(event.message for event in events if type(event) is Received)
         for event in events:
-            if type(event) is Opened:
+            if type(event) is Received:
+                self._mailbox.add(event.message)
+            elif type(event) is Opened:
                 self.opened = True
                 self.subprotocol = event.subprotocol
                 if self._on_open is not None:

@@ -202,7 +202,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         self._flush_comes = False
-        self.look()
+        if self.transport is not None:
+            self._pump(())
 
     def _pump(self, events: Sequence[ConnectionEvent]) -> None:
         """Delivers and writes until there is nothing of either."""
