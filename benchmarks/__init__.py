@@ -1,0 +1,1 @@
+"""Speed, beside that of others in the same run: `make bench`."""

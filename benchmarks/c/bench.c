@@ -1,0 +1,118 @@
+/* bench.c: see bench.h. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PADDING 64
+
+static size_t pairs;
+static double sample_seconds;
+static const char *file_name;
+static volatile uint64_t last_digest; /* keeps the compiler from leaving the work out */
+
+/* CPU time, not the clock on the wall: others may share the core. */
+static double cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void bench_require(bool true_one, const char *sentence)
+{
+    if (!true_one) {
+        fprintf(stderr, "bench: not so: %s\n", sentence);
+        exit(1);
+    }
+}
+
+void bench_begin(int count, char **arguments)
+{
+    bench_require(count == 3 || count == 4, "the arguments are PAIRS MILLISECONDS [FILE]");
+    pairs = strtoul(arguments[1], NULL, 10);
+    sample_seconds = strtod(arguments[2], NULL) * 1e-3;
+    file_name = count == 4 ? arguments[3] : NULL;
+    bench_require(pairs > 0 && sample_seconds > 0, "PAIRS and MILLISECONDS are positive");
+}
+
+void *bench_memory(size_t size)
+{
+    void *memory = calloc(1, size + PADDING);
+    bench_require(memory != NULL, "there is memory");
+    return memory;
+}
+
+uint8_t *bench_file(size_t *size)
+{
+    bench_require(file_name != NULL, "a FILE is given");
+    FILE *file = fopen(file_name, "rb");
+    bench_require(file != NULL && fseek(file, 0, SEEK_END) == 0, "the FILE can be opened");
+    *size = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *content = bench_memory(*size);
+    bench_require(fread(content, 1, *size, file) == *size, "the FILE can be read");
+    fclose(file);
+    return content;
+}
+
+/* splitmix64 */
+uint64_t bench_random(void)
+{
+    static uint64_t state = 42;
+    uint64_t mixed = state += UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return mixed ^ (mixed >> 31);
+}
+
+static double seconds_of(bench_work *work, void *context, size_t times)
+{
+    double begin = cpu_seconds();
+    last_digest = work(context, times);
+    return cpu_seconds() - begin;
+}
+
+/* How many times take a sample's time; finding it warms up. */
+static size_t times_for(bench_work *work, void *context)
+{
+    size_t times = 1;
+    double seconds = seconds_of(work, context, times);
+    while (seconds < sample_seconds / 4) {
+        times *= 2;
+        seconds = seconds_of(work, context, times);
+    }
+    double wanted = (double)times * sample_seconds / seconds;
+    return wanted < 1 ? 1 : (size_t)wanted;
+}
+
+void bench_compare(const bench_row *row)
+{
+    uint64_t digest = row->ours(row->context, 1);
+    bench_require(digest != 0, "the work can be done");
+    bench_require(digest == row->theirs(row->context, 1), "both give the same answers");
+    size_t our_times = times_for(row->ours, row->context);
+    size_t their_times = times_for(row->theirs, row->context);
+    printf("{\"row\": \"%s\", \"peer\": \"%s\", \"version\": \"%s\", \"unchecked\": \"%s\", "
+           "\"pairs\": [",
+           row->name, row->peer, row->version, row->unchecked == NULL ? "" : row->unchecked);
+    for (size_t i = 0; i < pairs; i++) {
+        double ours = 0;
+        double theirs = 0;
+        /* Now the one first, now the other, so that a drift of the machine's speed cancels out. */
+        if (i % 2 == 0) {
+            ours = seconds_of(row->ours, row->context, our_times);
+        }
+        theirs = seconds_of(row->theirs, row->context, their_times);
+        if (i % 2 != 0) {
+            ours = seconds_of(row->ours, row->context, our_times);
+        }
+        printf("%s[%.6e, %.6e]", i == 0 ? "" : ", ", ours / (double)our_times / row->operations,
+               theirs / (double)their_times / row->operations);
+    }
+    printf("]}\n");
+    fflush(stdout);
+}
