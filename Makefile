@@ -12,8 +12,7 @@ export PYTHON
 CHECK = .venv/bin/python tools/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint test-c test-python test-32 sanitize valgrind coverage fuzz format wheel \
-    install clean
+.PHONY: help demo test bench lint test-c test-python test-32 sanitize valgrind coverage fuzz format wheel install clean
 
 help:
 	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
