@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "connection_pair.h"
 #include "hub_world.h"
 #include "link_host.h"
 
@@ -157,25 +158,20 @@ END_TEST
 START_TEST(an_event_may_be_as_large_as_a_message_and_no_larger)
 {
     kedge_hub_config config = hub_world_config();
-    kedge_publication *event = hub_world_publication(1);
-    config.link.message_limit = kedge_publication_plain_size(event, UINT64_MAX) - (_i == 1 ? 1 : 0);
-    if (config.link.message_limit < 200) { /* `ready` must fit */
-        char payload[300];
-        kedge_publication_source source = {0};
-        kedge_publication_release(event);
-        snprintf(payload, sizeof payload, "\"%0250d\"", 0);
-        source.name = kedge_text("event");
-        source.payload = kedge_text(payload);
-        ck_assert_int_eq(kedge_publication_create(&event, kedge_allocator_default(), &source),
-                         KEDGE_OK);
-        config.link.message_limit =
-            kedge_publication_plain_size(event, UINT64_MAX) - (_i == 1 ? 1 : 0);
-    }
+    kedge_publication *event = NULL;
+    kedge_publication_source source = {0};
+    char payload[300]; /* `ready` must fit as well */
+    snprintf(payload, sizeof payload, "\"%0250d\"", 0);
+    source.name = kedge_text("event");
+    source.payload = kedge_text(payload);
+    ck_assert_int_eq(kedge_publication_create(&event, kedge_allocator_default(), &source),
+                     KEDGE_OK);
+    config.link.message_limit = kedge_publication_plain_size(event, UINT64_MAX) - (size_t)_i;
     set_up_with(&config);
     hub_client_login(&anna, news, 1);
     ck_assert_int_eq(kedge_hub_publish(world.hub, news[0], event, NULL, world.now),
-                     _i == 1 ? KEDGE_LIMIT : KEDGE_OK);
-    ck_assert_uint_eq(kedge_session_last(hub_client_session(&anna)), _i == 1 ? 1 : 2);
+                     _i == 0 ? KEDGE_OK : KEDGE_LIMIT);
+    ck_assert_uint_eq(kedge_session_last(hub_client_session(&anna)), _i == 0 ? 2 : 1);
     kedge_publication_release(event);
 }
 END_TEST
@@ -217,6 +213,36 @@ START_TEST(a_payload_is_handed_on_as_a_slice_of_the_message)
     ck_assert(kedge_span_equal(event.as.message.payload, kedge_text("{\"feed_id\":5,\"x\":[1]}")));
     link_host_destroy(&host);
     kedge_session_destroy(session);
+}
+END_TEST
+
+/* On our own connection the reader judges before the client's link does. */
+START_TEST(what_is_no_message_never_reaches_a_client)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *code;
+    } rows[] = {{"\x81\x03"
+                 "ab\xFF",
+                 5, "1007"},
+                {"\x81\x7F\0\0\0\0\0\x10\0\x01", 10, "1009"},
+                {"\xC1\x01x", 3, "1002"}};
+    static connection_pair pair;
+    char ended[64];
+    connection_pair_begin(&pair);
+    connection_pair_link(&pair, false);
+    connection_pair_connect(&pair, "");
+    connection_pair_settle(&pair);
+    CONNECTION_LOG_IS(&pair.client, "opened|ready");
+    CONNECTION_LOG_IS(&pair.server, "opened|identify|attached");
+    connection_host_read(&pair.client, rows[_i].bytes, rows[_i].size, pair.now);
+    snprintf(ended, sizeof ended, "ended HOST_CLOSED %s 0 ", rows[_i].code);
+    ck_assert_int_eq(strncmp(pair.client.log, ended, strlen(ended)), 0);
+    connection_pair_settle(&pair);
+    snprintf(ended, sizeof ended, "ended PEER_CLOSED 0 %s ", rows[_i].code);
+    ck_assert_int_eq(strncmp(pair.server.log, ended, strlen(ended)), 0);
+    connection_pair_end(&pair);
 }
 END_TEST
 
@@ -792,6 +818,7 @@ Suite *kedge_gateway_rows_suite(void)
     tcase_add_loop_test(rows, an_event_may_be_as_large_as_a_message_and_no_larger, 0, 2);
     tcase_add_loop_test(rows, an_event_must_not_be_called_as_a_message_of_the_server, 0, 5);
     tcase_add_test(rows, a_payload_is_handed_on_as_a_slice_of_the_message);
+    tcase_add_loop_test(rows, what_is_no_message_never_reaches_a_client, 0, 3);
     tcase_add_test(rows, nesting_beyond_the_limit_is_4002);
     tcase_add_test(rows, session_ids_follow_from_the_entropy_alone);
     tcase_add_loop_test(rows, the_rate_refills_at_its_very_moment, 0, 4);
