@@ -6,9 +6,10 @@ typedef struct member_pass {
     const kedge_member_table *table;
     const kedge_words *words;
     kedge_json_value *values;
-    kedge_json_reader reader;
+    kedge_json_reader *reader;
     const uint8_t *start;
-    uint32_t seen; /* a bit a member of the table */
+    uint32_t seen;  /* a bit a member of the table */
+    uint32_t twice; /* likewise */
     kedge_result doubled;
     kedge_result wrong;
 } member_pass;
@@ -52,6 +53,14 @@ static kedge_status check_word(const kedge_words *words, kedge_json_value value)
     return KEDGE_ENVELOPE_MEMBER_VALUE;
 }
 
+static bool is_integer(kedge_json_value value)
+{
+    int64_t integer;
+    uint64_t unsigned_integer;
+    return kedge_json_integer(value, &integer) == KEDGE_OK ||
+           kedge_json_unsigned(value, &unsigned_integer) == KEDGE_OK;
+}
+
 static bool is_of_kind(kedge_member_kind kind, kedge_json_value value)
 {
     int64_t integer;
@@ -66,6 +75,10 @@ static bool is_of_kind(kedge_member_kind kind, kedge_json_value value)
         return kedge_json_unsigned(value, &unsigned_integer) == KEDGE_OK;
     case KEDGE_MEMBER_OBJECT:
         return value.kind == KEDGE_JSON_KIND_OBJECT;
+    case KEDGE_MEMBER_ARRAY:
+        return value.kind == KEDGE_JSON_KIND_ARRAY;
+    case KEDGE_MEMBER_TEXT_OR_INTEGER:
+        return value.kind == KEDGE_JSON_KIND_TEXT || is_integer(value);
     case KEDGE_MEMBER_TEXT_OR_OBJECT:
         return value.kind == KEDGE_JSON_KIND_TEXT || value.kind == KEDGE_JSON_KIND_OBJECT;
     case KEDGE_MEMBER_TEXT:
@@ -91,14 +104,14 @@ static kedge_status check_value(const member_pass *pass, const kedge_member *mem
 static kedge_json_value read_array(member_pass *pass, const kedge_member *member)
 {
     kedge_json_value element;
-    size_t first = kedge_json_position(&pass->reader);
-    kedge_json_array_begin(&pass->reader);
-    while (kedge_json_next_element(&pass->reader, &element)) {
+    size_t first = kedge_json_position(pass->reader);
+    kedge_json_array_begin(pass->reader);
+    while (kedge_json_next_element(pass->reader, &element)) {
         if (!is_of_kind(member->kind, element)) {
             note_first(&pass->wrong, KEDGE_ENVELOPE_MEMBER_TYPE, offset_of(pass, element));
         }
     }
-    size_t size = kedge_json_position(&pass->reader) - first;
+    size_t size = kedge_json_position(pass->reader) - first;
     return (kedge_json_value){KEDGE_JSON_KIND_ARRAY, false,
                               kedge_span_of(pass->start + first, size)};
 }
@@ -106,11 +119,11 @@ static kedge_json_value read_array(member_pass *pass, const kedge_member *member
 static kedge_json_value read_value(member_pass *pass, const kedge_member *member)
 {
     bool array = member->kind == KEDGE_MEMBER_INTEGERS || member->kind == KEDGE_MEMBER_TEXTS;
-    if (array && kedge_json_peek(&pass->reader) == KEDGE_JSON_KIND_ARRAY) {
+    if (array && kedge_json_peek(pass->reader) == KEDGE_JSON_KIND_ARRAY) {
         return read_array(pass, member);
     }
     kedge_json_value value;
-    if (!kedge_json_read(&pass->reader, &value)) {
+    if (!kedge_json_read(pass->reader, &value)) {
         return value;
     }
     if (value.kind == KEDGE_JSON_KIND_NULL && !member->required &&
@@ -128,17 +141,19 @@ static kedge_json_value read_value(member_pass *pass, const kedge_member *member
 static void read_members(member_pass *pass)
 {
     kedge_json_value name;
-    kedge_json_object_begin(&pass->reader);
-    while (kedge_json_next_name(&pass->reader, &name)) {
+    kedge_json_object_begin(pass->reader);
+    while (kedge_json_next_name(pass->reader, &name)) {
         size_t index = find_member(pass->table, name);
         if (index == pass->table->count) {
-            kedge_json_read(&pass->reader, NULL);
+            kedge_json_read(pass->reader, NULL);
             continue;
         }
-        if ((pass->seen >> index & 1) != 0) {
+        uint32_t bit = UINT32_C(1) << index;
+        if ((pass->seen & bit) != 0) {
             note_first(&pass->doubled, KEDGE_ENVELOPE_MEMBER_DOUBLED, offset_of(pass, name));
+            pass->twice |= bit;
         }
-        pass->seen |= UINT32_C(1) << index;
+        pass->seen |= bit;
         pass->values[index] = read_value(pass, &pass->table->members[index]);
     }
 }
@@ -147,12 +162,10 @@ static void read_members(member_pass *pass)
 static kedge_result refuse_other_kind(member_pass *pass)
 {
     kedge_json_value value;
-    kedge_json_read(&pass->reader, &value);
-    kedge_result result = kedge_json_finish(&pass->reader);
-    if (result.status == KEDGE_OK) {
-        result = (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, offset_of(pass, value)};
+    if (!kedge_json_read(pass->reader, &value)) {
+        return kedge_json_result(pass->reader);
     }
-    return result;
+    return (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, offset_of(pass, value)};
 }
 
 static bool is_complete(const member_pass *pass)
@@ -165,42 +178,77 @@ static bool is_complete(const member_pass *pass)
     return true;
 }
 
-/* The ranks of kedge/envelope.h, the object having been read to its end. */
-static kedge_result judge(member_pass *pass)
+static void forget_doubled(const member_pass *pass)
 {
-    size_t behind = kedge_json_position(&pass->reader);
-    kedge_result result = kedge_json_finish(&pass->reader);
+    for (size_t i = 0; i < pass->table->count; i++) {
+        if ((pass->twice >> i & 1) != 0) {
+            pass->values[i] = KEDGE_NO_VALUE;
+        }
+    }
+}
+
+/* The ranks of kedge/envelope.h, the object having been read to its end. */
+static kedge_result judge(const member_pass *pass)
+{
+    kedge_result result = kedge_json_result(pass->reader);
     if (result.status != KEDGE_OK) {
         return result;
     }
     if (pass->doubled.status != KEDGE_OK) {
+        forget_doubled(pass);
         return pass->doubled;
     }
     if (pass->wrong.status != KEDGE_OK) {
         return pass->wrong;
     }
-    return is_complete(pass) ? result : (kedge_result){KEDGE_ENVELOPE_MEMBER_MISSING, behind - 1};
+    return is_complete(pass) ? result
+                             : (kedge_result){KEDGE_ENVELOPE_MEMBER_MISSING, result.offset - 1};
 }
 
-kedge_result kedge_members_read(const kedge_member_table *table, kedge_span text,
-                                const kedge_json_options *options, const kedge_words *words,
+kedge_result kedge_members_take(const kedge_member_table *table, kedge_json_reader *reader,
+                                const uint8_t *start, const kedge_words *words,
                                 kedge_json_value *values)
 {
     member_pass pass;
     pass.table = table;
     pass.words = words;
     pass.values = values;
-    pass.start = text.data;
+    pass.reader = reader;
+    pass.start = start;
     pass.seen = 0;
+    pass.twice = 0;
     pass.doubled = (kedge_result){KEDGE_OK, 0};
     pass.wrong = (kedge_result){KEDGE_OK, 0};
     for (size_t i = 0; i < table->count; i++) {
-        values[i] = (kedge_json_value){KEDGE_JSON_KIND_NONE, false, {NULL, 0}};
+        values[i] = KEDGE_NO_VALUE;
     }
-    kedge_json_begin(&pass.reader, text, options);
-    if (kedge_json_peek(&pass.reader) != KEDGE_JSON_KIND_OBJECT) {
+    if (kedge_json_peek(reader) != KEDGE_JSON_KIND_OBJECT) {
         return refuse_other_kind(&pass);
     }
     read_members(&pass);
     return judge(&pass);
+}
+
+kedge_result kedge_members_read(const kedge_member_table *table, kedge_span text,
+                                const kedge_json_options *options, const kedge_words *words,
+                                kedge_json_value *values)
+{
+    kedge_json_reader reader;
+    kedge_json_begin(&reader, text, options);
+    kedge_result result = kedge_members_take(table, &reader, text.data, words, values);
+    kedge_result whole = kedge_json_finish(&reader);
+    return whole.status != KEDGE_OK || result.status == KEDGE_OK ? whole : result;
+}
+
+kedge_result kedge_members_read_payload(const kedge_member *members, size_t count,
+                                        kedge_span payload, const kedge_words *words,
+                                        kedge_json_value *values)
+{
+    /* It was checked with its envelope, whose object was one level of the depth. */
+    static const kedge_json_options checked = {KEDGE_JSON_DEPTH_MAXIMUM, true};
+    kedge_member_table table = {members, count};
+    if (payload.size == 0) {
+        return (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, 0};
+    }
+    return kedge_members_read(&table, payload, &checked, words, values);
 }

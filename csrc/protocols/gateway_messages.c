@@ -5,27 +5,12 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The payload was checked with its envelope, whose object was one level of the depth. */
-static const kedge_json_options checked = {KEDGE_JSON_DEPTH_MAXIMUM, true};
-
-static kedge_result read_payload(const kedge_member *members, size_t count, kedge_span payload,
-                                 const kedge_words *words, kedge_json_value *values)
-{
-    kedge_member_table table = {members, count};
-    if (payload.size == 0) {
-        return (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, 0};
-    }
-    return kedge_members_read(&table, payload, &checked, words, values);
-}
-
 /* ---- identify, resume ----------------------------------------------------------------------- */
-
-static const kedge_json_value no_value = {KEDGE_JSON_KIND_NONE, false, {NULL, 0}};
 
 /* A token or session id; an empty one is none. */
 static kedge_json_value credential(kedge_json_value value)
 {
-    return kedge_json_text_raw(value).size == 0 ? no_value : value;
+    return kedge_json_text_raw(value).size == 0 ? KEDGE_NO_VALUE : value;
 }
 
 kedge_result kedge_gateway_read_identify(kedge_span payload, kedge_gateway_identify *identify)
@@ -37,7 +22,7 @@ kedge_result kedge_gateway_read_identify(kedge_span payload, kedge_gateway_ident
         [CAPABILITIES] = KEDGE_MEMBER_OPTIONAL("capabilities", KEDGE_MEMBER_TEXTS),
     };
     kedge_json_value values[COUNT];
-    kedge_result result = read_payload(members, COUNT, payload, NULL, values);
+    kedge_result result = kedge_members_read_payload(members, COUNT, payload, NULL, values);
     if (result.status == KEDGE_OK) {
         identify->token = credential(values[TOKEN]);
         identify->protocol_version = 0;
@@ -57,7 +42,7 @@ kedge_result kedge_gateway_read_resume(kedge_span payload, kedge_gateway_resume 
         [LAST_SEQ] = KEDGE_MEMBER_REQUIRED("last_seq", KEDGE_MEMBER_UNSIGNED),
     };
     kedge_json_value values[COUNT];
-    kedge_result result = read_payload(members, COUNT, payload, NULL, values);
+    kedge_result result = kedge_members_read_payload(members, COUNT, payload, NULL, values);
     if (result.status == KEDGE_OK) {
         resume->token = credential(values[TOKEN]);
         resume->session_id = credential(values[SESSION_ID]);
@@ -68,24 +53,20 @@ kedge_result kedge_gateway_read_resume(kedge_span payload, kedge_gateway_resume 
 
 /* ---- what servers send ---------------------------------------------------------------------- */
 
-static size_t offset_in(kedge_span payload, kedge_json_value value)
-{
-    return (size_t)(value.raw.data - payload.data);
-}
-
 kedge_result kedge_gateway_read_hello(kedge_span payload, kedge_gateway_hello *hello)
 {
     static const kedge_member members[] = {
         KEDGE_MEMBER_REQUIRED("heartbeat_interval", KEDGE_MEMBER_UNSIGNED),
     };
     kedge_json_value interval;
-    kedge_result result = read_payload(members, COUNT_OF(members), payload, NULL, &interval);
+    kedge_result result =
+        kedge_members_read_payload(members, COUNT_OF(members), payload, NULL, &interval);
     if (result.status != KEDGE_OK) {
         return result;
     }
     kedge_json_unsigned(interval, &hello->heartbeat_interval);
     if (hello->heartbeat_interval == 0) {
-        return (kedge_result){KEDGE_ENVELOPE_MEMBER_VALUE, offset_in(payload, interval)};
+        return (kedge_result){KEDGE_ENVELOPE_MEMBER_VALUE, kedge_members_offset(payload, interval)};
     }
     return result;
 }
@@ -99,13 +80,13 @@ kedge_result kedge_gateway_read_ready(kedge_span payload, kedge_gateway_ready *r
         [CAPABILITIES] = KEDGE_MEMBER_OPTIONAL("capabilities", KEDGE_MEMBER_ANY),
     };
     kedge_json_value values[COUNT];
-    kedge_result result = read_payload(members, COUNT, payload, NULL, values);
+    kedge_result result = kedge_members_read_payload(members, COUNT, payload, NULL, values);
     if (result.status != KEDGE_OK) {
         return result;
     }
     if (kedge_json_text_raw(values[SESSION_ID]).size == 0) {
         return (kedge_result){KEDGE_ENVELOPE_MEMBER_MISSING,
-                              offset_in(payload, values[SESSION_ID])};
+                              kedge_members_offset(payload, values[SESSION_ID])};
     }
     ready->session_id = values[SESSION_ID];
     ready->protocol_version = values[VERSION];
@@ -118,10 +99,10 @@ kedge_result kedge_gateway_read_resumed(kedge_span payload, kedge_gateway_resume
     static const kedge_member members[] = {
         KEDGE_MEMBER_OPTIONAL("seq", KEDGE_MEMBER_UNSIGNED),
     };
-    kedge_json_value seq = no_value;
+    kedge_json_value seq = KEDGE_NO_VALUE;
     kedge_result result = {KEDGE_OK, 0};
     if (payload.size > 0) {
-        result = read_payload(members, COUNT_OF(members), payload, NULL, &seq);
+        result = kedge_members_read_payload(members, COUNT_OF(members), payload, NULL, &seq);
     }
     if (result.status == KEDGE_OK) {
         resumed->seq = 0;
@@ -137,10 +118,10 @@ kedge_result kedge_gateway_read_error(kedge_span payload, kedge_gateway_error *e
         [CODE] = KEDGE_MEMBER_OPTIONAL("code", KEDGE_MEMBER_ANY),
         [MESSAGE] = KEDGE_MEMBER_OPTIONAL("message", KEDGE_MEMBER_ANY),
     };
-    kedge_json_value values[COUNT] = {no_value, no_value};
+    kedge_json_value values[COUNT] = {KEDGE_NO_VALUE, KEDGE_NO_VALUE};
     kedge_result result = {KEDGE_OK, 0};
     if (payload.size > 0) {
-        result = read_payload(members, COUNT, payload, NULL, values);
+        result = kedge_members_read_payload(members, COUNT, payload, NULL, values);
     }
     if (result.status == KEDGE_OK) {
         error->code = values[CODE];
@@ -246,7 +227,7 @@ static kedge_result check_exactly_one(kedge_span payload, kedge_json_value a, ke
         return (kedge_result){KEDGE_ENVELOPE_MEMBER_MISSING, payload.size - 1};
     }
     kedge_json_value second = a.raw.data > b.raw.data ? a : b;
-    return (kedge_result){KEDGE_ENVELOPE_MEMBER_EXCLUSIVE, offset_in(payload, second)};
+    return (kedge_result){KEDGE_ENVELOPE_MEMBER_EXCLUSIVE, kedge_members_offset(payload, second)};
 }
 
 kedge_result kedge_gateway_check_payload(const kedge_envelope_name *type, kedge_span payload,
@@ -266,7 +247,8 @@ kedge_result kedge_gateway_check_payload(const kedge_envelope_name *type, kedge_
             choose(words == NULL ? NULL : &words->media_types, media_types, COUNT_OF(media_types)),
     };
     kedge_json_value values[KEDGE_MEMBERS_MAXIMUM];
-    kedge_result result = read_payload(known->members, known->count, payload, lists, values);
+    kedge_result result =
+        kedge_members_read_payload(known->members, known->count, payload, lists, values);
     if (result.status != KEDGE_OK || !known->exactly_one) {
         return result;
     }
