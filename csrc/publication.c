@@ -1,7 +1,8 @@
 #include "kedge/publication.h"
 
 #include "atomic.h"
-#include "kedge/envelope.h"
+#include "decimal.h"
+#include "envelope.h"
 #include "memory.h"
 
 /* The prefix of every protocol fits the raw block of a spliced frame, and the head of such a frame
@@ -31,10 +32,23 @@ static bool is_missing(kedge_span span)
     return span.data == NULL && span.size != 0;
 }
 
+/* How an event of a protocol is written. */
+typedef struct event_form {
+    const char *type;     /* the envelope's; null: the event's name is the type */
+    bool stamped;         /* it carries a timestamp */
+    bool number_in_first; /* a number stands within the payload, which then comes first */
+} event_form;
+
+static const event_form event_forms[] = {
+    [KEDGE_GATEWAY] = {NULL, false, false},
+    [KEDGE_FLOWLAYER] = {"event", false, true},
+    [KEDGE_MESSAGING] = {"event", true, false},
+    [KEDGE_BLOBHUB] = {NULL, false, false},
+};
+
 static bool is_protocol(kedge_protocol protocol)
 {
-    return protocol == KEDGE_GATEWAY || protocol == KEDGE_FLOWLAYER ||
-           protocol == KEDGE_MESSAGING || protocol == KEDGE_BLOBHUB;
+    return (size_t)protocol < sizeof event_forms / sizeof event_forms[0];
 }
 
 static void copy(uint8_t *out, kedge_span bytes)
@@ -44,16 +58,16 @@ static void copy(uint8_t *out, kedge_span bytes)
     }
 }
 
-/* A publication with room for `tail_size` bytes, which the caller fills, and a copy of the name. */
+/* A publication whose tail are `text_size` bytes, which the caller fills, and a copy of the name. */
 static kedge_status publication_new(kedge_publication **publication, kedge_allocator allocator,
-                                    const kedge_publication_source *source, size_t tail_size)
+                                    const kedge_publication_source *source, size_t text_size)
 {
     const size_t head_size = sizeof(kedge_publication);
     size_t name_size = source->name.size;
-    if (tail_size > SIZE_MAX - head_size || name_size > SIZE_MAX - head_size - tail_size) {
+    if (text_size > SIZE_MAX - head_size || name_size > SIZE_MAX - head_size - text_size) {
         return KEDGE_LIMIT;
     }
-    size_t size = head_size + tail_size + name_size;
+    size_t size = head_size + text_size + name_size;
     kedge_publication *made = kedge_memory_new(allocator, size);
     if (made == NULL) {
         return KEDGE_NO_MEMORY;
@@ -64,51 +78,75 @@ static kedge_status publication_new(kedge_publication **publication, kedge_alloc
     kedge_atomic_pointer_init(&made->compressed, NULL);
     made->source = *source;
     made->source.known_good = true;
-    copy(made->bytes + tail_size, source->name);
-    made->source.name = kedge_span_of(made->bytes + tail_size, name_size);
-    made->tail = kedge_span_of(made->bytes, tail_size);
+    copy(made->bytes + text_size, source->name);
+    made->source.name = kedge_span_of(made->bytes + text_size, name_size);
+    made->tail = kedge_span_of(made->bytes, text_size);
     made->is_control = false;
     *publication = made;
     return KEDGE_OK;
 }
 
-/* The gateway: `"type":...,"d":...}` behind the number, or the whole message without one. */
-static kedge_status encode_gateway(const kedge_publication_source *source, bool checked,
-                                   uint8_t *out, size_t capacity, size_t *size)
+/* What follows the number, or the whole message without one. */
+static kedge_status encode(const kedge_publication_source *source, bool checked, uint8_t *out,
+                           size_t capacity, size_t *size)
 {
+    const event_form *form = &event_forms[source->protocol];
+    uint8_t digits[KEDGE_DECIMAL_DIGITS];
     kedge_envelope_parts parts = {0};
-    parts.type = source->name;
+    parts.type = form->type == NULL ? source->name : kedge_text(form->type);
     parts.payload = source->payload;
     parts.json_checked = checked;
-    return source->passing ? kedge_envelope_encode(KEDGE_GATEWAY, &parts, out, capacity, size)
-                           : kedge_envelope_encode_tail(KEDGE_GATEWAY, &parts, out, capacity, size);
+    if (form->type != NULL) {
+        parts.name = source->name;
+    }
+    if (form->stamped) {
+        parts.time = kedge_span_of(digits, kedge_decimal(digits, source->timestamp));
+    }
+    return source->passing
+               ? kedge_envelope_encode(source->protocol, &parts, out, capacity, size)
+               : kedge_envelope_encode_tail(source->protocol, &parts, out, capacity, size);
+}
+
+/* Does the tail begin within the payload, behind its opening bracket and the number? */
+static bool begins_in_payload(const kedge_publication_source *source)
+{
+    return event_forms[source->protocol].number_in_first && !source->passing;
+}
+
+/* The payload as it lies in the bytes: at their beginning, the bracket before the tail; or as the
+ * last member, only the closing brace following. */
+static kedge_span find_payload(const kedge_publication *made, kedge_span payload)
+{
+    if (payload.size == 0) {
+        return kedge_text(NULL);
+    }
+    if (begins_in_payload(&made->source)) {
+        return kedge_span_of(made->bytes, kedge_envelope_members_of(payload).size + 2);
+    }
+    const uint8_t *end = made->tail.data + made->tail.size - 1;
+    return kedge_span_of(end - payload.size, payload.size);
 }
 
 /* The first pass checks and measures, so that there is exactly one allocation and none for bad
- * input. */
-static kedge_status create_gateway(kedge_publication **publication, kedge_allocator allocator,
-                                   const kedge_publication_source *source)
+ * input; the second cannot fail then. */
+static kedge_status create(kedge_publication **publication, kedge_allocator allocator,
+                           const kedge_publication_source *source)
 {
     size_t size = 0;
-    kedge_status status = encode_gateway(source, source->known_good, NULL, 0, &size);
+    kedge_status status = encode(source, source->known_good, NULL, 0, &size);
     if (status != KEDGE_NO_SPACE) {
         return status;
     }
+    size_t lead = begins_in_payload(source) ? 1 : 0;
     kedge_publication *made;
-    status = publication_new(&made, allocator, source, size);
+    status = publication_new(&made, allocator, source, lead + size);
     if (status != KEDGE_OK) {
         return status;
     }
-    status = encode_gateway(source, true, made->bytes, size, &size);
-    if (status != KEDGE_OK) {
-        kedge_publication_release(made);
-        return status;
-    }
-    /* The payload is the last member: only the closing brace follows it. */
-    size_t payload_size = source->payload.size;
-    made->source.payload = payload_size == 0
-                               ? kedge_text(NULL)
-                               : kedge_span_of(made->bytes + size - 1 - payload_size, payload_size);
+    made->bytes[0] = '{';
+    made->tail = kedge_span_of(made->bytes + lead, size);
+    (void)encode(source, true, made->bytes + lead, size, &size);
+    made->source.payload = find_payload(made, source->payload);
     *publication = made;
     return KEDGE_OK;
 }
@@ -121,8 +159,7 @@ kedge_status kedge_publication_create(kedge_publication **publication, kedge_all
         !is_protocol(source->protocol)) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    return source->protocol == KEDGE_GATEWAY ? create_gateway(publication, allocator, source)
-                                             : KEDGE_UNSUPPORTED;
+    return create(publication, allocator, source);
 }
 
 kedge_status kedge_publication_control(kedge_publication **publication, kedge_allocator allocator,
@@ -250,11 +287,13 @@ bool kedge_publication_is_compressed(const kedge_publication *publication)
     return compressed_of(publication) != NULL;
 }
 
-/* What stands before the tail: the gateway's, since only its publications carry a number so far. */
+/* What stands before the tail. */
 static size_t write_prefix(const kedge_publication *publication, uint64_t number,
                            uint8_t out[KEDGE_ZSTD_PREFIX_MAX])
 {
-    return publication->source.passing ? 0 : kedge_envelope_prefix(out, number);
+    return publication->source.passing
+               ? 0
+               : kedge_envelope_prefix(publication->source.protocol, out, number);
 }
 
 static size_t write_compressed_head(const kedge_publication *publication,

@@ -1,8 +1,7 @@
 /* gateway_envelope.c: {"type": text, "seq": integer?, "d": any?}. */
 #include "gateway_envelope.h"
 
-#include "envelope.h"
-#include "members.h"
+#include "kedge/gateway.h"
 
 enum { TYPE, SEQ, D, MEMBER_COUNT };
 
@@ -14,124 +13,55 @@ static const kedge_member members[MEMBER_COUNT] = {
 
 static const kedge_member_table table = {members, MEMBER_COUNT};
 
-static const kedge_json_value no_value = {KEDGE_JSON_KIND_NONE, false, {NULL, 0}};
-
-kedge_result kedge_gateway_envelope_decode(kedge_envelope *envelope, kedge_span text,
-                                           const kedge_json_options *options)
+static kedge_result decode(kedge_envelope *envelope, kedge_json_reader *reader,
+                           const uint8_t *start)
 {
     kedge_json_value values[MEMBER_COUNT];
-    kedge_result result = kedge_members_read(&table, text, options, NULL, values);
+    kedge_result result = kedge_members_take(&table, reader, start, NULL, values);
     if (result.status != KEDGE_OK) {
         return result;
     }
-    envelope->protocol = KEDGE_GATEWAY;
-    envelope->sequence = 0;
     envelope->numbered = kedge_json_unsigned(values[SEQ], &envelope->sequence) == KEDGE_OK;
     kedge_envelope_name_set(&envelope->type, values[TYPE]);
-    kedge_envelope_name_set(&envelope->name, no_value);
-    envelope->id = no_value;
-    envelope->time = no_value;
-    envelope->payload = values[D].kind == KEDGE_JSON_KIND_NULL ? no_value : values[D];
-    envelope->error = no_value;
+    envelope->payload = kedge_envelope_unless_null(values[D]);
     return result;
 }
 
-/* ---- encoding ------------------------------------------------------------------------------- */
-
-/* The caller's buffer, and what would be in it if it were large enough. A fault stays. */
-typedef struct message_sink {
-    uint8_t *buffer;
-    size_t capacity;
-    size_t size;
-    kedge_status status;
-} message_sink;
-
-static void grow(message_sink *sink, size_t size)
+static kedge_envelope_refusal refuse(const kedge_envelope *envelope, kedge_status status,
+                                     kedge_role receiver)
 {
-    if (size > SIZE_MAX - sink->size) {
-        sink->status = KEDGE_LIMIT;
-        return;
-    }
-    sink->size += size;
-}
-
-static void put(message_sink *sink, const void *bytes, size_t size)
-{
-    size_t used = sink->size;
-    grow(sink, size);
-    if (sink->status == KEDGE_OK && sink->size <= sink->capacity) {
-        memcpy(sink->buffer + used, bytes, size);
-    }
-}
-
-static void put_literal(message_sink *sink, const char *text)
-{
-    put(sink, text, strlen(text));
-}
-
-static void put_text(message_sink *sink, kedge_span text)
-{
-    kedge_json_writer writer;
-    size_t size;
-    bool room = sink->size < sink->capacity;
-    kedge_json_writer_begin(&writer, room ? sink->buffer + sink->size : NULL,
-                            room ? sink->capacity - sink->size : 0);
-    kedge_json_write_text(&writer, text);
-    kedge_status status = kedge_json_writer_finish(&writer, &size);
-    grow(sink, size);
-    if (status != KEDGE_OK && status != KEDGE_NO_SPACE) {
-        sink->status = status;
-    }
-}
-
-static void put_head(message_sink *sink, const kedge_envelope_parts *parts)
-{
-    uint8_t prefix[KEDGE_ENVELOPE_PREFIX];
-    if (parts->numbered) {
-        put(sink, prefix, kedge_envelope_prefix(prefix, parts->sequence));
-    } else {
-        put_literal(sink, "{");
-    }
-}
-
-static void put_tail(message_sink *sink, const kedge_envelope_parts *parts)
-{
-    put_literal(sink, "\"type\":");
-    put_text(sink, parts->type);
-    if (parts->payload.size > 0) {
-        put_literal(sink, ",\"d\":");
-        put(sink, parts->payload.data, parts->payload.size);
-    }
-    put_literal(sink, "}");
-}
-
-static kedge_status check_parts(const kedge_envelope_parts *parts, bool tail_only)
-{
-    if (parts->type.size == 0 || parts->name.size > 0 || parts->id.size > 0 ||
-        parts->time.size > 0 || parts->error.size > 0 || (tail_only && parts->numbered)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    if (parts->json_checked || parts->payload.size == 0) {
-        return KEDGE_OK;
-    }
-    return kedge_json_validate(parts->payload, KEDGE_JSON_DEPTH - 1).status;
-}
-
-kedge_status kedge_gateway_envelope_encode(const kedge_envelope_parts *parts, bool tail_only,
-                                           uint8_t *buffer, size_t capacity, size_t *size)
-{
-    kedge_status status = check_parts(parts, tail_only);
+    (void)envelope;
+    (void)receiver;
+    kedge_envelope_refusal refusal = {.cause = status};
     if (status != KEDGE_OK) {
-        return status;
+        refusal.close = KEDGE_GATEWAY_DECODE_ERROR;
+        refusal.message = kedge_gateway_close_text(KEDGE_GATEWAY_DECODE_ERROR);
     }
-    message_sink sink = {buffer, capacity, 0, KEDGE_OK};
-    if (!tail_only) {
-        put_head(&sink, parts);
-    }
-    put_tail(&sink, parts);
-    if (sink.status != KEDGE_OK) {
-        return sink.status;
-    }
-    *size = sink.size;
-    return sink.size <= capacity ? KEDGE_OK : KEDGE_NO_SPACE;
+    return refusal;
 }
+
+static void write_message(const kedge_envelope_parts *parts, const kedge_envelope_form *form,
+                          bool behind, kedge_message_sink *sink)
+{
+    (void)form;
+    kedge_sink_put_literal(sink, behind ? "\"type\":" : "{\"type\":");
+    kedge_sink_put_text(sink, parts->type);
+    kedge_envelope_put_member(sink, "d", parts->payload);
+    kedge_sink_put_literal(sink, "}");
+}
+
+static const kedge_envelope_form forms[] = {
+    {NULL, KEDGE_ENVELOPE_KIND_NONE, 0, KEDGE_PART_NUMBER | KEDGE_PART_PAYLOAD},
+};
+
+#define PREFIX "{\"seq\":"
+
+const kedge_envelope_codec kedge_gateway_envelope = {
+    .decode = decode,
+    .refuse = refuse,
+    .forms = forms,
+    .form_count = sizeof forms / sizeof forms[0],
+    .write = write_message,
+    .prefix = PREFIX,
+    .prefix_size = sizeof PREFIX - 1,
+};

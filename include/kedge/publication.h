@@ -10,7 +10,7 @@
  *     {"seq":41,               "type":"message_create","d":{...}}       gateway
  *     {"id":41,                "type":"event","timestamp":...}          messaging
  *     {"payload":{"seq":41,    "service":...},"type":"event",...}       FlowLayer, log
- *                              {...}                                    no number: control, passing
+ *                              {...}                  no number: control, passing, BlobHub
  *
  * Sharing: a publication never changes for who reads it. Its references are counted atomically, so
  * it may be held by logs, links and hubs of several threads at once. Its compressed form is made by
@@ -32,18 +32,25 @@ typedef struct kedge_publication kedge_publication;
 /* What a publication is made from. Members left zero have the meaning that is told here. */
 typedef struct kedge_publication_source {
     kedge_protocol protocol;
-    kedge_span name;    /* the type of the event: UTF-8 text, not escaped; must not be empty */
-    kedge_span payload; /* one JSON text; empty: the message has no payload member */
+    kedge_span name;    /* of the event: the gateway's `type`, FlowLayer's `name`, the messenger's
+                           `eventType`, BlobHub's `method`; UTF-8, not escaped, not empty */
+    kedge_span payload; /* one JSON text; empty: the message has no payload member. FlowLayer: an
+                           object, and one with members but without `seq` where the event is
+                           numbered; BlobHub: an object or an array */
     uint64_t timestamp; /* what a protocol that stamps its events writes, in the unit it is
                            configured with (messaging); the others ignore it */
-    bool passing;       /* the message carries no number */
+    bool passing;       /* the message carries no number; must be set for BlobHub */
     bool known_good; /* the payload is known to be JSON, nested less than 128 deep (it came out of
                            this library, for example), and is not checked again */
 } kedge_publication_source;
 
 /* Encodes an event; nothing of the source need live on. The new publication has one reference, the
- * caller's. The protocols that are built: KEDGE_GATEWAY; others give KEDGE_UNSUPPORTED.
- *   KEDGE_INVALID_ARGUMENT  a null pointer, an unknown protocol, an empty name
+ * caller's.
+ *   KEDGE_INVALID_ARGUMENT  a null pointer, an unknown protocol, an empty name (FlowLayer: a blank
+ *                           one, a numbered event without payload)
+ *   KEDGE_UNSUPPORTED       a numbered event of BlobHub
+ *   KEDGE_ENVELOPE_...      the payload is of the wrong kind (MEMBER_TYPE), has no members
+ *                           (MEMBER_MISSING) or a `seq` (MEMBER_DOUBLED), as told above
  *   KEDGE_UTF8_...          the name is no text
  *   KEDGE_JSON_...          the payload is not one JSON text (white space around it is legal), or
  *                           one that makes a message nested more than 128 deep
@@ -70,7 +77,8 @@ KEDGE_API void kedge_publication_release(kedge_publication *publication);
 KEDGE_API void kedge_publication_release_many(kedge_publication *publication, size_t count);
 
 /* What it was made from, e.g. to write it to a snapshot and create it again. The spans live as long
- * as the publication is held. `known_good` is true. Null gives a source of zeros. */
+ * as the publication is held. The payload of a numbered event of FlowLayer is given without the white
+ * space around and behind its opening bracket. `known_good` is true. Null gives a source of zeros. */
 KEDGE_API kedge_publication_source kedge_publication_describe(const kedge_publication *publication);
 
 /* Whether it was made by kedge_publication_control. */

@@ -219,6 +219,88 @@ START_TEST(control_is_sent_as_it_is)
 }
 END_TEST
 
+/* ---- the other protocols -------------------------------------------------------------------- */
+
+typedef struct protocol_row {
+    kedge_publication_source source;
+    const char *plain; /* with 41 */
+} protocol_row;
+
+static protocol_row protocol_row_of(int index)
+{
+    static const struct {
+        kedge_protocol protocol;
+        const char *name;
+        const char *payload;
+        bool passing;
+        const char *plain;
+    } rows[] = {
+        {KEDGE_FLOWLAYER, "log", "{\"service\":\"s\",\"message\":\"m\"}", false,
+         "{\"payload\":{\"seq\":41,\"service\":\"s\",\"message\":\"m\"},"
+         "\"type\":\"event\",\"name\":\"log\"}"},
+        {KEDGE_FLOWLAYER, "l\"g", " {\n\"a\":{} }\t", false,
+         "{\"payload\":{\"seq\":41,\"a\":{} },\"type\":\"event\",\"name\":\"l\\\"g\"}"},
+        {KEDGE_FLOWLAYER, "service_status", "{\"service\":\"s\"}", true,
+         "{\"type\":\"event\",\"name\":\"service_status\",\"payload\":{\"service\":\"s\"}}"},
+        {KEDGE_FLOWLAYER, "bare", NULL, true, "{\"type\":\"event\",\"name\":\"bare\"}"},
+        {KEDGE_MESSAGING, "new", "{\"chatId\":1}", false,
+         "{\"id\":41,\"type\":\"event\",\"timestamp\":1700000000,\"eventType\":\"new\","
+         "\"payload\":{\"chatId\":1}}"},
+        {KEDGE_MESSAGING, "chats", NULL, false,
+         "{\"id\":41,\"type\":\"event\",\"timestamp\":1700000000,\"eventType\":\"chats\"}"},
+        {KEDGE_MESSAGING, "typing", "[7]", true,
+         "{\"type\":\"event\",\"timestamp\":1700000000,\"eventType\":\"typing\","
+         "\"payload\":[7]}"},
+        {KEDGE_BLOBHUB, "subscription/event", "{\"scope\":\"s\"}", true,
+         "{\"jsonrpc\":\"2.0\",\"method\":\"subscription/event\","
+         "\"params\":{\"scope\":\"s\"}}"},
+        {KEDGE_BLOBHUB, "tick", NULL, true, "{\"jsonrpc\":\"2.0\",\"method\":\"tick\"}"},
+    };
+    ck_assert_int_eq(sizeof rows / sizeof rows[0], 9);
+    kedge_publication_source source = {
+        rows[index].protocol, kedge_text(rows[index].name), kedge_text(rows[index].payload),
+        1700000000,           rows[index].passing,          false};
+    return (protocol_row){source, rows[index].plain};
+}
+
+#define PROTOCOL_ROWS 9
+
+START_TEST(each_protocol_has_its_place_for_the_number)
+{
+    protocol_row row = protocol_row_of(_i);
+    kedge_publication *publication = publication_new(row.source);
+    kedge_zstd_encoder *encoder = encoder_new();
+    assert_plain(publication, 41, row.plain);
+    kedge_span largest = plain_text(publication, UINT64_MAX);
+    ck_assert_int_eq(kedge_json_validate(largest, KEDGE_JSON_DEPTH).status, KEDGE_OK);
+    drop(largest);
+    ck_assert_int_eq(kedge_publication_compress(publication, encoder), KEDGE_OK);
+    assert_compressed(publication, 41);
+    assert_compressed(publication, UINT64_MAX);
+    kedge_zstd_encoder_free(encoder);
+    kedge_publication_release(publication);
+}
+END_TEST
+
+START_TEST(each_protocol_is_described_and_created_again)
+{
+    protocol_row row = protocol_row_of(_i);
+    kedge_publication *first = publication_new(row.source);
+    kedge_publication_source described = kedge_publication_describe(first);
+    ck_assert_int_eq((int)described.protocol, (int)row.source.protocol);
+    ck_assert(kedge_span_equal(described.name, row.source.name));
+    ck_assert_int_eq(described.passing, row.source.passing);
+    ck_assert_uint_eq(described.timestamp, row.source.timestamp);
+    ck_assert_int_eq(described.payload.size == 0, row.source.payload.size == 0);
+    ck_assert(_i == 1 || kedge_span_equal(described.payload, row.source.payload));
+    ck_assert(_i != 1 || kedge_span_equal(described.payload, kedge_text("{\"a\":{} }")));
+    kedge_publication *second = publication_new(described);
+    kedge_publication_release(first);
+    assert_plain(second, 41, row.plain);
+    kedge_publication_release(second);
+}
+END_TEST
+
 /* ---- what is refused ------------------------------------------------------------------------ */
 
 static void assert_refused(kedge_publication_source source, kedge_status expected)
@@ -272,17 +354,39 @@ START_TEST(what_is_known_to_be_good_is_not_checked)
 }
 END_TEST
 
-START_TEST(protocols_that_are_not_built_are_unsupported)
+START_TEST(what_is_no_protocol_is_refused)
 {
-    static const kedge_protocol protocols[] = {KEDGE_FLOWLAYER, KEDGE_MESSAGING, KEDGE_BLOBHUB};
-    for (size_t i = 0; i < 3; i++) {
-        kedge_publication_source source = event("x", "{}");
-        source.protocol = protocols[i];
-        assert_refused(source, KEDGE_UNSUPPORTED);
-    }
     kedge_publication_source source = event("x", "{}");
     source.protocol = (kedge_protocol)(KEDGE_BLOBHUB + 1);
     assert_refused(source, KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(each_protocol_refuses_payloads_of_another_kind)
+{
+    static const struct {
+        kedge_protocol protocol;
+        const char *name;
+        const char *payload;
+        bool passing;
+        kedge_status status;
+    } rows[] = {
+        {KEDGE_FLOWLAYER, "log", "[1]", false, KEDGE_ENVELOPE_MEMBER_TYPE},
+        {KEDGE_FLOWLAYER, "log", "null", true, KEDGE_ENVELOPE_MEMBER_TYPE},
+        {KEDGE_FLOWLAYER, "log", "{}", false, KEDGE_ENVELOPE_MEMBER_MISSING},
+        {KEDGE_FLOWLAYER, "log", "{\"seq\":1}", false, KEDGE_ENVELOPE_MEMBER_DOUBLED},
+        {KEDGE_FLOWLAYER, "log", NULL, false, KEDGE_INVALID_ARGUMENT},
+        {KEDGE_FLOWLAYER, " \t", "{}", true, KEDGE_INVALID_ARGUMENT},
+        {KEDGE_MESSAGING, "new", "{", false, KEDGE_JSON_TRUNCATED},
+        {KEDGE_BLOBHUB, "m", "{}", false, KEDGE_UNSUPPORTED},
+        {KEDGE_BLOBHUB, "m", "1", true, KEDGE_ENVELOPE_MEMBER_TYPE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        kedge_publication_source source = event(rows[i].name, rows[i].payload);
+        source.protocol = rows[i].protocol;
+        source.passing = rows[i].passing;
+        assert_refused(source, rows[i].status);
+    }
 }
 END_TEST
 
@@ -595,7 +699,10 @@ Suite *kedge_publication_suite(void)
     tcase_add_test(cases, bad_names_and_payloads_are_refused_before_memory_is_taken);
     tcase_add_test(cases, a_message_is_nested_at_most_128_deep);
     tcase_add_test(cases, what_is_known_to_be_good_is_not_checked);
-    tcase_add_test(cases, protocols_that_are_not_built_are_unsupported);
+    tcase_add_test(cases, what_is_no_protocol_is_refused);
+    tcase_add_test(cases, each_protocol_refuses_payloads_of_another_kind);
+    tcase_add_loop_test(cases, each_protocol_has_its_place_for_the_number, 0, PROTOCOL_ROWS);
+    tcase_add_loop_test(cases, each_protocol_is_described_and_created_again, 0, PROTOCOL_ROWS);
     tcase_add_test(cases, what_no_memory_can_hold_is_refused);
     tcase_add_test(cases, misuse_is_refused);
     tcase_add_test(cases, null_is_passed_over);
