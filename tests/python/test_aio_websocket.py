@@ -31,18 +31,21 @@ async def echo(websocket: WebSocket) -> None:
 
 
 async def test_messages_come_back_as_they_were_sent() -> None:
-    with nothing_left():
-        async with kedge.serve(echo) as server, kedge.connect(server.urls[0]) as websocket:
-            for message in MESSAGES:
-                await websocket.send(message)
-            for message in MESSAGES:
-                assert await soon(anext(websocket)) == message
-            await websocket.close()
-            assert websocket.closed.code == 1000
-            assert [message async for message in websocket] == []
-            with pytest.raises(kedge.ClosedError):
-                await websocket.send("too late")
-            await until(lambda: server.connections == 0)
+    async with (
+        nothing_left(),
+        kedge.serve(echo) as server,
+        kedge.connect(server.urls[0]) as websocket,
+    ):
+        for message in MESSAGES:
+            await websocket.send(message)
+        for message in MESSAGES:
+            assert await soon(anext(websocket)) == message
+        await websocket.close()
+        assert websocket.closed.code == 1000
+        assert [message async for message in websocket] == []
+        with pytest.raises(kedge.ClosedError):
+            await websocket.send("too late")
+        await until(lambda: server.connections == 0)
 
 
 async def test_another_librarys_client_is_served() -> None:
@@ -92,9 +95,10 @@ async def test_where_nobody_is_the_caller_is_told() -> None:
     closed = socket.create_server(("127.0.0.1", 0))
     port = closed.getsockname()[1]
     closed.close()
-    with nothing_left(), pytest.raises(OSError, match=str(port)):
-        async with kedge.connect(f"ws://127.0.0.1:{port}"):
-            pass
+    async with nothing_left():
+        with pytest.raises(OSError, match=str(port)):
+            async with kedge.connect(f"ws://127.0.0.1:{port}"):
+                pass
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"ws://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(kedge.RefusedError, match="hung up"):
@@ -190,15 +194,15 @@ async def test_a_message_larger_than_the_limit_closes_with_1009() -> None:
 
 
 async def test_a_server_that_stops_says_1001() -> None:
-    with nothing_left():
-        async with (
-            kedge.serve(echo) as server,
-            websockets_client.connect(server.urls[0]) as websocket,
-        ):
-            await server.close()
-            with pytest.raises(ConnectionClosed) as closed:
-                await soon(websocket.recv())
-            assert closed.value.rcvd.code == 1001
+    async with (
+        nothing_left(),
+        kedge.serve(echo) as server,
+        websockets_client.connect(server.urls[0]) as websocket,
+    ):
+        await server.close()
+        with pytest.raises(ConnectionClosed) as closed:
+            await soon(websocket.recv())
+        assert closed.value.rcvd.code == 1001
 
 
 async def test_a_peer_that_is_silent_is_found_dead() -> None:
@@ -224,25 +228,24 @@ async def test_a_peer_that_is_silent_is_found_dead() -> None:
 
 
 async def test_cancelling_a_handler_and_a_client_leaves_nothing() -> None:
-    with nothing_left():
-        async with kedge.serve(echo) as server:
+    async with nothing_left(), kedge.serve(echo) as server:
 
-            async def talk() -> None:
-                async with kedge.connect(server.urls[0]) as websocket:
-                    async for _ in websocket:
-                        pass
+        async def talk() -> None:
+            async with kedge.connect(server.urls[0]) as websocket:
+                async for _ in websocket:
+                    pass
 
-            talks = [asyncio.create_task(talk()) for _ in range(3)]
-            await until(lambda: len(server._tasks) == 3)
-            for task in talks:
-                task.cancel()
-            await asyncio.wait(talks)
-            await until(lambda: server.connections == 0 and not server._tasks)
-            connecting = asyncio.create_task(talk())
-            await asyncio.sleep(0)
-            connecting.cancel()
-            await asyncio.wait([connecting])
-            await until(lambda: server.connections == 0)
+        talks = [asyncio.create_task(talk()) for _ in range(3)]
+        await until(lambda: len(server._tasks) == 3)
+        for task in talks:
+            task.cancel()
+        await asyncio.wait(talks)
+        await until(lambda: server.connections == 0 and not server._tasks)
+        connecting = asyncio.create_task(talk())
+        await asyncio.sleep(0)
+        connecting.cancel()
+        await asyncio.wait([connecting])
+        await until(lambda: server.connections == 0)
 
 
 async def test_several_addresses_are_listened_on() -> None:

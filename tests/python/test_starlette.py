@@ -398,7 +398,7 @@ async def test_a_cancelled_block_leaves_nothing() -> None:
             async for _ in link:
                 pass
 
-    with nothing_left():
+    async with nothing_left():
         task = asyncio.create_task(block())
         await until(lambda: len(sent) == 2)
         task.cancel()
