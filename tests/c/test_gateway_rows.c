@@ -774,6 +774,25 @@ START_TEST(a_peer_that_never_reads_costs_no_more_than_the_bound)
 }
 END_TEST
 
+/* What waits may fill the bound to its last byte. */
+START_TEST(the_queue_may_be_filled_to_its_bound)
+{
+    static const char hello[] =
+        "{\"seq\":0,\"type\":\"hello\",\"d\":{\"heartbeat_interval\":45000}}";
+    static const char ack[] = "{\"seq\":0,\"type\":\"heartbeat_ack\"}";
+    host.config.queue_limit = strlen(hello) + 2 * strlen(ack) - (size_t)_i;
+    link_host_create(&host);
+    ck_assert_int_eq(link_host_request(&host, NULL), KEDGE_OK);
+    check_pull("upgrade");
+    ck_assert_int_eq(kedge_link_opened(host.link, host.now), KEDGE_OK);
+    ck_assert_int_eq(link_host_text(&host, HEARTBEAT), KEDGE_OK);
+    ck_assert_int_eq(link_host_text(&host, HEARTBEAT), KEDGE_OK);
+    check_pull(hello);
+    check_pull(ack);
+    check_pull(_i == 0 ? ack : "close 4000 an unknown error occurred");
+}
+END_TEST
+
 /* The server stops while links are everywhere. */
 START_TEST(a_stop_ends_links_wherever_they_are)
 {
@@ -839,6 +858,7 @@ Suite *kedge_gateway_rows_suite(void)
     tcase_add_test(rows, a_topic_that_was_left_counts_up_to_its_end);
     tcase_add_test(rows, a_topic_followed_while_replaying_comes_after_the_replay);
     tcase_add_loop_test(rows, a_peer_that_never_reads_costs_no_more_than_the_bound, 0, 2);
+    tcase_add_loop_test(rows, the_queue_may_be_filled_to_its_bound, 0, 2);
     tcase_add_test(rows, a_stop_ends_links_wherever_they_are);
     suite_add_tcase(suite, rows);
     return suite;
