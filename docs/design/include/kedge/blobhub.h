@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 typedef struct kedge_blobhub_server_config {
-    kedge_span name;               /* server_info */
+    kedge_span name; /* server_info */
     kedge_span version;
     kedge_time initialize_timeout; /* 10 s, then 1008 */
     size_t subscriptions_max;      /* 1000 a connection, then 403 */
@@ -55,7 +55,8 @@ KEDGE_API kedge_status kedge_hub_broadcast(kedge_hub *hub, const kedge_coordinat
 KEDGE_API kedge_status kedge_link_subscribe(kedge_link *link, const kedge_coordinates *coordinates,
                                             const kedge_span *types, size_t type_count,
                                             kedge_time now);
-KEDGE_API kedge_status kedge_link_unsubscribe(kedge_link *link, const kedge_coordinates *coordinates,
+KEDGE_API kedge_status kedge_link_unsubscribe(kedge_link *link,
+                                              const kedge_coordinates *coordinates,
                                               const kedge_span *types, size_t type_count,
                                               kedge_time now);
 

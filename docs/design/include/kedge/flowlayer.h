@@ -23,14 +23,14 @@ extern "C" {
 #endif
 
 typedef struct kedge_flowlayer_server_config {
-    kedge_words capabilities;     /* the seven commands */
-    size_t queue_limit;           /* 32 MiB */
-    size_t message_limit;         /* 16 MiB */
-    uint32_t commands_max;        /* 100 in flight, then service_busy */
-    kedge_time snapshot_timeout;  /* 10 s for the application to give it */
-    uint64_t logs_limit_global;   /* effective_limit: 500 */
-    uint64_t logs_limit_all;      /* 0: the global one */
-    bool answer_logs_from_history;/* true */
+    kedge_words capabilities;      /* the seven commands */
+    size_t queue_limit;            /* 32 MiB */
+    size_t message_limit;          /* 16 MiB */
+    uint32_t commands_max;         /* 100 in flight, then service_busy */
+    kedge_time snapshot_timeout;   /* 10 s for the application to give it */
+    uint64_t logs_limit_global;    /* effective_limit: 500 */
+    uint64_t logs_limit_all;       /* 0: the global one */
+    bool answer_logs_from_history; /* true */
 } kedge_flowlayer_server_config;
 
 typedef struct kedge_flowlayer_client_config {

@@ -20,7 +20,10 @@
 extern "C" {
 #endif
 
-typedef enum kedge_timestamp_unit { KEDGE_TIMESTAMP_SECONDS, KEDGE_TIMESTAMP_MILLISECONDS } kedge_timestamp_unit;
+typedef enum kedge_timestamp_unit {
+    KEDGE_TIMESTAMP_SECONDS,
+    KEDGE_TIMESTAMP_MILLISECONDS
+} kedge_timestamp_unit;
 
 typedef struct kedge_messaging_server_config {
     kedge_timestamp_unit unit;     /* seconds */
@@ -33,10 +36,10 @@ typedef struct kedge_messaging_client_config {
     kedge_span token; /* copied */
     kedge_span path;  /* "/ws" */
     kedge_timestamp_unit unit;
-    kedge_time keep_alive;     /* 15 s */
-    kedge_time pong_timeout;   /* 5 s */
-    kedge_time request_timeout;/* 5 s */
-    bool dense;                /* false; true: the server's ids have no holes, so that one is a gap */
+    kedge_time keep_alive;      /* 15 s */
+    kedge_time pong_timeout;    /* 5 s */
+    kedge_time request_timeout; /* 5 s */
+    bool dense; /* false; true: the server's ids have no holes, so that one is a gap */
     enum { KEDGE_ACK_NONE, KEDGE_ACK_EACH, KEDGE_ACK_LATEST } acks;
 } kedge_messaging_client_config;
 

@@ -53,8 +53,9 @@ KEDGE_API kedge_status kedge_link_reply(kedge_link *link, kedge_ticket ticket, k
 
 /* Answers it with an error. `code` is the protocol's: a word (FlowLayer, messenger), or an integer as
  * text (BlobHub). */
-KEDGE_API kedge_status kedge_link_reply_error(kedge_link *link, kedge_ticket ticket, kedge_span code,
-                                              kedge_span message, kedge_span data, kedge_time now);
+KEDGE_API kedge_status kedge_link_reply_error(kedge_link *link, kedge_ticket ticket,
+                                              kedge_span code, kedge_span message, kedge_span data,
+                                              kedge_time now);
 
 /* The application's handler failed: the protocol's own words for that (FlowLayer: a result that is not
  * ok, `internal_error`; messenger: `internal_error`; BlobHub: 500). */

@@ -29,8 +29,8 @@ KEDGE_API kedge_status kedge_session_save(const kedge_session *session, uint8_t 
                                           size_t capacity, size_t *size);
 
 /* Answers SESSION_WANTED. SNAPSHOT_BROKEN, SNAPSHOT_VERSION, STALE_TICKET, NO_MEMORY. */
-KEDGE_API kedge_status kedge_hub_session_load(kedge_hub *hub, kedge_ticket ticket, kedge_span record,
-                                              kedge_time now);
+KEDGE_API kedge_status kedge_hub_session_load(kedge_hub *hub, kedge_ticket ticket,
+                                              kedge_span record, kedge_time now);
 
 /* One entry of a log as the store numbered it. */
 typedef struct kedge_stored_entry {
@@ -84,8 +84,9 @@ typedef struct kedge_snapshot_position {
     uint64_t private_words[8];
 } kedge_snapshot_position;
 
-KEDGE_API kedge_status kedge_hub_snapshot_piece(const kedge_hub *hub, kedge_snapshot_position *position,
-                                                uint8_t *buffer, size_t capacity, size_t *size);
+KEDGE_API kedge_status kedge_hub_snapshot_piece(const kedge_hub *hub,
+                                                kedge_snapshot_position *position, uint8_t *buffer,
+                                                size_t capacity, size_t *size);
 
 #ifdef __cplusplus
 }
