@@ -2,6 +2,7 @@
 #   PYTHON=  the Python to build for; by default the newest that can
 #   SECONDS= how long `make fuzz` runs each harness; ONLY= which ones
 #   ONLY=, QUICK=1  for `make bench`: the groups of rows; rough figures in seconds
+#   UPDATE=1 for `make bench-counts`: what is found is the baseline from now on
 #   PREFIX=  where `make install` installs; DESTDIR= is honoured
 
 PYTHON ?=
@@ -12,12 +13,13 @@ export PYTHON
 CHECK = .venv/bin/python tools/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint test-c test-python test-32 sanitize valgrind coverage fuzz format wheel install clean
+.PHONY: help demo test bench bench-counts lint test-c test-python test-32 sanitize valgrind coverage fuzz format wheel install clean
 
 help:
 	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
 	@echo 'make test         build everything with warnings as errors and run every test'
 	@echo 'make bench        speed beside others; ONLY=frame,envelope picks, QUICK=1 takes seconds'
+	@echo 'make bench-counts instructions an operation, beside what they were; UPDATE=1 keeps them'
 	@echo 'make lint         format, static analysis and types only'
 	@echo 'make test-c       the C library only, installed too'
 	@echo 'make test-python  the Python package only'
@@ -56,6 +58,11 @@ fuzz:
 bench:
 	@tools/setup.sh bench
 	@.venv/bin/python -m benchmarks.run --only '$(ONLY)' $(if $(QUICK),--quick)
+
+bench-counts:
+	@tools/setup.sh valgrind
+	@tools/setup.sh bench
+	@.venv/bin/python -m benchmarks.counts $(if $(UPDATE),--update)
 
 format:
 	@tools/setup.sh test

@@ -22,6 +22,7 @@ class Effort:
 
     pairs: int
     milliseconds: int
+    kernels: str = "best"  # or the name of a level
 
 
 FULL = Effort(31, 30)
@@ -70,14 +71,17 @@ def measured(
 ) -> Iterator[Row]:
     """Runs the group's program; a row for each line that it prints."""
     program = build(name)
-    command = [str(program), str(effort.pairs), str(effort.milliseconds), *arguments]
+    numbers = [str(effort.pairs), str(effort.milliseconds)]
+    command = [str(program), "time", *numbers, effort.kernels, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=pin) as process:
         assert process.stdout is not None
         for spec, line in zip(specs, process.stdout, strict=False):
             found = json.loads(line)
             if found["row"] != spec.row:
                 raise SystemExit(f"bench: {found['row']} where {spec.row} was expected")
-            unchecked = found["unchecked"]
+            note = f"{spec.note} Kernels: {found['kernels']}."
+            if found["unchecked"]:
+                note += f" Takes without a word: {found['unchecked']}."
             yield make_row(
                 spec.row,
                 spec.unit,
@@ -85,7 +89,7 @@ def measured(
                 peer=found["peer"],
                 peer_version=peer_version or found["version"],
                 bar=spec.bar,
-                note=spec.note + (f" Takes without a word: {unchecked}." if unchecked else ""),
+                note=note,
             )
     if process.returncode != 0:
         raise SystemExit(f"bench: {program.name} failed ({process.returncode})")

@@ -4,7 +4,7 @@ enable_language(CXX)
 set(KEDGE_PEERS ${PROJECT_SOURCE_DIR}/build/peers CACHE PATH "Where the peers' sources are")
 
 add_library(kedge_bench OBJECT benchmarks/c/bench.c)
-target_link_libraries(kedge_bench PRIVATE kedge_flags)
+target_link_libraries(kedge_bench PRIVATE kedge_flags kedge_static)
 
 # kedge_bench_program(NAME SOURCE...) builds bench-NAME.
 function(kedge_bench_program name)

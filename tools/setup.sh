@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-case ${1:?library, package, wheel, test, sanitize, fuzz, valgrind or coverage} in
+case ${1:?library, package, wheel, bench, test, sanitize, fuzz, valgrind or coverage} in
 sanitize | fuzz | valgrind | coverage) scope=test extra=$1 ;;
 *) scope=$1 extra= ;;
 esac

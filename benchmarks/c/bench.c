@@ -3,12 +3,22 @@
 
 #include "bench.h"
 
+#include <kedge/kernels.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_ZERO_STATS
+#define CALLGRIND_DUMP_STATS_AT(name) (void)(name)
+#endif
 
 #define PADDING 64
+#define PAGE ((size_t)4096)
 
+static size_t counted_times; /* 0: time is measured */
 static size_t pairs;
 static double sample_seconds;
 static const char *file_name;
@@ -30,20 +40,40 @@ void bench_require(bool true_one, const char *sentence)
     }
 }
 
+static void choose_kernels(const char *name)
+{
+    kedge_status status = strcmp(name, "best") == 0 ? KEDGE_OK : KEDGE_UNKNOWN;
+    for (int level = 0; status == KEDGE_UNKNOWN && level < KEDGE_KERNELS_COUNT; level++) {
+        if (strcmp(kedge_kernels_name((kedge_kernels)level), name) == 0) {
+            status = kedge_kernels_force((kedge_kernels)level);
+        }
+    }
+    bench_require(status == KEDGE_OK, "this machine has such kernels");
+}
+
 void bench_begin(int count, char **arguments)
 {
-    bench_require(count == 3 || count == 4, "the arguments are PAIRS MILLISECONDS [FILE]");
-    pairs = strtoul(arguments[1], NULL, 10);
-    sample_seconds = strtod(arguments[2], NULL) * 1e-3;
-    file_name = count == 4 ? arguments[3] : NULL;
-    bench_require(pairs > 0 && sample_seconds > 0, "PAIRS and MILLISECONDS are positive");
+    bool counts = count > 1 && strcmp(arguments[1], "count") == 0;
+    int kernels = counts ? 3 : 4;
+    bench_require(count > kernels, "the arguments are those in bench.h");
+    if (counts) {
+        counted_times = strtoul(arguments[2], NULL, 10);
+    } else {
+        pairs = strtoul(arguments[2], NULL, 10);
+        sample_seconds = strtod(arguments[3], NULL) * 1e-3;
+    }
+    bench_require(counts ? counted_times > 0 : pairs > 0 && sample_seconds > 0,
+                  "numbers are positive");
+    choose_kernels(arguments[kernels]);
+    file_name = count > kernels + 1 ? arguments[kernels + 1] : NULL;
 }
 
 void *bench_memory(size_t size)
 {
-    void *memory = calloc(1, size + PADDING);
+    size_t whole = (size + PADDING + PAGE - 1) / PAGE * PAGE;
+    void *memory = aligned_alloc(PAGE, whole);
     bench_require(memory != NULL, "there is memory");
-    return memory;
+    return memset(memory, 0, whole);
 }
 
 uint8_t *bench_file(size_t *size)
@@ -89,16 +119,25 @@ static size_t times_for(bench_work *work, void *context)
     return wanted < 1 ? 1 : (size_t)wanted;
 }
 
-void bench_compare(const bench_row *row)
+/* One time warms up, so that what is made once is not counted. */
+static void count_row(const bench_row *row)
 {
-    uint64_t digest = row->ours(row->context, 1);
-    bench_require(digest != 0, "the work can be done");
-    bench_require(digest == row->theirs(row->context, 1), "both give the same answers");
+    last_digest = row->ours(row->context, 1);
+    CALLGRIND_ZERO_STATS;
+    last_digest = row->ours(row->context, counted_times);
+    CALLGRIND_DUMP_STATS_AT(row->name);
+    printf("{\"row\": \"%s\", \"operations\": %.0f}\n", row->name,
+           row->operations * (double)counted_times);
+}
+
+static void time_row(const bench_row *row)
+{
     size_t our_times = times_for(row->ours, row->context);
     size_t their_times = times_for(row->theirs, row->context);
-    printf("{\"row\": \"%s\", \"peer\": \"%s\", \"version\": \"%s\", \"unchecked\": \"%s\", "
-           "\"pairs\": [",
-           row->name, row->peer, row->version, row->unchecked == NULL ? "" : row->unchecked);
+    printf("{\"row\": \"%s\", \"peer\": \"%s\", \"version\": \"%s\", \"kernels\": \"%s\", "
+           "\"unchecked\": \"%s\", \"pairs\": [",
+           row->name, row->peer, row->version, kedge_kernels_name(kedge_kernels_level()),
+           row->unchecked == NULL ? "" : row->unchecked);
     for (size_t i = 0; i < pairs; i++) {
         double ours = 0;
         double theirs = 0;
@@ -114,5 +153,17 @@ void bench_compare(const bench_row *row)
                theirs / (double)their_times / row->operations);
     }
     printf("]}\n");
+}
+
+void bench_compare(const bench_row *row)
+{
+    uint64_t digest = row->ours(row->context, 1);
+    bench_require(digest != 0, "the work can be done");
+    bench_require(digest == row->theirs(row->context, 1), "both give the same answers");
+    if (counted_times > 0) {
+        count_row(row);
+    } else {
+        time_row(row);
+    }
     fflush(stdout);
 }

@@ -1,11 +1,18 @@
 /* bench.h: two ways to do the same work, timed side by side.
  *
  * A program checks first that both give the same answers, then calls bench_compare, once a row. It
- * is started as `program PAIRS MILLISECONDS [FILE]` by benchmarks/run.py, which makes ratios of what
- * is printed: one JSON object a line,
- *     {"row": "mask-1k", "peer": "memcpy", "version": "glibc 2.36",
+ * is started by benchmarks/run.py, which makes ratios of what it prints:
+ *
+ *     program time PAIRS MILLISECONDS KERNELS [FILE]
+ *     {"row": "mask-1k", "peer": "memcpy", "version": "glibc 2.36", "kernels": "avx2",
  *      "unchecked": "", "pairs": [[ours, theirs], ...]}
- * each figure being the CPU seconds of one operation. */
+ *
+ * one line a row, each figure being the CPU seconds of one operation. KERNELS is the name of a
+ * level, or "best". benchmarks/counts.py starts it under callgrind, which counts the instructions of
+ * our way alone and writes a file a row:
+ *
+ *     program count TIMES KERNELS [FILE]
+ *     {"row": "mask-1k", "operations": 16384} */
 #ifndef KEDGE_BENCH_H
 #define KEDGE_BENCH_H
 
@@ -42,7 +49,8 @@ void bench_compare(const bench_row *row);
 void bench_require(bool true_one, const char *sentence);
 
 /* The whole of the FILE argument. The memory is never given back; so is that of bench_memory, which
- * is never null. Both are followed by 64 readable zeros, for peers that read beyond the end. */
+ * is never null. Both are followed by 64 readable zeros, for peers that read beyond the end, and
+ * begin with a page: how two blocks lie to each other is no matter of chance. */
 uint8_t *bench_file(size_t *size);
 void *bench_memory(size_t size);
 

@@ -3,6 +3,7 @@
 #include "envelope.h"
 
 #include <simdjson.h>
+#include <string>
 #include <string_view>
 
 using namespace simdjson;
@@ -117,7 +118,9 @@ bool blobhub(std::string_view name, ondemand::value value, bench_answer *answer)
 
 extern "C" const char *bench_simdjson_version(void)
 {
-    return SIMDJSON_VERSION;
+    static const std::string version =
+        std::string(SIMDJSON_VERSION " ") + get_active_implementation()->name();
+    return version.c_str();
 }
 
 extern "C" bool bench_simdjson(const bench_message *message, bench_answer *answer)

@@ -5,6 +5,9 @@
 #include <kedge/mask.h>
 #include <stdio.h>
 
+/* Where a payload of 1 KiB begins in a buffer that a frame begins. */
+#define HEADER ((size_t)8)
+
 typedef struct area {
     uint8_t *from;
     uint8_t *to;
@@ -48,7 +51,9 @@ static void check_answer(area *a)
 
 static void row(const char *name, size_t size, size_t piece)
 {
-    area a = {.from = bench_memory(size), .to = bench_memory(size), .size = size, .piece = piece};
+    area a = {.size = size, .piece = piece};
+    a.from = (uint8_t *)bench_memory(HEADER + size) + HEADER;
+    a.to = (uint8_t *)bench_memory(HEADER + size) + HEADER;
     for (size_t i = 0; i < size; i++) {
         a.from[i] = (uint8_t)bench_random();
     }

@@ -19,16 +19,20 @@ SIMDJSON = (
 )
 
 
-def rows(effort: Effort) -> Iterator[Row]:
-    messages = corpus()
+def arguments() -> tuple[str, ...]:
+    """What the program is started with besides: the corpus."""
     BUILD.mkdir(parents=True, exist_ok=True)
     file = BUILD / "corpus.bin"
-    file.write_bytes(packed(messages))
-    mean = sum(len(text) for _, text in messages) / len(messages)
-    about = CORPUS.format(count=len(messages), seed=SEED, mean=mean)
+    file.write_bytes(packed(corpus()))
+    return (str(file),)
+
+
+def rows(effort: Effort) -> Iterator[Row]:
+    sizes = [len(text) for _, text in corpus()]
+    about = CORPUS.format(count=len(sizes), seed=SEED, mean=sum(sizes) / len(sizes))
     unit = nanoseconds("message")
     specs = [
         Spec("envelope-yyjson", unit, at_most(0.9), about + YYJSON),
         Spec("envelope-simdjson", unit, at_most(1.3), about + SIMDJSON),
     ]
-    return measured("envelope", specs, effort, str(file))
+    return measured("envelope", specs, effort, *arguments())

@@ -8,8 +8,9 @@ from benchmarks.program import Effort, Spec, measured
 from benchmarks.report import GIGABYTES, Row, at_least
 
 NOTE = (
-    "memcpy reads one area and writes another, unmasking in place reads and writes one. The pieces"
-    " of 1 KiB are those of 16 KiB in turn."
+    "memcpy reads one area and writes another, unmasking in place reads and writes one. Both areas"
+    " begin 8 bytes behind a page, as a payload behind its header; the pieces of 1 KiB are those of"
+    " 16 KiB in turn."
 )
 
 
