@@ -76,6 +76,16 @@ find_package_refuses_another_version() {
         grep -q 'considered but not accepted' other.log
 }
 
+# The lines of the README's first block of that language.
+readme_block() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{//d;p}" "$root/README.md"; }
+
+readme_program_does_what_it_says() {
+    readme_block c >readme.c && readme_block text >expected
+    # shellcheck disable=SC2046  # words on purpose
+    compile readme.c $(pkg-config --cflags --libs kedge) -o readme &&
+        LD_LIBRARY_PATH="$(library_folder)" ./readme >said && [ -s said ] && diff expected said
+}
+
 rm -rf "$prefix" "$outside"
 mkdir -p "$outside"
 check 'make install' installs
@@ -88,6 +98,7 @@ check 'kedge.pc: version' pkg_config_tells_the_version
 check 'exports' exports_only_what_headers_declare
 check 'soname' soname_is_major_and_minor
 check 'pkg-config, shared' pkg_config_shared
+check 'the program in the README' readme_program_does_what_it_says
 check 'pkg-config, static' pkg_config_static
 check 'find_package' find_package_builds
 check 'find_package, shared' find_package_shared
