@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import corpus, report
+from benchmarks import corpus, counts, report
 from benchmarks.groups import GROUPS
 from benchmarks.run import chosen
 
@@ -117,3 +117,18 @@ def test_groups_are_picked_by_name_in_their_order() -> None:
 def test_every_group_has_its_file_and_no_file_is_forgotten() -> None:
     files = {path.stem for path in (ROOT / "benchmarks/groups").glob("*.py")} - {"__init__"}
     assert files == set(GROUPS)
+
+
+def test_a_row_that_takes_more_instructions_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = {"same": 100.0, "better": 100.0, "within": 100.0, "worse": 100.0}
+    found = {"same": 100.0, "better": 50.0, "within": 103.0, "worse": 103.1, "new": 7.0}
+    assert counts.compare(found, baseline) == ["worse"]
+    assert "-50.0% of 100" in capsys.readouterr().out
+
+
+def test_a_file_of_callgrind_gives_the_row_and_its_sum(tmp_path: Path) -> None:
+    dump = tmp_path / "dump"
+    dump.write_text(
+        "desc: Trigger: Client Request: mask-1k\n\nevents: Ir\nsummary: 1234\n\ntotals: 1234\n"
+    )
+    assert counts.instructions(dump) == ("mask-1k", 1234)
