@@ -216,6 +216,18 @@ START_TEST(a_payload_is_handed_on_as_a_slice_of_the_message)
 }
 END_TEST
 
+START_TEST(a_clients_message_may_be_as_large_as_the_limit)
+{
+    char text[128];
+    host.config.message_limit = 100;
+    link_host_open(&host, false);
+    snprintf(text, sizeof text, "{\"type\":\"heartbeat\",\"x\":\"%0*d\"}", 73 + _i, 0);
+    ck_assert_uint_eq(strlen(text), 100 + (size_t)_i);
+    ck_assert_int_eq(link_host_text(&host, text), KEDGE_OK);
+    check_pull(_i == 0 ? "{\"seq\":0,\"type\":\"heartbeat_ack\"}" : "close 1009 ");
+}
+END_TEST
+
 /* On our own connection the reader judges before the client's link does. */
 START_TEST(what_is_no_message_never_reaches_a_client)
 {
@@ -837,6 +849,7 @@ Suite *kedge_gateway_rows_suite(void)
     tcase_add_loop_test(rows, an_event_may_be_as_large_as_a_message_and_no_larger, 0, 2);
     tcase_add_loop_test(rows, an_event_must_not_be_called_as_a_message_of_the_server, 0, 5);
     tcase_add_test(rows, a_payload_is_handed_on_as_a_slice_of_the_message);
+    tcase_add_loop_test(rows, a_clients_message_may_be_as_large_as_the_limit, 0, 2);
     tcase_add_loop_test(rows, what_is_no_message_never_reaches_a_client, 0, 3);
     tcase_add_test(rows, nesting_beyond_the_limit_is_4002);
     tcase_add_test(rows, session_ids_follow_from_the_entropy_alone);
