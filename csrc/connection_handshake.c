@@ -35,14 +35,12 @@ static kedge_status append(kedge_allocator allocator, uint8_t **block, size_t *s
                            size_t *capacity, kedge_span bytes)
 {
     if (bytes.size > *capacity - *size) {
-        size_t grown = kedge_memory_grown(*capacity, *size + bytes.size, HEAD_FIRST, 1);
         uint8_t *moved =
-            grown == 0 ? NULL : allocator.resize(allocator.context, *block, *capacity, grown);
+            kedge_memory_grow(allocator, *block, capacity, *size + bytes.size, HEAD_FIRST, 1);
         if (moved == NULL) {
             return KEDGE_NO_MEMORY;
         }
         *block = moved;
-        *capacity = grown;
     }
     memcpy(*block + *size, bytes.data, bytes.size);
     *size += bytes.size;

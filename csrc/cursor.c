@@ -271,6 +271,7 @@ static bool walk_back(kedge_cursor *cursor, const kedge_session *session, uint64
             add_head(cursor, ~kedge_span_newest_stamp(&session->spans[i]), i);
         }
     }
+    /* unreachable: none pending while some are missed, as the last number counts the entries */
     for (; missed > 0 && cursor->private_pending > 0; missed--) {
         size_t i = cursor->private_first.private_place;
         const kedge_session_span *span = &session->spans[i];

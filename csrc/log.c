@@ -25,17 +25,13 @@ static kedge_status reserve_slot(kedge_log *log)
     if (needed <= log->capacity) {
         return KEDGE_OK;
     }
-    size_t grown = kedge_memory_grown(log->capacity, needed, FIRST_SLOTS, sizeof *log->slots);
-    kedge_log_slot *slots =
-        grown == 0 ? NULL
-                   : log->allocator.resize(log->allocator.context, log->slots,
-                                           log->capacity * sizeof *slots, grown * sizeof *slots);
+    size_t before = log->capacity;
+    kedge_log_slot *slots = kedge_memory_grow(log->allocator, log->slots, &log->capacity, needed,
+                                              FIRST_SLOTS, sizeof *slots);
     if (slots == NULL) {
         return KEDGE_NO_MEMORY;
     }
-    size_t before = log->capacity;
     log->slots = slots;
-    log->capacity = grown;
     for (uint64_t index = log->base + 1; index <= log->last; index++) {
         *slot_of(log, index) = slots[(size_t)(index & (uint64_t)(before - 1))];
     }
@@ -80,18 +76,13 @@ kedge_status kedge_log_reserve_readers(kedge_log *log, size_t more)
     if (more <= log->reader_capacity - log->reader_count) {
         return KEDGE_OK;
     }
-    size_t size = sizeof *log->readers;
-    size_t grown =
-        kedge_memory_grown(log->reader_capacity, log->reader_count + more, FIRST_READERS, size);
     kedge_log_reader *readers =
-        grown == 0 ? NULL
-                   : log->allocator.resize(log->allocator.context, log->readers,
-                                           log->reader_capacity * size, grown * size);
+        kedge_memory_grow(log->allocator, log->readers, &log->reader_capacity,
+                          log->reader_count + more, FIRST_READERS, sizeof *readers);
     if (readers == NULL) {
         return KEDGE_NO_MEMORY;
     }
     log->readers = readers;
-    log->reader_capacity = grown;
     return KEDGE_OK;
 }
 

@@ -40,4 +40,21 @@ static inline size_t kedge_memory_grown(size_t capacity, size_t needed, size_t f
     return grown < needed ? 0 : grown;
 }
 
+/* An array of `*capacity` elements, grown so; null, and nothing changed, where there is no memory for it
+ * or it would be too large. */
+static inline void *kedge_memory_grow(kedge_allocator allocator, void *array, size_t *capacity,
+                                      size_t needed, size_t first, size_t element_size)
+{
+    size_t grown = kedge_memory_grown(*capacity, needed, first, element_size);
+    if (grown == 0) {
+        return NULL;
+    }
+    void *moved =
+        allocator.resize(allocator.context, array, *capacity * element_size, grown * element_size);
+    if (moved != NULL) {
+        *capacity = grown;
+    }
+    return moved;
+}
+
 #endif

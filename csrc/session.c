@@ -117,17 +117,13 @@ static kedge_status reserve_spans(kedge_session *session, size_t count)
     if (count <= session->span_capacity) {
         return KEDGE_OK;
     }
-    size_t size = sizeof *session->spans;
-    size_t grown = kedge_memory_grown(session->span_capacity, count, FIRST_SPANS, size);
     kedge_session_span *spans =
-        grown == 0 ? NULL
-                   : session->allocator.resize(session->allocator.context, session->spans,
-                                               session->span_capacity * size, grown * size);
+        kedge_memory_grow(session->allocator, session->spans, &session->span_capacity, count,
+                          FIRST_SPANS, sizeof *spans);
     if (spans == NULL) {
         return KEDGE_NO_MEMORY;
     }
     session->spans = spans;
-    session->span_capacity = grown;
     return KEDGE_OK;
 }
 

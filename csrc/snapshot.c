@@ -55,6 +55,7 @@ static void put_bytes(snapshot_writer *writer, const uint8_t *bytes, size_t size
     if (size > 0 && writer->size <= writer->capacity && size <= writer->capacity - writer->size) {
         memcpy(writer->buffer + writer->size, bytes, size);
     }
+    /* unreachable: what memory holds is not larger than a size_t tells, times two */
     writer->size = size > SIZE_MAX - writer->size ? SIZE_MAX : writer->size + size;
 }
 
@@ -275,15 +276,11 @@ static kedge_status reserve_item(const snapshot_reader *reader, void **items, si
     if (count < *capacity) {
         return KEDGE_OK;
     }
-    size_t grown = kedge_memory_grown(*capacity, count + 1, FIRST_ITEMS, size);
-    void *moved = grown == 0
-                      ? NULL
-                      : allocator.resize(allocator.context, *items, *capacity * size, grown * size);
+    void *moved = kedge_memory_grow(allocator, *items, capacity, count + 1, FIRST_ITEMS, size);
     if (moved == NULL) {
         return KEDGE_NO_MEMORY;
     }
     *items = moved;
-    *capacity = grown;
     return KEDGE_OK;
 }
 

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "kedge/base.h"
+#include "memory.h"
+#include "memory_probe.h"
 
 typedef struct status_row {
     kedge_status status;
@@ -117,6 +119,26 @@ START_TEST(the_default_allocator_fails_by_a_null_pointer)
 }
 END_TEST
 
+START_TEST(an_array_too_large_for_memory_is_not_asked_for)
+{
+    memory_probe probe = {0};
+    size_t capacity = 0;
+    uint32_t *array = kedge_memory_grow(memory_probe_allocator(&probe), NULL, &capacity, 5, 4, 4);
+    ck_assert_ptr_nonnull(array);
+    ck_assert_uint_eq(capacity, 8);
+    ck_assert_ptr_null(
+        kedge_memory_grow(memory_probe_allocator(&probe), array, &capacity, SIZE_MAX / 4, 4, 4));
+    ck_assert_uint_eq(probe.calls, 1);
+    probe.fails_at = 2;
+    ck_assert_ptr_null(
+        kedge_memory_grow(memory_probe_allocator(&probe), array, &capacity, 9, 4, 4));
+    ck_assert_uint_eq(capacity, 8);
+    ck_assert_uint_eq(probe.bytes, 32);
+    kedge_memory_free(memory_probe_allocator(&probe), array, 32);
+    ck_assert_uint_eq(probe.blocks, 0);
+}
+END_TEST
+
 START_TEST(time_ends_with_never)
 {
     ck_assert_uint_eq(KEDGE_SECOND, 1000 * KEDGE_MILLISECOND);
@@ -147,6 +169,7 @@ Suite *kedge_base_suite(void)
     tcase_add_test(words, the_span_of_a_null_text_is_empty);
     tcase_add_test(words, the_default_allocator_keeps_what_a_block_holds);
     tcase_add_test(words, the_default_allocator_fails_by_a_null_pointer);
+    tcase_add_test(words, an_array_too_large_for_memory_is_not_asked_for);
     tcase_add_test(words, time_ends_with_never);
     tcase_add_test(words, the_library_is_of_the_version_of_its_headers);
     suite_add_tcase(suite, words);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "container.h"
+#include "cursor.h"
 #include "kedge/session.h"
 #include "log.h"
 #include "memory_probe.h"
@@ -668,6 +669,38 @@ START_TEST(a_cursor_that_lags_twice_in_one_log_is_outrun_once)
 }
 END_TEST
 
+/* The first to be told takes the other with it. */
+START_TEST(a_cursor_that_is_outrun_twice_at_once_is_told_once)
+{
+    kedge_session *session = session_new(2);
+    kedge_log *log = log_new(10);
+    counted_reader reader;
+    follow(session, log);
+    publish(log);
+    unfollow(session, log);
+    publish(log);
+    follow(session, log);
+    publish(log);
+    start_reading(&reader, session, 0);
+    kedge_log_trim(log, 3);
+    check_outrun(&reader.cursor);
+    ck_assert_uint_eq(reader.woken, 1);
+    ck_assert_uint_eq(log->reader_count, 0);
+    kedge_cursor_close(&reader.cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+START_TEST(more_places_than_memory_has_are_not_asked_for)
+{
+    kedge_cursor cursor = {0};
+    ck_assert_int_eq(kedge_cursor_reserve(&cursor, memory_probe_allocator(&probe), SIZE_MAX),
+                     KEDGE_NO_MEMORY);
+    ck_assert_uint_eq(probe.calls, 0);
+}
+END_TEST
+
 START_TEST(sessions_that_nobody_reads_have_no_reader)
 {
     kedge_log *log = log_new(4);
@@ -1125,6 +1158,8 @@ Suite *kedge_session_suite(void)
     tcase_add_test(cursors, a_cursor_is_outrun_when_its_next_entry_goes_and_not_before);
     tcase_add_test(cursors, many_of_many_readers_are_outrun_at_once);
     tcase_add_test(cursors, a_cursor_that_lags_twice_in_one_log_is_outrun_once);
+    tcase_add_test(cursors, a_cursor_that_is_outrun_twice_at_once_is_told_once);
+    tcase_add_test(cursors, more_places_than_memory_has_are_not_asked_for);
     tcase_add_test(cursors, sessions_that_nobody_reads_have_no_reader);
     tcase_add_test(cursors, the_cursors_of_a_session_read_apart);
     tcase_add_test(cursors, the_end_of_a_session_ends_its_cursors);
