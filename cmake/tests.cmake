@@ -8,6 +8,9 @@ set_target_properties(kedge-tests PROPERTIES C_EXTENSIONS OFF)
 # The private headers too: what is internal is tested where it lives.
 target_include_directories(kedge-tests PRIVATE csrc tests/c)
 target_link_libraries(kedge-tests PRIVATE kedge_flags kedge_static PkgConfig::check Threads::Threads)
+# Their failures are made by tests/c/zstd_faults.c.
+target_link_options(kedge-tests PRIVATE
+    -Wl,--wrap=ZSTD_createCCtx -Wl,--wrap=ZSTD_createDCtx -Wl,--wrap=ZSTD_compress2)
 
 enable_testing()
 add_test(NAME kedge-tests COMMAND kedge-tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

@@ -477,6 +477,10 @@ static void check_text(const char *json, const void *decoded, size_t size)
         ck_assert_uint_eq(told, size);
         ck_assert_uint_eq(buffer[size - 1], 0x5A);
     }
+    for (size_t capacity = 1; capacity < size; capacity++) {
+        ck_assert_int_eq(kedge_json_text(value, buffer, capacity, &told), KEDGE_NO_SPACE);
+        ck_assert_uint_eq(told, size);
+    }
     free(buffer);
 }
 

@@ -1,10 +1,12 @@
 #include <check.h>
 #include <stdlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "kedge/zstd.h"
 #include "memory_probe.h"
 #include "random.h"
+#include "zstd_faults.h"
 
 #define MEBIBYTE ((size_t)1024 * 1024)
 
@@ -570,6 +572,80 @@ static const frame_case frame_cases[] = {
 
 static const kedge_zstd_limits narrow = {1000, KEDGE_ZSTD_WINDOW_COMMON};
 
+static size_t code_of(ZSTD_ErrorCode error)
+{
+    return (size_t)0 - (size_t)error;
+}
+
+START_TEST(a_library_without_memory_makes_no_context)
+{
+    memory_probe probe = {0};
+    kedge_zstd_encoder *encoder = NULL;
+    kedge_zstd_decoder *decoder = NULL;
+    zstd_faults_now.no_contexts = true;
+    ck_assert_int_eq(kedge_zstd_encoder_create(&encoder, memory_probe_allocator(&probe), 0),
+                     KEDGE_NO_MEMORY);
+    ck_assert_int_eq(kedge_zstd_decoder_create(&decoder, memory_probe_allocator(&probe)),
+                     KEDGE_NO_MEMORY);
+    zstd_faults_now = (zstd_faults){0};
+    ck_assert_ptr_null(encoder);
+    ck_assert_ptr_null(decoder);
+    ck_assert_uint_eq(probe.blocks, 0);
+}
+END_TEST
+
+START_TEST(a_library_that_cannot_encode_is_believed)
+{
+    uint8_t out[64];
+    size_t size = 7;
+    kedge_zstd_tail tail;
+    kedge_zstd_encoder *encoder = encoder_new(0);
+    zstd_faults_now.code = code_of(ZSTD_error_memory_allocation);
+    ck_assert_int_eq(kedge_zstd_encode(encoder, kedge_text("x"), out, sizeof out, &size),
+                     KEDGE_NO_MEMORY);
+    ck_assert_int_eq(kedge_zstd_encode_tail(encoder, kedge_text("x"), out, sizeof out, &tail),
+                     KEDGE_NO_MEMORY);
+    zstd_faults_now.code = code_of(ZSTD_error_GENERIC);
+    ck_assert_int_eq(kedge_zstd_encode(encoder, kedge_text("x"), out, sizeof out, &size),
+                     KEDGE_UNSUPPORTED);
+    ck_assert_uint_eq(size, 7);
+    zstd_faults_now = (zstd_faults){0};
+    ck_assert_int_eq(kedge_zstd_encode(encoder, kedge_text("x"), out, sizeof out, &size), KEDGE_OK);
+    kedge_zstd_encoder_free(encoder);
+}
+END_TEST
+
+/* What a header must be so that it can be taken off: a magic number, a window, nothing else. */
+START_TEST(a_header_that_cannot_be_taken_off_is_unsupported)
+{
+    static const uint8_t frames[][10] = {
+        {0x28, 0xB5, 0x2F, 0xFD, 0x08, 0x00, 1, 0, 0},    /* reserved bit */
+        {0x28, 0xB5, 0x2F, 0xFD, 0x20, 0x00, 1, 0, 0},    /* single segment */
+        {0x28, 0xB5, 0x2F, 0xFD, 0x40, 0x00, 1, 0, 1, 0}, /* a size */
+        {0x28, 0xB5, 0x2F, 0xFD, 0x04, 0x00, 1, 0, 0},    /* a checksum */
+    };
+    uint8_t out[64];
+    kedge_zstd_tail tail;
+    kedge_zstd_encoder *encoder = encoder_new(0);
+    for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
+        zstd_faults_now.frame = kedge_span_of(frames[i], sizeof frames[i]);
+        ck_assert_int_eq(kedge_zstd_encode_tail(encoder, kedge_text("x"), out, sizeof out, &tail),
+                         KEDGE_UNSUPPORTED);
+    }
+    zstd_faults_now = (zstd_faults){0};
+    kedge_zstd_encoder_free(encoder);
+}
+END_TEST
+
+START_TEST(no_bytes_may_come_without_a_pointer)
+{
+    kedge_zstd_header header;
+    ck_assert_int_eq(kedge_zstd_header_read(kedge_span_of(NULL, 0), &header), KEDGE_PARTIAL);
+    ck_assert_int_eq(kedge_zstd_header_read(kedge_span_of(NULL, 1), &header),
+                     KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
 START_TEST(a_frame_is_measured)
 {
     const frame_case *one = &frame_cases[_i];
@@ -848,6 +924,10 @@ Suite *kedge_zstd_suite(void)
     tcase_add_test(encoding, an_encoder_gives_the_same_bytes_each_time);
     tcase_add_test(encoding, encoding_refuses_misuse);
     tcase_add_test(encoding, contexts_are_counted_and_may_lack_memory);
+    tcase_add_test(encoding, a_library_without_memory_makes_no_context);
+    tcase_add_test(encoding, a_library_that_cannot_encode_is_believed);
+    tcase_add_test(encoding, a_header_that_cannot_be_taken_off_is_unsupported);
+    tcase_add_test(encoding, no_bytes_may_come_without_a_pointer);
     suite_add_tcase(suite, encoding);
 
     TCase *decoding = tcase_create("decoding");
