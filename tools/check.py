@@ -178,6 +178,24 @@ STEPS = (
         ),
     ),
     Step(
+        "build-coverage",
+        "build for gcov",
+        cmake(
+            "build/coverage",
+            "-DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER=gcc '-DCMAKE_C_FLAGS=-O0 -g --coverage'",
+            "-t kedge-tests",
+        ),
+    ),
+    Step(
+        "coverage",
+        "lines and branches of csrc/",
+        "find build/coverage -name '*.gcda' -delete; build/coverage/kedge-tests && "
+        f"{PYTHON} tools/coverage.py build/coverage",
+        ("coverage",),
+        ("build-coverage",),
+        environment={"CK_TIMEOUT_MULTIPLIER": "10"},
+    ),
+    Step(
         "build-32",
         "build for 32 bits",
         "tools/sysroot.sh && "
