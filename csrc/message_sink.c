@@ -1,7 +1,6 @@
 /* message_sink.c: see message_sink.h. */
 #include "message_sink.h"
 
-#include "decimal.h"
 #include "kedge/json.h"
 
 static void grow(kedge_message_sink *sink, size_t size)
@@ -17,21 +16,14 @@ void kedge_sink_put(kedge_message_sink *sink, kedge_span bytes)
 {
     size_t used = sink->size;
     grow(sink, bytes.size);
-    if (bytes.size > 0 && sink->status == KEDGE_OK && sink->size <= sink->capacity) {
+    if (sink->status == KEDGE_OK && sink->size <= sink->capacity) {
         memcpy(sink->buffer + used, bytes.data, bytes.size);
     }
 }
 
 void kedge_sink_put_literal(kedge_message_sink *sink, const char *text)
 {
-    kedge_sink_put(sink, kedge_text(text));
-}
-
-void kedge_sink_put_number(kedge_message_sink *sink, uint64_t number)
-{
-    uint8_t digits[KEDGE_DECIMAL_DIGITS];
-    size_t size = kedge_decimal(digits, number);
-    kedge_sink_put(sink, kedge_span_of(digits, size));
+    kedge_sink_put(sink, kedge_span_of(text, strlen(text)));
 }
 
 void kedge_sink_put_text(kedge_message_sink *sink, kedge_span text)

@@ -13,9 +13,9 @@ typedef struct kedge_message_sink {
     kedge_status status; /* KEDGE_OK; KEDGE_LIMIT: larger than memory; KEDGE_UTF8_... */
 } kedge_message_sink;
 
+/* Bytes, and those of a C string. Neither may be empty. */
 void kedge_sink_put(kedge_message_sink *sink, kedge_span bytes);
 void kedge_sink_put_literal(kedge_message_sink *sink, const char *text);
-void kedge_sink_put_number(kedge_message_sink *sink, uint64_t number);
 
 /* A JSON text, with its quotes. */
 void kedge_sink_put_text(kedge_message_sink *sink, kedge_span text);

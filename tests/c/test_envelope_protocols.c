@@ -909,6 +909,7 @@ static const refused refusals[] = {
     {KEDGE_BLOBHUB, {"m", NULL, NULL, NULL, "1"}, false, KEDGE_ENVELOPE_MEMBER_TYPE},
     {KEDGE_BLOBHUB, {NULL, NULL, "null", NULL, "1"}, false, KEDGE_ENVELOPE_MEMBER_TYPE},
     {KEDGE_BLOBHUB, {NULL, NULL, "1", NULL, NULL, "null"}, false, KEDGE_ENVELOPE_MEMBER_TYPE},
+    {KEDGE_BLOBHUB, {NULL, NULL, "{}", NULL, NULL, "{}"}, false, KEDGE_ENVELOPE_MEMBER_TYPE},
     /* a number within a payload that has no room for it */
     {KEDGE_FLOWLAYER, {"event", "n"}, true, KEDGE_INVALID_ARGUMENT},
     {KEDGE_FLOWLAYER, {"event", "n", NULL, NULL, " { } "}, true, KEDGE_ENVELOPE_MEMBER_MISSING},
@@ -959,6 +960,20 @@ START_TEST(parts_that_were_checked_are_not_again)
 }
 END_TEST
 
+START_TEST(no_part_may_be_a_null_pointer_with_a_size)
+{
+    kedge_envelope_parts parts = parts_of("m", NULL, NULL, NULL, NULL, NULL);
+    kedge_span *const spans[] = {&parts.type, &parts.name,    &parts.id,
+                                 &parts.time, &parts.payload, &parts.error};
+    uint8_t buffer[64];
+    size_t size = 77;
+    *spans[_i] = kedge_span_of(NULL, 1);
+    ck_assert_int_eq(kedge_envelope_encode(KEDGE_BLOBHUB, &parts, buffer, sizeof buffer, &size),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_uint_eq(size, 0);
+}
+END_TEST
+
 /* Nothing of the claimed sizes is read, since nothing fits. */
 START_TEST(what_is_larger_than_memory_is_over_the_limit)
 {
@@ -998,6 +1013,7 @@ Suite *kedge_envelope_protocols_suite(void)
     tcase_add_test(cases, tails_are_of_messages_that_have_a_number);
     tcase_add_loop_test(cases, what_is_no_message_is_not_written, 0, REFUSALS);
     tcase_add_test(cases, parts_that_were_checked_are_not_again);
+    tcase_add_loop_test(cases, no_part_may_be_a_null_pointer_with_a_size, 0, 6);
     tcase_add_test(cases, what_is_larger_than_memory_is_over_the_limit);
     suite_add_tcase(suite, cases);
     return suite;

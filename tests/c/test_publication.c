@@ -288,6 +288,7 @@ START_TEST(each_protocol_is_described_and_created_again)
     kedge_publication *first = publication_new(row.source);
     kedge_publication_source described = kedge_publication_describe(first);
     ck_assert_int_eq((int)described.protocol, (int)row.source.protocol);
+    ck_assert(!kedge_publication_is_control(first));
     ck_assert(kedge_span_equal(described.name, row.source.name));
     ck_assert_int_eq(described.passing, row.source.passing);
     ck_assert_uint_eq(described.timestamp, row.source.timestamp);
@@ -398,8 +399,15 @@ START_TEST(what_no_memory_can_hold_is_refused)
     source.known_good = true;
     source.payload = kedge_span_of(&byte, SIZE_MAX - 10);
     assert_refused(source, KEDGE_LIMIT);
+    for (size_t less = 40; less < 200; less++) {
+        memory_probe probe = {0};
+        source.payload = kedge_span_of(&byte, SIZE_MAX - less);
+        probe.fails_at = 1;
+        kedge_status status =
+            kedge_publication_create(&publication, memory_probe_allocator(&probe), &source);
+        ck_assert_int_eq(status, probe.calls == 0 ? KEDGE_LIMIT : KEDGE_NO_MEMORY);
+    }
     source.payload = kedge_span_of(&byte, SIZE_MAX - 40);
-    assert_refused(source, KEDGE_LIMIT);
     ck_assert_int_eq(kedge_publication_control(&publication, kedge_allocator_default(),
                                                KEDGE_GATEWAY, source.payload),
                      KEDGE_LIMIT);

@@ -16,7 +16,6 @@
 #define KEDGE_FLOWLAYER_H
 
 #include "kedge/base.h"
-#include "kedge/gateway.h"
 
 #ifdef __cplusplus
 extern "C" {
