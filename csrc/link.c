@@ -1057,8 +1057,9 @@ bool kedge_link_output_waiting(const kedge_link *link)
     if (!link->open) {
         return false;
     }
+    /* What ended while it is open has its close waiting, or an abort. */
     return link->queue.count > 0 || link->close_waits || link->abort_waits ||
-           (!link->ended && link->operations->output_waiting(link));
+           link->operations->output_waiting(link);
 }
 
 bool kedge_link_ready(const kedge_link *link)
