@@ -1,4 +1,4 @@
-"""What a benchmark found: rows, as a table, as JSON, and for the README.
+"""What benchmarks found: rows, as a table, as JSON, and in the README.
 
 python -m benchmarks.report build/bench.json    writes the README's table
 """
@@ -180,5 +180,16 @@ def markdown(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
+MARKS = ("<!-- speed: by benchmarks/report.py -->\n", "<!-- end of speed -->\n")
+
+
+def replaced(text: str, rows: Iterable[Row]) -> str:
+    """The text with the rows' table between the two marks."""
+    before, rest = text.split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    return f"{before}{MARKS[0]}{markdown(rows)}\n{MARKS[1]}{after}"
+
+
 if __name__ == "__main__":
-    print(markdown(read(Path(sys.argv[1]))))
+    readme = Path(sys.argv[2])
+    readme.write_text(replaced(readme.read_text(), read(Path(sys.argv[1]))))

@@ -132,3 +132,14 @@ def test_a_file_of_callgrind_gives_the_row_and_its_sum(tmp_path: Path) -> None:
         "desc: Trigger: Client Request: mask-1k\n\nevents: Ir\nsummary: 1234\n\ntotals: 1234\n"
     )
     assert counts.instructions(dump) == ("mask-1k", 1234)
+
+
+def test_the_table_in_the_readme_is_replaced_and_nothing_else() -> None:
+    row = report.make_row("name", report.GIGABYTES, PAIRS, peer="memcpy", peer_version="1")
+    text = "before\n" + "old\n".join(report.MARKS) + "after\n"
+    once = report.replaced(text, [row])
+    assert once == report.replaced(once, [row])
+    assert once.startswith("before\n")
+    assert once.endswith("after\n")
+    assert "| name | GB/s | 0.5 | 0.25 (memcpy 1) | 2 |  |" in once
+    assert "old" not in once
