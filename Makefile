@@ -13,7 +13,7 @@ export PYTHON
 CHECK = .venv/bin/python tools/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-counts lint test-c test-python test-32 sanitize valgrind coverage fuzz format wheel install clean
+.PHONY: help demo test bench bench-counts lint test-c test-python test-32 sanitize valgrind coverage fuzz docs format wheel install clean
 
 help:
 	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
@@ -28,6 +28,7 @@ help:
 	@echo 'make valgrind     the C tests under valgrind'
 	@echo 'make coverage     lines and branches of csrc/ that no C test reaches; none may be left'
 	@echo 'make fuzz         every harness of tests/fuzz for SECONDS=$(SECONDS); ONLY=json,utf8 picks'
+	@echo 'make docs         the protocol pages, from the tables of the code'
 	@echo 'make format       bring all sources into shape'
 	@echo 'make wheel        an sdist, and a wheel built from it, in dist/'
 	@echo 'make install      the C library, to PREFIX ($(PREFIX))'
@@ -54,6 +55,11 @@ fuzz:
 	@tools/setup.sh fuzz
 	@$(CHECK) build-fuzz
 	@.venv/bin/python tools/fuzz.py run $(SECONDS) $(ONLY)
+
+docs:
+	@tools/setup.sh test
+	@$(CHECK) build-examples
+	@for page in build/c/pages/*; do $$page > docs/protocols/$${page##*/}.md; done
 
 bench:
 	@tools/setup.sh bench

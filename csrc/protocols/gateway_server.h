@@ -79,7 +79,7 @@
     X(REJECT, "close: the message does not belong there")                                          \
     X(CLOSE_AS_TOLD, "close with the application's code")                                          \
     X(LOSE, "leave the session to the other link, close")                                          \
-    X(END, "end; the session, if any, is kept")
+    X(END, "end; the session is kept, unless the host closed with a code that ends it")
 
 #define KEDGE_GATEWAY_SERVER_CONSTANT(name, text) KEDGE_GATEWAY_SERVER_##name,
 
