@@ -6,7 +6,9 @@
  */
 #include "kedge/json.h"
 
+#include "json_scan.h"
 #include "json_text.h"
+#include "kernels.h"
 #include "utf8_character.h"
 
 /* What the reader stands before. */
@@ -102,8 +104,7 @@ static const uint8_t *scan_unicode(kedge_json_reader *reader, const uint8_t *at)
     return scan_unit(reader, at + 1, true, &first);
 }
 
-/* What follows a backslash. */
-static const uint8_t *scan_escape(kedge_json_reader *reader, const uint8_t *at)
+const uint8_t *kedge_json_scan_escape(kedge_json_reader *reader, const uint8_t *at)
 {
     if (at == reader->private_end) {
         return refuse(reader, KEDGE_JSON_ESCAPE, at);
@@ -130,7 +131,7 @@ static const uint8_t *scan_special(kedge_json_reader *reader, const uint8_t *at,
 {
     if (*at == '\\') {
         *escaped = true;
-        return scan_escape(reader, at + 1);
+        return kedge_json_scan_escape(reader, at + 1);
     }
     if (*at < 0x20) {
         return fail(reader, KEDGE_JSON_CONTROL, at);
@@ -147,8 +148,9 @@ static const uint8_t *scan_special(kedge_json_reader *reader, const uint8_t *at,
 /* What follows the opening quote, up to behind the closing one. */
 static const uint8_t *scan_text(kedge_json_reader *reader, const uint8_t *at, bool *escaped)
 {
+    bool utf8_checked = reader->private_checked == reader->private_end;
     while (at != NULL) {
-        at = kedge_json_run(at, reader->private_end, reader->private_utf8_checked);
+        at = kedge_json_run(at, reader->private_end, utf8_checked);
         if (at == reader->private_end) {
             return fail(reader, KEDGE_JSON_TRUNCATED, at);
         }
@@ -212,8 +214,7 @@ static const uint8_t *scan_word(kedge_json_reader *reader, const uint8_t *at, co
     return at;
 }
 
-/* A value that is neither array nor object. */
-static const uint8_t *scan_scalar(kedge_json_reader *reader, const uint8_t *at, bool *escaped)
+const uint8_t *kedge_json_scan_scalar(kedge_json_reader *reader, const uint8_t *at, bool *escaped)
 {
     if (at == reader->private_end) {
         return fail(reader, KEDGE_JSON_TRUNCATED, at);
@@ -335,10 +336,23 @@ static const uint8_t *scan_container(kedge_json_reader *reader, const uint8_t *a
         if (first) {
             at = enter(reader, at);
         } else if (!left) {
-            at = scan_scalar(reader, at, &escaped);
+            at = kedge_json_scan_scalar(reader, at, &escaped);
         }
     }
     return NULL;
+}
+
+/* The same by a kernel, where there is one. It only says that all is well: what is not is looked at
+ * again, from the beginning. */
+static const uint8_t *skip_container(kedge_json_reader *reader, const uint8_t *at)
+{
+    const kedge_kernel_table *kernels = kedge_kernels_get();
+    const uint8_t *behind = kernels->json == NULL ? NULL : kernels->json(reader, at);
+    if (behind == NULL) {
+        reader->private_status = KEDGE_OK;
+        behind = scan_container(reader, at);
+    }
+    return behind;
 }
 
 /* ---- the reader's calls --------------------------------------------------------------------- */
@@ -432,7 +446,8 @@ void kedge_json_begin(kedge_json_reader *reader, kedge_span text, const kedge_js
     reader->private_depth = 0;
     reader->private_limit = fits ? (uint16_t)depth : 0;
     reader->private_expects = EXPECTS_VALUE;
-    reader->private_utf8_checked = options != NULL && options->utf8_checked;
+    bool checked = options != NULL && options->utf8_checked;
+    reader->private_checked = checked ? reader->private_end : reader->private_start;
 }
 
 kedge_json_kind kedge_json_peek(const kedge_json_reader *reader)
@@ -455,8 +470,8 @@ bool kedge_json_read(kedge_json_reader *reader, kedge_json_value *value)
     }
     bool escaped = false;
     const uint8_t *first = skip_space(reader->private_next, reader->private_end);
-    const uint8_t *at = is_bracket(reader, first) ? scan_container(reader, first)
-                                                  : scan_scalar(reader, first, &escaped);
+    const uint8_t *at = is_bracket(reader, first) ? skip_container(reader, first)
+                                                  : kedge_json_scan_scalar(reader, first, &escaped);
     if (at == NULL) {
         return false;
     }
@@ -535,8 +550,11 @@ kedge_result kedge_json_validate(kedge_span text, size_t depth)
 
 /* ---- values --------------------------------------------------------------------------------- */
 
+/* So many digits fit any integer. */
+#define SAFE_DIGITS 18
+
 /* Reads digits to the end of the span: false where there are none, another byte, or a value above
- * `limit`. */
+ * `limit`, which is at least SAFE_DIGITS nines. */
 static bool parse_digits(kedge_span digits, uint64_t limit, uint64_t *number)
 {
     uint64_t sum = 0;
@@ -545,7 +563,7 @@ static bool parse_digits(kedge_span digits, uint64_t limit, uint64_t *number)
             return false;
         }
         uint64_t digit = (uint64_t)(digits.data[i] - '0');
-        if (sum > (limit - digit) / 10) {
+        if (i >= SAFE_DIGITS && sum > (limit - digit) / 10) {
             return false;
         }
         sum = sum * 10 + digit;

@@ -39,6 +39,17 @@ static inline uint64_t kedge_json_stops(uint64_t word, uint64_t high)
            kedge_json_below(word ^ KEDGE_JSON_EACH('\\'), 1) | (word & high);
 }
 
+/* How many bytes lie before the first one that is marked; `stops` is not 0. */
+static inline size_t kedge_json_before(uint64_t stops)
+{
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(stops) / 8;
+#else
+    (void)stops;
+    return 0;
+#endif
+}
+
 /* The end of the run of bytes that need no look: plain ones, and with `high_too` those of 80 and
  * above. */
 static inline const uint8_t *kedge_json_run(const uint8_t *at, const uint8_t *end, bool high_too)
@@ -48,7 +59,9 @@ static inline const uint8_t *kedge_json_run(const uint8_t *at, const uint8_t *en
     while ((size_t)(end - at) >= sizeof(uint64_t)) {
         uint64_t word;
         memcpy(&word, at, sizeof word);
-        if (kedge_json_stops(word, high) != 0) {
+        uint64_t stops = kedge_json_stops(word, high);
+        if (stops != 0) {
+            at += kedge_json_before(stops);
             break;
         }
         at += sizeof word;

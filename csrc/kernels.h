@@ -42,6 +42,11 @@ typedef struct kedge_kernel_table {
    * character (or the end) up to which the text is well-formed; at least up to
    * a few dozen bytes before the first fault or the end. Null: scalar. */
     const uint8_t *(*utf8)(const uint8_t *at, const uint8_t *end);
+
+    /* The array or object whose opening bracket is at `at`: the place behind it, or NULL where it
+     * is not well-formed or too deep for the kernel. The reader's status and next place may then be
+     * anything. Null: scalar. */
+    const uint8_t *(*json)(kedge_json_reader *reader, const uint8_t *at);
 } kedge_kernel_table;
 
 #ifdef KEDGE_X86

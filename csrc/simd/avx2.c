@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "json_blocks.h"
 #include "mask_words.h"
 #include "utf8_character.h"
 #include "utf8_tables.h"
@@ -135,10 +136,65 @@ TARGET static const uint8_t *utf8_avx2(const uint8_t *at, const uint8_t *end)
     }
 }
 
+/* ---- json ----------------------------------------------------------------------------------- */
+
+TARGET static inline uint64_t bits(__m256i low, __m256i high)
+{
+    return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high)
+                                                     << 32;
+}
+
+TARGET static inline uint64_t equal(__m256i low, __m256i high, char byte)
+{
+    const __m256i bytes = _mm256_set1_epi8(byte);
+    return bits(_mm256_cmpeq_epi8(low, bytes), _mm256_cmpeq_epi8(high, bytes));
+}
+
+TARGET static inline uint64_t at_most(__m256i low, __m256i high, char byte)
+{
+    const __m256i bytes = _mm256_set1_epi8(byte);
+    return bits(_mm256_cmpeq_epi8(_mm256_min_epu8(low, bytes), low),
+                _mm256_cmpeq_epi8(_mm256_min_epu8(high, bytes), high));
+}
+
+TARGET static inline void classify(const uint8_t *at, size_t size, kedge_json_masks *masks)
+{
+    uint8_t bytes[KEDGE_JSON_BLOCK] = {0};
+    if (size < sizeof bytes) {
+        memcpy(bytes, at, size);
+        at = bytes;
+    }
+    __m256i low = load(at);
+    __m256i high = load(at + 32);
+    const __m256i fold = _mm256_set1_epi8(' '); /* [ is { and ] is } but for this bit */
+    __m256i low_folded = _mm256_or_si256(low, fold);
+    __m256i high_folded = _mm256_or_si256(high, fold);
+    const __m256i zero = _mm256_set1_epi8('0');
+    masks->quote = equal(low, high, '"');
+    masks->backslash = equal(low, high, '\\');
+    masks->control = at_most(low, high, 0x1F);
+    masks->high = bits(low, high);
+    masks->space = bits(_mm256_cmpeq_epi8(low, look_up(kedge_json_spaces, low)),
+                        _mm256_cmpeq_epi8(high, look_up(kedge_json_spaces, high)));
+    masks->open = equal(low_folded, high_folded, '{');
+    masks->close = equal(low_folded, high_folded, '}');
+    masks->colon = equal(low, high, ':');
+    masks->comma = equal(low, high, ',');
+    masks->digit = at_most(_mm256_sub_epi8(low, zero), _mm256_sub_epi8(high, zero), 9);
+    masks->minus = equal(low, high, '-');
+    masks->zero = equal(low, high, '0');
+}
+
+TARGET static const uint8_t *json_avx2(kedge_json_reader *reader, const uint8_t *at)
+{
+    return kedge_json_blocks(reader, at, classify, utf8_avx2);
+}
+
 const kedge_kernel_table kedge_kernels_avx2 = {
     .level = KEDGE_KERNELS_AVX2,
     .mask = mask_avx2,
     .utf8 = utf8_avx2,
+    .json = json_avx2,
 };
 
 #endif

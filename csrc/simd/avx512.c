@@ -6,6 +6,7 @@
 
 #include <immintrin.h>
 
+#include "json_blocks.h"
 #include "mask_words.h"
 #include "utf8_character.h"
 #include "utf8_tables.h"
@@ -152,10 +153,52 @@ TARGET static const uint8_t *utf8_avx512(const uint8_t *at, const uint8_t *end)
     }
 }
 
+/* ---- json ----------------------------------------------------------------------------------- */
+
+/* Leaves the mask in a general register: the compiler would calculate with it where it is, which is slow. */
+TARGET static inline uint64_t bits(__mmask64 mask)
+{
+    uint64_t all = mask;
+    __asm__("" : "+r"(all)); /* NOLINT(portability-no-assembler): it is empty */
+    return all;
+}
+
+TARGET static inline uint64_t equal(__m512i block, char byte)
+{
+    return bits(_mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(byte)));
+}
+
+TARGET static inline void classify(const uint8_t *at, size_t size, kedge_json_masks *masks)
+{
+    const __m512i space = _mm512_set1_epi8(' ');
+    __m512i block = size == 64 ? _mm512_loadu_si512(at) : _mm512_maskz_loadu_epi8(lowest(size), at);
+    __m512i folded = _mm512_or_si512(block, space); /* [ is { and ] is } but for a bit */
+    masks->quote = equal(block, '"');
+    masks->backslash = equal(block, '\\');
+    masks->control = bits(_mm512_cmplt_epu8_mask(block, space));
+    masks->high = bits(_mm512_movepi8_mask(block));
+    masks->space = bits(
+        _mm512_cmpeq_epi8_mask(block, _mm512_shuffle_epi8(table_of(kedge_json_spaces), block)));
+    masks->open = equal(folded, '{');
+    masks->close = equal(folded, '}');
+    masks->colon = equal(block, ':');
+    masks->comma = equal(block, ',');
+    masks->digit = bits(_mm512_cmplt_epu8_mask(_mm512_sub_epi8(block, _mm512_set1_epi8('0')),
+                                               _mm512_set1_epi8(10)));
+    masks->minus = equal(block, '-');
+    masks->zero = equal(block, '0');
+}
+
+TARGET static const uint8_t *json_avx512(kedge_json_reader *reader, const uint8_t *at)
+{
+    return kedge_json_blocks(reader, at, classify, utf8_avx512);
+}
+
 const kedge_kernel_table kedge_kernels_avx512 = {
     .level = KEDGE_KERNELS_AVX512,
     .mask = mask_avx512,
     .utf8 = utf8_avx512,
+    .json = json_avx512,
 };
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <arm_neon.h>
 
+#include "json_blocks.h"
 #include "mask_words.h"
 #include "utf8_character.h"
 #include "utf8_tables.h"
@@ -102,10 +103,83 @@ static const uint8_t *utf8_neon(const uint8_t *at, const uint8_t *end)
     }
 }
 
+/* ---- json ----------------------------------------------------------------------------------- */
+
+/* One bit a byte: each byte is all ones or 0, keeps the bit of its place among eight, and is added
+ * to its neighbours. */
+static inline uint64_t bits(uint8x16x4_t bytes)
+{
+    static const uint8_t places[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t place = vld1q_u8(places);
+    uint8x16_t low = vpaddq_u8(vandq_u8(bytes.val[0], place), vandq_u8(bytes.val[1], place));
+    uint8x16_t high = vpaddq_u8(vandq_u8(bytes.val[2], place), vandq_u8(bytes.val[3], place));
+    uint8x16_t all = vpaddq_u8(low, high);
+    return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
+}
+
+static inline uint64_t equal(uint8x16x4_t block, uint8_t byte)
+{
+    for (int i = 0; i < 4; i++) {
+        block.val[i] = vceqq_u8(block.val[i], vdupq_n_u8(byte));
+    }
+    return bits(block);
+}
+
+/* Which bytes, less `from`, are at most `most`? */
+static inline uint64_t within(uint8x16x4_t block, uint8_t from, uint8_t most)
+{
+    for (int i = 0; i < 4; i++) {
+        block.val[i] = vcleq_u8(vsubq_u8(block.val[i], vdupq_n_u8(from)), vdupq_n_u8(most));
+    }
+    return bits(block);
+}
+
+static inline uint64_t spaces(uint8x16x4_t block)
+{
+    uint8x16_t table = vld1q_u8(kedge_json_spaces);
+    for (int i = 0; i < 4; i++) {
+        uint8x16_t nibbles = vandq_u8(block.val[i], vdupq_n_u8(0x0F));
+        block.val[i] = vceqq_u8(block.val[i], vqtbl1q_u8(table, nibbles));
+    }
+    return bits(block);
+}
+
+static inline void classify(const uint8_t *at, size_t size, kedge_json_masks *masks)
+{
+    uint8_t bytes[KEDGE_JSON_BLOCK] = {0};
+    if (size < sizeof bytes) {
+        memcpy(bytes, at, size);
+        at = bytes;
+    }
+    uint8x16x4_t block = vld1q_u8_x4(at);
+    uint8x16x4_t folded = block; /* [ is { and ] is } but for a bit */
+    for (int i = 0; i < 4; i++) {
+        folded.val[i] = vorrq_u8(block.val[i], vdupq_n_u8(' '));
+    }
+    masks->quote = equal(block, '"');
+    masks->backslash = equal(block, '\\');
+    masks->control = within(block, 0, 0x1F);
+    masks->high = within(block, 0x80, 0x7F);
+    masks->space = spaces(block);
+    masks->open = equal(folded, '{');
+    masks->close = equal(folded, '}');
+    masks->colon = equal(block, ':');
+    masks->comma = equal(block, ',');
+    masks->digit = within(block, '0', 9);
+    masks->minus = equal(block, '-');
+    masks->zero = equal(block, '0');
+}
+
+static const uint8_t *json_neon(kedge_json_reader *reader, const uint8_t *at)
+{
+    return kedge_json_blocks(reader, at, classify, utf8_neon);
+}
+
 const kedge_kernel_table kedge_kernels_neon = {
     .level = KEDGE_KERNELS_NEON,
     .mask = mask_neon,
     .utf8 = utf8_neon,
+    .json = json_neon,
 };
 
 #endif

@@ -77,11 +77,11 @@ typedef struct kedge_json_reader {
     const uint8_t *private_start;
     const uint8_t *private_next;
     const uint8_t *private_end;
+    const uint8_t *private_checked;
     kedge_status private_status;
     uint16_t private_depth;
     uint16_t private_limit;
     uint8_t private_expects;
-    bool private_utf8_checked;
     uint64_t private_objects[KEDGE_JSON_DEPTH_MAXIMUM / 64];
 } kedge_json_reader;
 

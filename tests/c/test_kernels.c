@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "guarded.h"
+#include "kedge/json.h"
 #include "kedge/mask.h"
 #include "kedge/utf8.h"
 #include "levels.h"
@@ -246,6 +247,245 @@ START_TEST(a_text_in_pieces_is_judged_as_the_whole)
 }
 END_TEST
 
+/* ---- json ----------------------------------------------------------------------------------- */
+
+/* A text that grows token by token; what does not fit is left out. */
+typedef struct sketch {
+    uint8_t *bytes;
+    size_t size;
+    size_t room;
+    uint32_t seed;
+    unsigned spaces; /* how many tokens of eight have white space behind them */
+} sketch;
+
+static void put(sketch *text, const char *token)
+{
+    static const char *const spaces[] = {" ", "\n", "\t\r\n ", "                "};
+    size_t size = strlen(token);
+    if (size <= text->room - text->size) {
+        memcpy(text->bytes + text->size, token, size);
+        text->size += size;
+    }
+    if (next_random(&text->seed) % 8 < text->spaces) {
+        const char *space = spaces[next_random(&text->seed) % 4];
+        size = strlen(space);
+        if (size <= text->room - text->size) {
+            memcpy(text->bytes + text->size, space, size);
+            text->size += size;
+        }
+    }
+}
+
+static const char *const scalars[] = {"0",
+                                      "-1",
+                                      "12345678901234567890",
+                                      "-0.5e-10",
+                                      "1E+3",
+                                      "true",
+                                      "false",
+                                      "null",
+                                      "\"\"",
+                                      "\"x\"",
+                                      "\"a longer text, with [brackets], {braces}, 1: 2\"",
+                                      "\"\\\"\\\\\"",
+                                      "\"\\u00e9\\n\"",
+                                      "\"\\ud83d\\ude00\"",
+                                      "\"\xC3\xA9\xE6\x97\xA5\xF0\x9F\x98\x80\""};
+
+enum { SCALAR_COUNT = sizeof scalars / sizeof scalars[0], DEEPEST = 12 };
+
+/* A well-formed array or object, in a room that is large enough. */
+static void put_document(sketch *text)
+{
+    char closing[DEEPEST];
+    size_t depth = 0;
+    bool first = true;
+    uint32_t tokens = next_random(&text->seed) % 40;
+    do {
+        uint32_t choice = next_random(&text->seed);
+        bool open = depth == 0 || (depth < DEEPEST && choice % 4 == 0);
+        if (depth > 0 && !open && choice % 4 == 1) {
+            put(text, closing[--depth] == '}' ? "}" : "]");
+            first = false;
+            continue;
+        }
+        if (!first) {
+            put(text, ",");
+        }
+        if (depth > 0 && closing[depth - 1] == '}') {
+            put(text, scalars[8 + choice / 64 % (SCALAR_COUNT - 8)]);
+            put(text, ":");
+        }
+        if (open) {
+            bool object = choice / 4 % 2 == 0;
+            put(text, object ? "{" : "[");
+            closing[depth++] = object ? '}' : ']';
+        } else {
+            put(text, scalars[choice / 4096 % SCALAR_COUNT]);
+        }
+        first = open;
+        tokens -= tokens > 0;
+    } while (depth > 0 && tokens > 0);
+    while (depth > 0) {
+        put(text, closing[--depth] == '}' ? "}" : "]");
+    }
+}
+
+static kedge_result validate_json(kedge_span text)
+{
+    return kedge_json_validate(text, KEDGE_JSON_DEPTH);
+}
+
+/* Each byte that has a part in the grammar, and some that have none. */
+static uint8_t any_token_byte(uint32_t *seed)
+{
+    static const char bytes[] = "{}[]:,\"\\ \t\n019-+.eEtruflasn\x01\x7F\x80\xC3\xE6\xF0\xFF";
+    return (uint8_t)bytes[next_random(seed) % (sizeof bytes - 1)];
+}
+
+/* What is well-formed is taken; with a byte changed, put in or left out, or with its end missing, it
+ * is judged as the scalar code does; always next to a page that nobody may touch. */
+static void check_document(kedge_kernels level, const guarded *memory, kedge_span document,
+                           uint32_t *seed)
+{
+    uint8_t *bytes = memory->end - document.size;
+    memcpy(bytes, document.data, document.size);
+    assert_same(validate_json(kedge_span_of(bytes, document.size)),
+                (kedge_result){KEDGE_OK, document.size}, document);
+    for (int i = 0; i < 8; i++) {
+        memcpy(bytes, document.data, document.size);
+        bytes[next_random(seed) % document.size] = any_token_byte(seed);
+        compare(level, validate_json, kedge_span_of(bytes, document.size));
+    }
+    size_t place = next_random(seed) % document.size;
+    memcpy(bytes, document.data, document.size);
+    memmove(bytes - 1, bytes, place + 1);
+    bytes[place] = any_token_byte(seed);
+    compare(level, validate_json, kedge_span_of(bytes - 1, document.size + 1));
+    memcpy(bytes, document.data, document.size);
+    memmove(bytes + 1, bytes, place);
+    compare(level, validate_json, kedge_span_of(bytes + 1, document.size - 1));
+    memcpy(memory->end - place, document.data, place);
+    compare(level, validate_json, kedge_span_of(memory->end - place, place));
+    memcpy(memory->first, document.data, document.size);
+    compare(level, validate_json, kedge_span_of(memory->first, document.size));
+}
+
+START_TEST(json_is_judged_as_the_scalar_code_does)
+{
+    enum { LARGEST = 8192 };
+    kedge_kernels level = kedge_kernels_level();
+    guarded memory = guarded_create(LARGEST + 1);
+    uint8_t *bytes = malloc(LARGEST);
+    uint32_t seed = 3;
+    ck_assert_ptr_nonnull(bytes);
+    for (int i = 0; i < 30000; i++) {
+        sketch document = {bytes, 0, LARGEST, next_random(&seed), i % 3 == 0 ? 3 : 0};
+        put_document(&document);
+        check_document(level, &memory, kedge_span_of(bytes, document.size), &seed);
+    }
+    free(bytes);
+    guarded_free(&memory);
+}
+END_TEST
+
+/* Any tokens in any order, which are hardly ever well-formed, from every place in a block. */
+START_TEST(any_order_of_tokens_is_judged_as_the_scalar_code_does)
+{
+    static const char *const tokens[] = {"{", "}", "[", "]", ",", ":", "\"n\":", "1,", "[1", "{}"};
+    enum { TOKEN_COUNT = sizeof tokens / sizeof tokens[0], LARGEST = 400 };
+    kedge_kernels level = kedge_kernels_level();
+    uint8_t bytes[LARGEST];
+    uint32_t seed = 4;
+    for (unsigned i = 0; i < 300000; i++) {
+        sketch text = {bytes, 0, LARGEST, next_random(&seed), i % 2U};
+        put(&text, "[");
+        for (uint32_t space = next_random(&seed) % 64; space > 0; space--) {
+            bytes[text.size++] = ' ';
+        }
+        for (uint32_t left = next_random(&seed) % 8; left > 0; left--) {
+            uint32_t choice = next_random(&seed) % (TOKEN_COUNT + SCALAR_COUNT);
+            put(&text, choice < TOKEN_COUNT ? tokens[choice] : scalars[choice - TOKEN_COUNT]);
+        }
+        put(&text, "]");
+        compare(level, validate_json, kedge_span_of(bytes, text.size));
+    }
+}
+END_TEST
+
+/* Numbers and words at every place of a block, cut by its end and longer than it. */
+START_TEST(words_across_blocks_are_judged_as_the_scalar_code_does)
+{
+    static const char *const words[] = {"1",      "10",     "01",  "-",   "-1",   "-01",   "1.5",
+                                        "1.",     "1e5",    "1e",  "1-1", "true", "truex", "tru",
+                                        "nul",    "1a",     "0",   "-0",  "00",   "1.5.5", "--1",
+                                        "1\"a\"", "\"a\"1", "12]", "1}",  "\x01"};
+    kedge_kernels level = kedge_kernels_level();
+    char text[512];
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        for (size_t place = 1; place < 200; place++) {
+            for (size_t tail = 0; tail < 3; tail++) {
+                memset(text, ' ', sizeof text);
+                text[0] = '[';
+                memcpy(text + place, words[i], strlen(words[i]));
+                size_t size = place + strlen(words[i]) + 70 * tail;
+                text[size++] = ']';
+                compare(level, validate_json, kedge_span_of(text, size));
+                memset(text + 1, '7', place - 1);
+                compare(level, validate_json, kedge_span_of(text, size));
+            }
+        }
+    }
+}
+END_TEST
+
+/* Many small arrays in a text that is not ASCII: no byte of it is checked again for each. */
+START_TEST(elements_read_one_by_one_are_those_of_the_whole)
+{
+    static const char element[] = "[\"\xC3\xA9\",{\"a\":[1,2]}]";
+    enum { COUNT = 2000, SIZE = sizeof element };
+    kedge_json_reader reader;
+    kedge_json_value value;
+    char *text = malloc(COUNT * SIZE + 1);
+    ck_assert_ptr_nonnull(text);
+    for (size_t i = 0; i < COUNT; i++) {
+        text[i * SIZE] = i == 0 ? '[' : ',';
+        memcpy(text + i * SIZE + 1, element, SIZE - 1);
+    }
+    text[COUNT * SIZE] = ']';
+    kedge_json_begin(&reader, kedge_span_of(text, COUNT * SIZE + 1), NULL);
+    size_t count = 0;
+    kedge_json_array_begin(&reader);
+    while (kedge_json_next_element(&reader, &value)) {
+        ck_assert(kedge_span_equal(value.raw, kedge_text(element)));
+        count++;
+    }
+    ck_assert_int_eq(kedge_json_finish(&reader).status, KEDGE_OK);
+    ck_assert_uint_eq(count, COUNT);
+    free(text);
+}
+END_TEST
+
+/* Deeper than a kernel goes, and as deep as the caller allows. */
+START_TEST(depth_is_judged_as_the_scalar_code_does)
+{
+    enum { DEEP = 140 };
+    kedge_kernels level = kedge_kernels_level();
+    char text[2 * DEEP];
+    for (size_t depth = 1; depth <= DEEP; depth++) {
+        memset(text, '[', depth);
+        memset(text + depth, ']', depth);
+        compare(level, validate_json, kedge_span_of(text, 2 * depth));
+        for (size_t limit = depth - 1; limit <= depth + 1; limit++) {
+            kedge_result result = kedge_json_validate(kedge_span_of(text, 2 * depth), limit);
+            ck_assert_int_eq(result.status, limit == 0      ? KEDGE_INVALID_ARGUMENT
+                                            : limit < depth ? KEDGE_JSON_TOO_DEEP
+                                                            : KEDGE_OK);
+        }
+    }
+}
+END_TEST
+
 static void add_tests(TCase *cases)
 {
     tcase_set_timeout(cases, 120);
@@ -253,6 +493,11 @@ static void add_tests(TCase *cases)
     tcase_add_test(cases, utf8_at_each_size_and_alignment_is_judged_within_its_bounds);
     tcase_add_test(cases, every_pair_of_bytes_is_judged_as_the_scalar_code_does);
     tcase_add_test(cases, a_text_in_pieces_is_judged_as_the_whole);
+    tcase_add_test(cases, json_is_judged_as_the_scalar_code_does);
+    tcase_add_test(cases, any_order_of_tokens_is_judged_as_the_scalar_code_does);
+    tcase_add_test(cases, words_across_blocks_are_judged_as_the_scalar_code_does);
+    tcase_add_test(cases, elements_read_one_by_one_are_those_of_the_whole);
+    tcase_add_test(cases, depth_is_judged_as_the_scalar_code_does);
 }
 
 Suite *kedge_kernels_suite(void);
