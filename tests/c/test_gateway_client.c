@@ -558,6 +558,7 @@ START_TEST(a_silence_that_we_overslept_is_given_one_tolerance_more)
     ck_assert_uint_eq(kedge_link_deadline(w.link), w.now + 5 * KEDGE_SECOND);
     if (_i == 0) { /* the ack had arrived meanwhile: a heartbeat at once */
         says(&w, ACK);
+        ck_assert_uint_eq(kedge_link_deadline(w.link), w.now);
         tick_deadline(&w);
         expect_none(&w);
         expect_text(&w, HEARTBEAT);
