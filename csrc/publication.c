@@ -260,8 +260,8 @@ kedge_status kedge_publication_compress(kedge_publication *publication, kedge_zs
     }
     kedge_allocator allocator = publication->allocator;
     size_t bound = kedge_zstd_bound(publication->tail.size);
-    if (bound == 0) {
-        return KEDGE_LIMIT;
+    if (bound == 0) {       /* unreachable: half of all memory in one message */
+        return KEDGE_LIMIT; /* unreachable: the same */
     }
     size_t size = sizeof(compressed_form) + bound;
     compressed_form *form = kedge_memory_new(allocator, size);

@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <zstd_errors.h>
 
 #include "kedge/envelope.h"
 #include "kedge/publication.h"
 #include "memory_probe.h"
+#include "zstd_faults.h"
 
 static kedge_zstd_encoder *encoder_new(void)
 {
@@ -470,6 +472,27 @@ END_TEST
 
 /* ---- compression ---------------------------------------------------------------------------- */
 
+START_TEST(what_cannot_be_compressed_stays_plain)
+{
+    memory_probe probe = {0};
+    kedge_publication *publication = NULL;
+    kedge_publication_source source = event("e", "1");
+    kedge_zstd_encoder *encoder = encoder_new();
+    ck_assert_int_eq(
+        kedge_publication_create(&publication, memory_probe_allocator(&probe), &source), KEDGE_OK);
+    size_t bytes = probe.bytes;
+    zstd_faults_now.code = (size_t)0 - ZSTD_error_memory_allocation;
+    ck_assert_int_eq(kedge_publication_compress(publication, encoder), KEDGE_NO_MEMORY);
+    zstd_faults_now.code = 0;
+    ck_assert(!kedge_publication_is_compressed(publication));
+    ck_assert_uint_eq(probe.bytes, bytes);
+    ck_assert_int_eq(kedge_publication_compress(publication, encoder), KEDGE_OK);
+    kedge_publication_release(publication);
+    kedge_zstd_encoder_free(encoder);
+    ck_assert_uint_eq(probe.blocks, 0);
+}
+END_TEST
+
 START_TEST(it_is_compressed_once)
 {
     kedge_zstd_encoder *encoder = encoder_new();
@@ -715,6 +738,7 @@ Suite *kedge_publication_suite(void)
     tcase_add_test(cases, misuse_is_refused);
     tcase_add_test(cases, null_is_passed_over);
     tcase_add_test(cases, it_is_compressed_once);
+    tcase_add_test(cases, what_cannot_be_compressed_stays_plain);
     tcase_add_loop_test(cases, every_number_and_size_decodes, 0, 15);
     tcase_add_test(cases, its_memory_is_what_it_takes);
     tcase_add_test(cases, the_last_reference_frees_it);

@@ -1,7 +1,9 @@
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub.h"
 #include "hub_world.h"
 #include "kedge/hub.h"
 #include "random.h"
@@ -188,6 +190,33 @@ START_TEST(numbers_go_on_behind_the_snapshot)
     ck_assert_uint_eq(anna.position, 18);
     ck_assert_uint_eq(anna.seen[18], 104);
     hub_client_lose(&anna);
+}
+END_TEST
+
+/* As a snapshot may have them, that somebody else has written. */
+START_TEST(sessions_that_come_in_any_order_stand_by_when_they_expire)
+{
+    static const kedge_time waits[] = {5, 3, 9, 4, 9, 1};
+    static const size_t order[] = {5, 1, 3, 0, 2, 4};
+    kedge_session *sessions[6];
+    kedge_session *session = NULL;
+    for (size_t i = 0; i < 6; i++) {
+        char id[KEDGE_HUB_ID_SIZE + 1];
+        kedge_hub_record *record = NULL;
+        (void)snprintf(id, sizeof id, "%032zu", i);
+        ck_assert_int_eq(
+            kedge_hub_record_make(world.hub, (const uint8_t *)id, kedge_text("anna"), 1, &record),
+            KEDGE_OK);
+        kedge_hub_record_detach(world.hub, record, world.now + waits[i] * KEDGE_SECOND);
+        sessions[i] = record->session;
+    }
+    for (size_t i = 0; i < 6; i++) {
+        session = kedge_hub_next_session(world.hub, kedge_text("anna"), session);
+        ck_assert_ptr_eq(session, sessions[order[i]]);
+    }
+    ck_assert_ptr_null(kedge_hub_next_session(world.hub, kedge_text("anna"), session));
+    hub_world_wait(&world, 4 * KEDGE_SECOND);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).sessions, 3);
 }
 END_TEST
 
@@ -771,6 +800,7 @@ Suite *kedge_snapshot_suite(void)
     tcase_add_test(restored, a_restored_session_resumes_at_every_position_as_before);
     tcase_add_test(restored, numbers_go_on_behind_the_snapshot);
     tcase_add_test(restored, new_sessions_have_ids_of_their_own);
+    tcase_add_test(restored, sessions_that_come_in_any_order_stand_by_when_they_expire);
     tcase_add_test(restored, attached_sessions_are_restored_detached);
     tcase_add_test(restored, a_close_that_ends_a_session_is_known_to_the_snapshot);
 
