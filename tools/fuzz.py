@@ -32,7 +32,7 @@ CORPUS = ROOT / "tests/fuzz/corpus"
 WORK = ROOT / "build/fuzz"
 JOBS = 2
 SEED_MAX = 2048  # bytes of a seed; what is larger shows nothing more
-CORPUS_FILES = 150  # a harness, in the repository
+CORPUS_FILES = 120  # a harness, in the repository
 INPUT_MAX = 4096
 MEMORY_LIMIT = 1024  # MiB
 SLOWEST = 10  # seconds for one input
@@ -220,9 +220,15 @@ def run_all(seconds: int, names: Iterable[str]) -> int:
     return 1 if failed else 0
 
 
+def some_of(paths: list[Path]) -> list[Path]:
+    """At most so many, of every size."""
+    step = max(1, len(paths) / CORPUS_FILES)
+    return [paths[int(i * step)] for i in range(min(len(paths), CORPUS_FILES))]
+
+
 def minimise(names: Iterable[str]) -> int:
-    """Keeps of corpus, seeds and what was gathered the smallest inputs that reach all that they
-    reach, up to a number."""
+    """Keeps of corpus, seeds and what was gathered a few inputs that reach all that they reach, and
+    of these a number."""
     for name in names:
         fresh = WORK / "merged" / name
         shutil.rmtree(fresh, ignore_errors=True)
@@ -230,14 +236,14 @@ def minimise(names: Iterable[str]) -> int:
         folders = [CORPUS / name, write_seeds(WORK, name), WORK / "gathered" / name]
         subprocess.run(
             [
-                *(WORK / "build/fuzz" / name, "-merge=1", f"-max_len={SEED_MAX}", fresh),
+                *(WORK / "build/fuzz" / name, "-set_cover_merge=1", f"-max_len={SEED_MAX}", fresh),
                 *(folder for folder in folders if folder.exists()),
             ],
             cwd=ROOT,
             capture_output=True,
             check=True,
         )
-        kept = sorted(fresh.iterdir(), key=lambda path: path.stat().st_size)[:CORPUS_FILES]
+        kept = some_of(sorted(fresh.iterdir(), key=lambda path: (path.stat().st_size, path.name)))
         shutil.rmtree(CORPUS / name, ignore_errors=True)
         (CORPUS / name).mkdir(parents=True)
         for path in kept:
