@@ -74,23 +74,35 @@ static bool take(client *self, uint32_t burst)
                              kedge_gateway_client_settings(self)->rate_per_second, self->base.now);
 }
 
+/* From when on messages of the application may go out: at once where the server has let us in. One that
+ * still judges the token would close for them with 4003; but it judges for so long only. */
+static kedge_time admission_of(const client *self)
+{
+    const connection *now = &self->connection;
+    return now->admitted ? 0
+                         : kedge_time_after(now->login_time,
+                                            kedge_gateway_client_settings(self)->hello_timeout);
+}
+
 /* When what waits may go out; KEDGE_NEVER if nothing waits. */
 static kedge_time sending_time(const client *self)
 {
     const connection *now = &self->connection;
     uint32_t burst = burst_of(self);
+    kedge_time earliest = 0;
     if (!is_logged_in(self)) {
         return KEDGE_NEVER;
     }
     if (self->login == NULL && !now->heartbeat_waits) {
-        bool allowed = self->state == KEDGE_GATEWAY_CLIENT_LIVE || now->admitted;
-        if (!allowed || self->waiting.count == 0) {
+        if (self->waiting.count == 0) {
             return KEDGE_NEVER;
         }
         burst = message_burst_of(self);
+        earliest = admission_of(self);
     }
-    return kedge_bucket_ready(&now->bucket, burst,
-                              kedge_gateway_client_settings(self)->rate_per_second, self->base.now);
+    kedge_time ready = kedge_bucket_ready(
+        &now->bucket, burst, kedge_gateway_client_settings(self)->rate_per_second, self->base.now);
+    return ready > earliest ? ready : earliest;
 }
 
 /* ---- What is sent ------------------------------------------------------------------------------- */
@@ -109,6 +121,7 @@ static kedge_publication *take_output(client *self)
         (void)take(self, burst_of(self));
         self->login = NULL;
         now->login_sent = true;
+        now->login_time = self->base.now;
         now->resume_sent = self->state == KEDGE_GATEWAY_CLIENT_RESUMING;
         return login;
     }
@@ -348,6 +361,7 @@ static kedge_status move_adopt(client *self, particulars *all)
                           &self->session_size);
     self->base.counts.duplicates += kedge_gateway_gate_begin(&self->gate, all->dispatch.number);
     kedge_gateway_gate_pass(&self->gate, &all->dispatch);
+    self->connection.admitted = true;
     self->connection.progressed = true;
     self->timer = kedge_deadline_at(KEDGE_NEVER);
     return KEDGE_OK;
@@ -715,6 +729,7 @@ static kedge_status classify_resumed(client *self, particulars *all,
         kedge_gateway_read_resumed(all->dispatch.envelope.payload.raw, &resumed).status;
     if (status == KEDGE_OK) {
         notice_behind(self, resumed.has_seq ? resumed.seq : all->dispatch.number);
+        self->connection.admitted = true;
         self->connection.answered = true;
     }
     *input = KEDGE_GATEWAY_CLIENT_INPUT_RESUMED;

@@ -21,6 +21,9 @@
  *   Rule 8: a connection that lasted an interval, and whose heartbeats were acked, resets the back-off.
  *   Rule 9: what is sent keeps to the server's rate limit, with a reserve for what the network bunches,
  *           and one place for a heartbeat. The login goes first, then heartbeats, then messages.
+ *   Rule 10: messages wait until something of the session came on this connection, or hello_timeout has
+ *           passed since the login. That a replay counts as ended (rule 5) says nothing of what the
+ *           server decided: one that still judges the token closes for them.
  */
 #ifndef KEDGE_GATEWAY_CLIENT_H
 #define KEDGE_GATEWAY_CLIENT_H

@@ -16,7 +16,8 @@
 /* What belongs to one connection. */
 typedef struct kedge_gateway_client_connection {
     kedge_time interval;
-    kedge_time greeted; /* when `hello` came */
+    kedge_time greeted;    /* when `hello` came */
+    kedge_time login_time; /* when `identify` or `resume` went out */
     kedge_deadline heartbeat;
     kedge_bucket bucket;
     uint32_t unanswered; /* heartbeats since the last ack */
@@ -27,7 +28,7 @@ typedef struct kedge_gateway_client_connection {
     bool resume_sent;
     bool login_sent;
     bool answered;   /* a dispatch, `resumed` or an ack came */
-    bool admitted;   /* a dispatch came: the server has let us in */
+    bool admitted;   /* a dispatch or `resumed` came: the server has let us in */
     bool progressed; /* a dispatch came that was new */
 } kedge_gateway_client_connection;
 

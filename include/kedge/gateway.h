@@ -62,21 +62,21 @@ typedef struct kedge_gateway_server_config {
 } kedge_gateway_server_config;
 
 typedef struct kedge_gateway_client_config {
-    kedge_span token;              /* copied; empty: none yet, see kedge_link_set_credentials */
-    kedge_span path;               /* "/gateway"; may have a query */
-    bool compress;                 /* false; true asks for compress=zstd */
-    uint32_t protocol_version;     /* 1 */
-    bool capabilities_given;       /* false: none are named, so the server gives all */
-    kedge_words capabilities;      /* what is asked for */
-    bool sync_after_resume;        /* false; true: SYNC after every resume */
-    bool resumed_expected;         /* true; false for a server that never sends `resumed` */
-    bool sync_when_given_up;       /* true: SYNC where resuming was given up */
-    size_t hold_count;             /* 1000 dispatches held behind a hole in a replay */
-    size_t hold_bytes;             /* 4 MiB */
-    uint32_t resume_attempts;      /* 3 without progress, then identify afresh */
-    kedge_time hello_timeout;      /* 30 s from open to hello, and from identify to ready */
-    kedge_time backoff_first;      /* 1 s */
-    kedge_time backoff_last;       /* 60 s */
+    kedge_span token;          /* copied; empty: none yet, see kedge_link_set_credentials */
+    kedge_span path;           /* "/gateway"; may have a query */
+    bool compress;             /* false; true asks for compress=zstd */
+    uint32_t protocol_version; /* 1 */
+    bool capabilities_given;   /* false: none are named, so the server gives all */
+    kedge_words capabilities;  /* what is asked for */
+    bool sync_after_resume;    /* false; true: SYNC after every resume */
+    bool resumed_expected;     /* true; false for a server that never sends `resumed` */
+    bool sync_when_given_up;   /* true: SYNC where resuming was given up */
+    size_t hold_count;         /* 1000 dispatches held behind a hole in a replay */
+    size_t hold_bytes;         /* 4 MiB */
+    uint32_t resume_attempts;  /* 3 without progress, then identify afresh */
+    kedge_time hello_timeout;  /* 30 s from open to hello, from identify to ready; see notify too */
+    kedge_time backoff_first;  /* 1 s */
+    kedge_time backoff_last;   /* 60 s */
     kedge_time rate_limited_delay; /* 5 s at least after 4006 and 4012 */
     kedge_time restart_spread;     /* 5 s: the first attempt after 4008 falls anywhere within it */
     uint32_t rate_burst;           /* 120: what the server allows; 0: no limit. The client keeps 5 s

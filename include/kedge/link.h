@@ -188,7 +188,9 @@ KEDGE_API kedge_status kedge_link_connect_failed(kedge_link *link, uint16_t http
 
 /* Sends a message that expects no answer; the gateway's client payloads (name "presence_update", ...).
  * `payload` is JSON, checked, and where the protocol knows the name, its members too. It waits until the
- * server has let the client in and its rate limit allows it. WRONG_STATE before the session is there;
+ * server has let the client in (something of the session came on this connection; where nothing comes,
+ * the time that the server has for its decision: the gateway's hello_timeout) and its rate limit allows
+ * it. WRONG_STATE before the session is there;
  * INVALID_ARGUMENT for a name that the link says by itself (identify, resume, heartbeat); LIMIT past
  * message_limit; QUEUE_FULL. What was accepted and did not get out is counted in CLOSED.unsent. */
 KEDGE_API kedge_status kedge_link_notify(kedge_link *link, kedge_span name, kedge_span payload,

@@ -2203,6 +2203,96 @@ START_TEST(messages_wait_until_the_server_has_let_us_in)
 }
 END_TEST
 
+/* The end of a replay by the clock or by an ack says nothing of the server's decision: what is sent
+ * before that meets 4003, and the session is lost. */
+START_TEST(messages_do_not_overtake_a_slow_decision)
+{
+    world w;
+    world_configure(&w);
+    w.config.as.gateway_client.resumed_expected = _i % 2 == 0;
+    world_create(&w);
+    go_live(&w);
+    lose(&w);
+    tick_deadline(&w);
+    (void)expect(&w, KEDGE_EVENT_CONNECT);
+    open_connection(&w);
+    says(&w, "{\"type\":\"hello\",\"d\":{\"heartbeat_interval\":20000}}");
+    tick(&w, w.now + KEDGE_SECOND); /* what counts is when the login goes out */
+    expect_text(&w, RESUME_AT("1"));
+    kedge_time decided = w.now + 30 * KEDGE_SECOND;
+    tick_deadline(&w);
+    expect_text(&w, HEARTBEAT);
+    says(&w, ACK);
+    if (_i % 2 == 0) {
+        expect_none(&w);
+        tick(&w, decided - 11 * KEDGE_SECOND);
+    }
+    ck_assert_uint_eq(expect(&w, KEDGE_EVENT_RESUMED).as.resumed.replayed, 0);
+    ck_assert_int_eq(state_of(&w), KEDGE_GATEWAY_CLIENT_LIVE);
+    ck_assert_int_eq(
+        kedge_link_notify(w.link, kedge_text("typing"), kedge_text("{\"feed_id\":1}"), w.now),
+        KEDGE_OK);
+    expect_silence(&w);
+    tick(&w, decided - 1);
+    expect_silence(&w);
+    ck_assert_uint_eq(kedge_link_deadline(w.link), decided);
+    if (_i < 2) {
+        tick_deadline(&w);
+    } else if (_i < 4) {
+        dispatches(&w, 2);
+        expect_dispatch(&w, 2);
+    } else {
+        says(&w, RESUMED); /* the replay counts as ended already: it tells no more than that */
+        expect_none(&w);
+    }
+    expect_text(&w, "{\"type\":\"typing\",\"d\":{\"feed_id\":1}}");
+    expect_silence(&w);
+    world_free(&w);
+}
+END_TEST
+
+/* Longer than an interval: the replay goes on, but the server must have decided by now. */
+START_TEST(messages_wait_for_a_decision_no_longer_than_one_takes)
+{
+    world w;
+    world_new(&w);
+    go_resuming(&w);
+    ck_assert_int_eq(
+        kedge_link_notify(w.link, kedge_text("typing"), kedge_text("{\"feed_id\":1}"), w.now),
+        KEDGE_OK);
+    kedge_time decided = w.now + 30 * KEDGE_SECOND;
+    while (w.now < decided) {
+        kedge_output output;
+        if (kedge_link_next_output(w.link, &output)) {
+            ck_assert_uint_eq(output.message.size, strlen(HEARTBEAT));
+            kedge_output_release(&output);
+        }
+        tick_deadline(&w);
+    }
+    ck_assert_uint_eq(w.now, decided);
+    ck_assert_int_eq(state_of(&w), KEDGE_GATEWAY_CLIENT_RESUMING);
+    expect_text(&w, "{\"type\":\"typing\",\"d\":{\"feed_id\":1}}");
+    world_free(&w);
+}
+END_TEST
+
+/* A session in place of the one that was asked for lets us in as well. */
+START_TEST(messages_go_out_once_another_session_begins)
+{
+    world w;
+    world_new(&w);
+    go_resuming(&w);
+    ck_assert_int_eq(
+        kedge_link_notify(w.link, kedge_text("typing"), kedge_text("{\"feed_id\":1}"), w.now),
+        KEDGE_OK);
+    expect_silence(&w);
+    says(&w, "{\"type\":\"ready\",\"seq\":1,\"d\":{\"session_id\":\"s-2\"}}");
+    (void)expect(&w, KEDGE_EVENT_READY);
+    expect_text(&w, "{\"type\":\"typing\",\"d\":{\"feed_id\":1}}");
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(messages_keep_to_the_rate_and_heartbeats_go_first)
 {
     world w;
@@ -2969,6 +3059,9 @@ static TCase *calls_case(void)
                         NOTIFY_CASES);
     tcase_add_test(tcase, words_of_the_protocol_can_be_set);
     tcase_add_loop_test(tcase, messages_wait_until_the_server_has_let_us_in, 0, 2);
+    tcase_add_loop_test(tcase, messages_do_not_overtake_a_slow_decision, 0, 6);
+    tcase_add_test(tcase, messages_wait_for_a_decision_no_longer_than_one_takes);
+    tcase_add_test(tcase, messages_go_out_once_another_session_begins);
     tcase_add_test(tcase, messages_keep_to_the_rate_and_heartbeats_go_first);
     tcase_add_test(tcase, a_heartbeat_overtakes_the_messages_that_wait);
     tcase_add_test(tcase, the_queue_is_bounded_and_what_never_got_out_is_counted);
