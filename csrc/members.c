@@ -1,6 +1,9 @@
 /* members.c: see members.h. */
 #include "members.h"
 
+/* Values that were just read are handed on by address: to copy a struct as a whole, right after its
+ * members were written one by one, makes the processor wait, and so each call by value would. */
+
 /* One pass over one object. */
 typedef struct member_pass {
     const kedge_member_table *table;
@@ -14,9 +17,9 @@ typedef struct member_pass {
     kedge_result wrong;
 } member_pass;
 
-static size_t offset_of(const member_pass *pass, kedge_json_value value)
+static size_t offset_of(const member_pass *pass, const kedge_json_value *value)
 {
-    return (size_t)(value.raw.data - pass->start);
+    return (size_t)(value->raw.data - pass->start);
 }
 
 static void note_first(kedge_result *fault, kedge_status status, size_t offset)
@@ -26,72 +29,79 @@ static void note_first(kedge_result *fault, kedge_status status, size_t offset)
     }
 }
 
+static bool is_named(const kedge_member *member, const kedge_json_value *name)
+{
+    if (name->escaped) {
+        return kedge_json_text_equals(*name, kedge_span_of(member->name, member->name_size));
+    }
+    return name->raw.size == member->name_size + 2 &&
+           memcmp(name->raw.data + 1, member->name, member->name_size) == 0;
+}
+
 /* The table's index of a name; its size, if it is none that is read. */
-static size_t find_member(const kedge_member_table *table, kedge_json_value name)
+static size_t find_member(const kedge_member_table *table, const kedge_json_value *name)
 {
     size_t i = 0;
-    while (i < table->count) {
-        const kedge_member *member = &table->members[i];
-        if (kedge_json_text_equals(name, kedge_span_of(member->name, member->name_size))) {
-            break;
-        }
+    while (i < table->count && !is_named(&table->members[i], name)) {
         i++;
     }
     return i;
 }
 
-static kedge_status check_word(const kedge_words *words, kedge_json_value value)
+static kedge_status check_word(const kedge_words *words, const kedge_json_value *value)
 {
-    if (value.kind != KEDGE_JSON_KIND_TEXT) {
+    if (value->kind != KEDGE_JSON_KIND_TEXT) {
         return KEDGE_ENVELOPE_MEMBER_TYPE;
     }
     for (size_t i = 0; i < words->count; i++) {
-        if (kedge_json_text_equals(value, kedge_text(words->words[i]))) {
+        if (kedge_json_text_equals(*value, kedge_text(words->words[i]))) {
             return KEDGE_OK;
         }
     }
     return KEDGE_ENVELOPE_MEMBER_VALUE;
 }
 
-static bool is_integer(kedge_json_value value)
+static bool is_integer(const kedge_json_value *value)
 {
     int64_t integer;
     uint64_t unsigned_integer;
-    return kedge_json_integer(value, &integer) == KEDGE_OK ||
-           kedge_json_unsigned(value, &unsigned_integer) == KEDGE_OK;
+    return kedge_json_integer(*value, &integer) == KEDGE_OK ||
+           kedge_json_unsigned(*value, &unsigned_integer) == KEDGE_OK;
 }
 
-static bool is_of_kind(kedge_member_kind kind, kedge_json_value value)
+static bool is_of_kind(kedge_member_kind kind, const kedge_json_value *value)
 {
     int64_t integer;
     uint64_t unsigned_integer;
     switch (kind) {
     case KEDGE_MEMBER_BOOLEAN:
-        return value.kind == KEDGE_JSON_KIND_BOOLEAN;
+        return value->kind == KEDGE_JSON_KIND_BOOLEAN;
     case KEDGE_MEMBER_INTEGER:
     case KEDGE_MEMBER_INTEGERS:
-        return kedge_json_integer(value, &integer) == KEDGE_OK;
+        return is_integer(value);
+    case KEDGE_MEMBER_SIGNED:
+        return kedge_json_integer(*value, &integer) == KEDGE_OK;
     case KEDGE_MEMBER_UNSIGNED:
-        return kedge_json_unsigned(value, &unsigned_integer) == KEDGE_OK;
+        return kedge_json_unsigned(*value, &unsigned_integer) == KEDGE_OK;
     case KEDGE_MEMBER_OBJECT:
-        return value.kind == KEDGE_JSON_KIND_OBJECT;
+        return value->kind == KEDGE_JSON_KIND_OBJECT;
     case KEDGE_MEMBER_ARRAY:
-        return value.kind == KEDGE_JSON_KIND_ARRAY;
+        return value->kind == KEDGE_JSON_KIND_ARRAY;
     case KEDGE_MEMBER_TEXT_OR_INTEGER:
-        return value.kind == KEDGE_JSON_KIND_TEXT || is_integer(value);
+        return value->kind == KEDGE_JSON_KIND_TEXT || is_integer(value);
     case KEDGE_MEMBER_TEXT_OR_OBJECT:
-        return value.kind == KEDGE_JSON_KIND_TEXT || value.kind == KEDGE_JSON_KIND_OBJECT;
+        return value->kind == KEDGE_JSON_KIND_TEXT || value->kind == KEDGE_JSON_KIND_OBJECT;
     case KEDGE_MEMBER_TEXT:
     case KEDGE_MEMBER_TEXTS:
     case KEDGE_MEMBER_WORD:
-        return value.kind == KEDGE_JSON_KIND_TEXT;
+        return value->kind == KEDGE_JSON_KIND_TEXT;
     default:
         return true;
     }
 }
 
 static kedge_status check_value(const member_pass *pass, const kedge_member *member,
-                                kedge_json_value value)
+                                const kedge_json_value *value)
 {
     if (member->kind == KEDGE_MEMBER_WORD) {
         return check_word(&pass->words[member->words], value);
@@ -107,8 +117,8 @@ static kedge_json_value read_array(member_pass *pass, const kedge_member *member
     size_t first = kedge_json_position(pass->reader);
     kedge_json_array_begin(pass->reader);
     while (kedge_json_next_element(pass->reader, &element)) {
-        if (!is_of_kind(member->kind, element)) {
-            note_first(&pass->wrong, KEDGE_ENVELOPE_MEMBER_TYPE, offset_of(pass, element));
+        if (!is_of_kind(member->kind, &element)) {
+            note_first(&pass->wrong, KEDGE_ENVELOPE_MEMBER_TYPE, offset_of(pass, &element));
         }
     }
     size_t size = kedge_json_position(pass->reader) - first;
@@ -116,26 +126,25 @@ static kedge_json_value read_array(member_pass *pass, const kedge_member *member
                               kedge_span_of(pass->start + first, size)};
 }
 
-static kedge_json_value read_value(member_pass *pass, const kedge_member *member)
+static void read_value(member_pass *pass, const kedge_member *member, kedge_json_value *value)
 {
     bool array = member->kind == KEDGE_MEMBER_INTEGERS || member->kind == KEDGE_MEMBER_TEXTS;
     if (array && kedge_json_peek(pass->reader) == KEDGE_JSON_KIND_ARRAY) {
-        return read_array(pass, member);
+        *value = read_array(pass, member);
+        return;
     }
-    kedge_json_value value;
-    if (!kedge_json_read(pass->reader, &value)) {
-        return value;
+    if (!kedge_json_read(pass->reader, value)) {
+        return;
     }
-    if (value.kind == KEDGE_JSON_KIND_NULL && !member->required &&
+    if (value->kind == KEDGE_JSON_KIND_NULL && !member->required &&
         member->kind != KEDGE_MEMBER_ANY) {
-        value.kind = KEDGE_JSON_KIND_NONE;
-        return value;
+        value->kind = KEDGE_JSON_KIND_NONE;
+        return;
     }
     kedge_status status = check_value(pass, member, value);
     if (status != KEDGE_OK) {
         note_first(&pass->wrong, status, offset_of(pass, value));
     }
-    return value;
 }
 
 static void read_members(member_pass *pass)
@@ -143,18 +152,18 @@ static void read_members(member_pass *pass)
     kedge_json_value name;
     kedge_json_object_begin(pass->reader);
     while (kedge_json_next_name(pass->reader, &name)) {
-        size_t index = find_member(pass->table, name);
+        size_t index = find_member(pass->table, &name);
         if (index == pass->table->count) {
             kedge_json_read(pass->reader, NULL);
             continue;
         }
         uint32_t bit = UINT32_C(1) << index;
         if ((pass->seen & bit) != 0) {
-            note_first(&pass->doubled, KEDGE_ENVELOPE_MEMBER_DOUBLED, offset_of(pass, name));
+            note_first(&pass->doubled, KEDGE_ENVELOPE_MEMBER_DOUBLED, offset_of(pass, &name));
             pass->twice |= bit;
         }
         pass->seen |= bit;
-        pass->values[index] = read_value(pass, &pass->table->members[index]);
+        read_value(pass, &pass->table->members[index], &pass->values[index]);
     }
 }
 
@@ -165,7 +174,7 @@ static kedge_result refuse_other_kind(member_pass *pass)
     if (!kedge_json_read(pass->reader, &value)) {
         return kedge_json_result(pass->reader);
     }
-    return (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, offset_of(pass, value)};
+    return (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, offset_of(pass, &value)};
 }
 
 static bool is_complete(const member_pass *pass)
