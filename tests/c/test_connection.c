@@ -1220,8 +1220,8 @@ START_TEST(a_refusal_is_told_to_the_link)
 {
     static const char *const answers[] = {
         "HTTP/1.1 503 No\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 503 No\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: "
-        "0\r\n\r\n",
+        ("HTTP/1.1 503 No\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n"
+         "Content-Length: 0\r\n\r\n"),
         "HTTP/1.1 429 No\r\nRetry-After: 99999999999999999999\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 503 No\r\nRetry-After: -5\r\nContent-Length: 0\r\n\r\n"};

@@ -125,8 +125,8 @@ START_TEST(each_compressed_message_is_a_frame_that_stands_alone)
     static const char *const texts[] = {
         "{\"seq\":0,\"type\":\"hello\",\"d\":{\"heartbeat_interval\":45000}}",
         "{\"seq\":0,\"type\":\"heartbeat_ack\"}",
-        "{\"seq\":1,\"type\":\"ready\",\"d\":{\"session_id\":\"s\",\"protocol_version\":1,"
-        "\"capabilities\":[]}}",
+        ("{\"seq\":1,\"type\":\"ready\",\"d\":{\"session_id\":\"s\",\"protocol_version\":1,"
+         "\"capabilities\":[]}}"),
         "{\"seq\":2,\"type\":\"event\",\"d\":[2]}",
     };
     kedge_output outputs[4];
