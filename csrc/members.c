@@ -78,6 +78,8 @@ static bool is_of_kind(kedge_member_kind kind, const kedge_json_value *value)
         return value->kind == KEDGE_JSON_KIND_BOOLEAN;
     case KEDGE_MEMBER_INTEGER:
     case KEDGE_MEMBER_INTEGERS:
+        return is_integer(value);
+    case KEDGE_MEMBER_SIGNED:
         return kedge_json_integer(*value, &integer) == KEDGE_OK;
     case KEDGE_MEMBER_UNSIGNED:
         return kedge_json_unsigned(*value, &unsigned_integer) == KEDGE_OK;

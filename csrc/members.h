@@ -12,16 +12,17 @@
 typedef enum kedge_member_kind {
     KEDGE_MEMBER_ANY,
     KEDGE_MEMBER_BOOLEAN,
-    KEDGE_MEMBER_INTEGER,  /* fits int64_t */
+    KEDGE_MEMBER_INTEGER,  /* fits int64_t or uint64_t */
+    KEDGE_MEMBER_SIGNED,   /* fits int64_t */
     KEDGE_MEMBER_UNSIGNED, /* fits uint64_t */
     KEDGE_MEMBER_TEXT,
     KEDGE_MEMBER_OBJECT,
     KEDGE_MEMBER_ARRAY, /* of whatever */
     KEDGE_MEMBER_TEXT_OR_OBJECT,
-    KEDGE_MEMBER_TEXT_OR_INTEGER, /* an integer that fits int64_t or uint64_t */
-    KEDGE_MEMBER_INTEGERS,        /* an array of INTEGER */
-    KEDGE_MEMBER_TEXTS,           /* an array of TEXT */
-    KEDGE_MEMBER_WORD             /* a TEXT that is in a word list */
+    KEDGE_MEMBER_TEXT_OR_INTEGER,
+    KEDGE_MEMBER_INTEGERS, /* an array of INTEGER */
+    KEDGE_MEMBER_TEXTS,    /* an array of TEXT */
+    KEDGE_MEMBER_WORD      /* a TEXT that is in a word list */
 } kedge_member_kind;
 
 typedef struct kedge_member {

@@ -42,7 +42,7 @@ kedge_result kedge_blobhub_read_error(kedge_span error, kedge_blobhub_error_obje
 {
     enum { CODE, MESSAGE, DATA, COUNT };
     static const kedge_member members[COUNT] = {
-        [CODE] = KEDGE_MEMBER_REQUIRED("code", KEDGE_MEMBER_INTEGER),
+        [CODE] = KEDGE_MEMBER_REQUIRED("code", KEDGE_MEMBER_SIGNED),
         [MESSAGE] = KEDGE_MEMBER_REQUIRED("message", KEDGE_MEMBER_TEXT),
         [DATA] = KEDGE_MEMBER_OPTIONAL("data", KEDGE_MEMBER_ANY),
     };

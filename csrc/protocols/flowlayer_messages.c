@@ -283,7 +283,7 @@ kedge_result kedge_flowlayer_read_hello(kedge_span payload, kedge_flowlayer_hell
 {
     enum { VERSION, SERVER, CAPABILITIES, COUNT };
     static const kedge_member members[COUNT] = {
-        [VERSION] = KEDGE_MEMBER_REQUIRED("protocol_version", KEDGE_MEMBER_INTEGER),
+        [VERSION] = KEDGE_MEMBER_REQUIRED("protocol_version", KEDGE_MEMBER_SIGNED),
         [SERVER] = KEDGE_MEMBER_OPTIONAL("server", KEDGE_MEMBER_ANY),
         [CAPABILITIES] = KEDGE_MEMBER_OPTIONAL("capabilities", KEDGE_MEMBER_ANY),
     };

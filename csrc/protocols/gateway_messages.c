@@ -25,9 +25,11 @@ kedge_result kedge_gateway_read_identify(kedge_span payload, kedge_gateway_ident
     kedge_result result = kedge_members_read_payload(members, COUNT, payload, NULL, values);
     if (result.status == KEDGE_OK) {
         identify->token = credential(values[TOKEN]);
+        identify->has_protocol_version = values[VERSION].kind != KEDGE_JSON_KIND_NONE;
         identify->protocol_version = 0;
-        identify->has_protocol_version =
-            kedge_json_integer(values[VERSION], &identify->protocol_version) == KEDGE_OK;
+        if (kedge_json_integer(values[VERSION], &identify->protocol_version) == KEDGE_JSON_RANGE) {
+            identify->protocol_version = INT64_MAX;
+        }
         identify->capabilities = values[CAPABILITIES];
     }
     return result;

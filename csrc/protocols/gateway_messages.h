@@ -19,7 +19,8 @@
 typedef struct kedge_gateway_identify {
     kedge_json_value token;
     bool has_protocol_version;
-    int64_t protocol_version;      /* any integer: the link decides which versions it has */
+    int64_t protocol_version; /* any integer, INT64_MAX for what is above: the link decides which
+                                      versions it has */
     kedge_json_value capabilities; /* an array of texts; absent (NONE) is not [] */
 } kedge_gateway_identify;
 
