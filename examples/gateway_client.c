@@ -60,6 +60,9 @@ static void handle(struct client *client, const kedge_event *event, kedge_time n
     case KEDGE_EVENT_RESUMED:
         say(client, kedge_text("resumed"), event->as.resumed.number);
         break;
+    case KEDGE_EVENT_SYNC: /* too much was missed: fetch the state anew */
+        say(client, kedge_text("sync"), client->last);
+        break;
     case KEDGE_EVENT_CLOSED:
         say(client, kedge_text("closed"), event->as.closed.received);
         break;
@@ -83,6 +86,7 @@ static void dial(struct client *client, kedge_time now)
 {
     kedge_upgrade_wish wish = {.host = kedge_text(authority)}; /* path and headers are the link's */
     kedge_entropy entropy = stream_entropy();
+    hang_up(client, now);
     client->wanted = false;
     client->socket = stream_connect(server[0], server[1]);
     if (client->socket >= 0 &&
@@ -113,10 +117,8 @@ static void pump(struct client *client, kedge_time now)
         while (kedge_link_next_event(client->link, &of_link))
             handle(client, &of_link, now);
     }
-    if (client->wanted) {
-        hang_up(client, now);
+    if (client->wanted)
         dial(client, now);
-    }
 }
 
 /* Waits for something, at most until then, and does what it takes; returns what time it is. */
@@ -133,8 +135,7 @@ static kedge_time turn(kedge_time end)
     }
     stream_poll(found, (size_t)client_count, end);
     kedge_time now = stream_clock(CLOCK_MONOTONIC);
-    bool cut = stream_signal == SIGUSR1;
-    stream_signal = cut ? 0 : stream_signal;
+    bool cut = stream_take_signal(SIGUSR1);
     for (int i = 0; i < client_count; i++) {
         if (cut)
             hang_up(&clients[i], now);
@@ -177,9 +178,7 @@ int main(int argc, char **argv)
     }
     server = argv + i;
     snprintf(authority, sizeof authority, "%s:%s", server[0], server[1]);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    stream_catch(SIGINT);
-    stream_catch(SIGTERM);
+    stream_begin();
     stream_catch(SIGUSR1);
     kedge_time now = stream_clock(CLOCK_MONOTONIC);
     for (i = 0; i < client_count; i++)

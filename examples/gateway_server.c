@@ -172,12 +172,10 @@ int main(int argc, char **argv)
     int listener = stream_listen(&port);
     if (listener < 0 || kedge_hub_create(&hub, &config, &entropy, kedge_allocator_default(), now))
         return 1;
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    stream_begin();
     printf("listening on ws://127.0.0.1:%u/gateway\n", port);
     if (path != NULL)
         restore(path, now);
-    stream_catch(SIGINT);
-    stream_catch(SIGTERM);
     kedge_time next_tick = tick == 0 ? KEDGE_NEVER : now;
     for (unsigned n = 1; stream_signal == 0; now = turn(listener, next_tick)) {
         char payload[32];

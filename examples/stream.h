@@ -43,11 +43,27 @@ static inline void stream_note_signal(int number)
     stream_signal = number;
 }
 
+/* Whether that signal came; then it is forgotten. */
+static inline bool stream_take_signal(int number)
+{
+    bool came = stream_signal == number;
+    stream_signal = came ? 0 : stream_signal;
+    return came;
+}
+
 /* Without SA_RESTART, so that poll comes back at once. */
 static inline void stream_catch(int number)
 {
     struct sigaction action = {.sa_handler = stream_note_signal};
     sigaction(number, &action, NULL);
+}
+
+/* What every program here begins with: its lines go out one by one, and it is asked to end by signals. */
+static inline void stream_begin(void)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    stream_catch(SIGINT);
+    stream_catch(SIGTERM);
     signal(SIGPIPE, SIG_IGN); /* writing to who is gone is an error like others */
 }
 

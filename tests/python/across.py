@@ -517,7 +517,7 @@ class CClient(Process):
             return {"event": what, "code": int(number) or None}
         if what == "HOLE":
             return {"event": "gap", "first": int(number)}
-        if what in ("ready", "resumed"):
+        if what in ("ready", "resumed", "sync"):
             return {"event": what, "seq": int(number)}
         return {"event": "dispatch", "name": what, "seq": int(number)}
 
