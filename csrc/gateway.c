@@ -105,6 +105,7 @@ kedge_gateway_client_config kedge_gateway_client_config_default(void)
     config.backoff_last = 60 * KEDGE_SECOND;
     config.rate_limited_delay = 5 * KEDGE_SECOND;
     config.restart_spread = 5 * KEDGE_SECOND;
+    config.retry_after_max = 300 * KEDGE_SECOND;
     config.rate_burst = 120;
     config.rate_per_second = 2;
     return config;

@@ -584,10 +584,11 @@ static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t co
 static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status,
                                           kedge_time retry_after)
 {
+    kedge_time most = link->config->as.gateway_client.retry_after_max;
     ending why = own_ending(http_status == 0 ? KEDGE_LOST : KEDGE_UPGRADE_REFUSED, 0);
     why.reason = kedge_text(NULL);
     why.http_status = http_status;
-    why.retry_after = retry_after;
+    why.retry_after = retry_after < most ? retry_after : most;
     why.verdict = kedge_gateway_verdict_of_http(http_status);
     return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_FAILED_RETRY, &why);
 }

@@ -79,11 +79,12 @@ typedef struct kedge_gateway_client_config {
     kedge_time backoff_last;   /* 60 s */
     kedge_time rate_limited_delay; /* 5 s at least after 4006 and 4012 */
     kedge_time restart_spread;     /* 5 s: the first attempt after 4008 falls anywhere within it */
-    uint32_t rate_burst;           /* 120: what the server allows; 0: no limit. The client keeps 5 s
+    kedge_time retry_after_max; /* 300 s: of a server's Retry-After no more than this is waited */
+    uint32_t rate_burst;        /* 120: what the server allows; 0: no limit. The client keeps 5 s
                                       of refill in reserve (half the burst at most), since the
                                       network may bunch what was sent in time */
-    uint32_t rate_per_second;      /* 2 */
-    kedge_words mls_types;         /* what the application may say; the documented words */
+    uint32_t rate_per_second;   /* 2 */
+    kedge_words mls_types;      /* what the application may say; the documented words */
     kedge_words cpace_types;
     kedge_words media_types;
 } kedge_gateway_client_config;

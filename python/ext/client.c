@@ -24,6 +24,7 @@ enum setting {
     BACKOFF,
     RATE_LIMITED_DELAY,
     RESTART_SPREAD,
+    RETRY_AFTER_MAX,
     RATE,
     MESSAGE_LIMIT,
     QUEUE_LIMIT,
@@ -52,6 +53,7 @@ static const core_signature client_signature = {.function = "GatewayClient",
                                                           "backoff",
                                                           "rate_limited_delay",
                                                           "restart_spread",
+                                                          "retry_after_max",
                                                           "rate",
                                                           "message_limit",
                                                           "queue_limit",
@@ -135,6 +137,8 @@ static int read_times(core_state *state, PyObject *const *values,
         core_duration(state, values[RATE_LIMITED_DELAY], "rate_limited_delay",
                       &config->rate_limited_delay) < 0 ||
         core_duration(state, values[RESTART_SPREAD], "restart_spread", &config->restart_spread) <
+            0 ||
+        core_duration(state, values[RETRY_AFTER_MAX], "retry_after_max", &config->retry_after_max) <
             0 ||
         read_backoff(state, values[BACKOFF], config) < 0) {
         return -1;
@@ -400,7 +404,8 @@ static PyGetSetDef getset[] = {
     "capabilities=None, sync_after_resume=False, resumed_expected=True, "                          \
     "sync_when_given_up=True, hold_count=1000, hold_bytes=4194304, resume_attempts=3, "            \
     "hello_timeout=30.0, backoff=(1.0, 60.0), rate_limited_delay=5.0, restart_spread=5.0, "        \
-    "rate=(120, 2), message_limit=1048576, queue_limit=1048576, depth_limit=128, "                 \
+    "retry_after_max=300.0, rate=(120, 2), message_limit=1048576, queue_limit=1048576, "           \
+    "depth_limit=128, "                                                                            \
     "stall_tolerance=5.0, decoder=None, clock=None, entropy=None, now=None)\n--\n\n"               \
     "The client's side of the gateway. It outlives its connections.\n\n"                           \
     "It asks for one by the event Connect: begin it with handshake(), then opened() or\n"          \

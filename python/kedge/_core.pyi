@@ -560,6 +560,7 @@ class GatewayClient(_Link):
         backoff: tuple[float, float] = (1.0, 60.0),
         rate_limited_delay: float = 5.0,
         restart_spread: float = 5.0,
+        retry_after_max: float = 300.0,
         rate: tuple[int, int] = (120, 2),
         message_limit: int = 1 << 20,
         queue_limit: int = 1 << 20,
