@@ -185,14 +185,7 @@ static const kedge_member stage_response[] = {
     KEDGE_MEMBER_REQUIRED("accepted", KEDGE_MEMBER_BOOLEAN),
 };
 
-typedef struct client_payload {
-    const char *type;
-    const kedge_member *members;
-    size_t count;
-    bool exactly_one; /* of the first two members, both being optional */
-} client_payload;
-
-static const client_payload client_payloads[] = {
+static const kedge_gateway_payload client_payloads[] = {
     {"voice_state_update", voice_state_update, COUNT_OF(voice_state_update), false},
     {"presence_update", presence_update, COUNT_OF(presence_update), false},
     {"typing", typing, COUNT_OF(typing), true},
@@ -203,7 +196,7 @@ static const client_payload client_payloads[] = {
     {"stage_response", stage_response, COUNT_OF(stage_response), false},
 };
 
-static const client_payload *find_payload(const kedge_envelope_name *type)
+static const kedge_gateway_payload *find_payload(const kedge_envelope_name *type)
 {
     for (size_t i = 0; i < COUNT_OF(client_payloads); i++) {
         if (kedge_envelope_name_is(type, kedge_text(client_payloads[i].type))) {
@@ -213,9 +206,25 @@ static const client_payload *find_payload(const kedge_envelope_name *type)
     return NULL;
 }
 
-static kedge_words choose(const kedge_words *given, const char *const *documented, size_t count)
+const kedge_gateway_payload *kedge_gateway_payload_at(size_t index)
 {
-    return given != NULL && given->words != NULL ? *given : (kedge_words){documented, count};
+    return index < COUNT_OF(client_payloads) ? &client_payloads[index] : NULL;
+}
+
+kedge_words kedge_gateway_documented_words(uint8_t list)
+{
+    static const kedge_words lists[WORD_LISTS] = {
+        [STATUS_WORDS] = {statuses, COUNT_OF(statuses)},
+        [MLS_WORDS] = {mls_types, COUNT_OF(mls_types)},
+        [CPACE_WORDS] = {cpace_types, COUNT_OF(cpace_types)},
+        [MEDIA_WORDS] = {media_types, COUNT_OF(media_types)},
+    };
+    return lists[list];
+}
+
+static kedge_words choose(const kedge_words *given, uint8_t list)
+{
+    return given != NULL && given->words != NULL ? *given : kedge_gateway_documented_words(list);
 }
 
 static kedge_result check_exactly_one(kedge_span payload, kedge_json_value a, kedge_json_value b)
@@ -235,18 +244,15 @@ static kedge_result check_exactly_one(kedge_span payload, kedge_json_value a, ke
 kedge_result kedge_gateway_check_payload(const kedge_envelope_name *type, kedge_span payload,
                                          const kedge_gateway_words *words)
 {
-    const client_payload *known = find_payload(type);
+    const kedge_gateway_payload *known = find_payload(type);
     if (known == NULL) {
         return (kedge_result){KEDGE_UNKNOWN_TYPE, 0};
     }
     const kedge_words lists[WORD_LISTS] = {
-        [STATUS_WORDS] = {statuses, COUNT_OF(statuses)},
-        [MLS_WORDS] =
-            choose(words == NULL ? NULL : &words->mls_types, mls_types, COUNT_OF(mls_types)),
-        [CPACE_WORDS] =
-            choose(words == NULL ? NULL : &words->cpace_types, cpace_types, COUNT_OF(cpace_types)),
-        [MEDIA_WORDS] =
-            choose(words == NULL ? NULL : &words->media_types, media_types, COUNT_OF(media_types)),
+        [STATUS_WORDS] = kedge_gateway_documented_words(STATUS_WORDS),
+        [MLS_WORDS] = choose(words == NULL ? NULL : &words->mls_types, MLS_WORDS),
+        [CPACE_WORDS] = choose(words == NULL ? NULL : &words->cpace_types, CPACE_WORDS),
+        [MEDIA_WORDS] = choose(words == NULL ? NULL : &words->media_types, MEDIA_WORDS),
     };
     kedge_json_value values[KEDGE_MEMBERS_MAXIMUM];
     kedge_result result =

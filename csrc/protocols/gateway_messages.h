@@ -12,6 +12,7 @@
 #include "kedge/envelope.h"
 #include "kedge/gateway.h"
 #include "kedge/json.h"
+#include "members.h"
 
 /* A token or session id that is missing, null or empty is no fault here: it has the kind
  * KEDGE_JSON_KIND_NONE and the link decides (4004). All else that is wrong is a decode error (4002)
@@ -72,6 +73,18 @@ typedef struct kedge_gateway_words {
     kedge_words cpace_types;
     kedge_words media_types;
 } kedge_gateway_words;
+
+/* A row of the table of client payloads. */
+typedef struct kedge_gateway_payload {
+    const char *type;
+    const kedge_member *members;
+    size_t count;
+    bool exactly_one; /* of the first two members, both being optional */
+} kedge_gateway_payload;
+
+/* The rows, for documents; null behind the last. And the documented words of a WORD member's list. */
+const kedge_gateway_payload *kedge_gateway_payload_at(size_t index);
+kedge_words kedge_gateway_documented_words(uint8_t list);
 
 /* Checks the payload of a client's message (voice_state_update ... stage_response) by the
  * contract's table. `words` may be null: the documented lists.

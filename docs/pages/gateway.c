@@ -7,6 +7,7 @@
 
 #include "kedge/gateway.h"
 #include "protocols/gateway_client.h"
+#include "protocols/gateway_messages.h"
 #include "protocols/gateway_retry.h"
 #include "protocols/gateway_server.h"
 
@@ -293,15 +294,89 @@ static void http_statuses(void)
     }
 }
 
+/* ---- Messages ----------------------------------------------------------------------------------- */
+
+static const char *const kinds[] = {
+    [KEDGE_MEMBER_ANY] = "anything",
+    [KEDGE_MEMBER_BOOLEAN] = "boolean",
+    [KEDGE_MEMBER_INTEGER] = "integer",
+    [KEDGE_MEMBER_SIGNED] = "integer",
+    [KEDGE_MEMBER_UNSIGNED] = "integer ≥ 0",
+    [KEDGE_MEMBER_TEXT] = "string",
+    [KEDGE_MEMBER_OBJECT] = "object",
+    [KEDGE_MEMBER_ARRAY] = "array",
+    [KEDGE_MEMBER_TEXT_OR_OBJECT] = "string or object",
+    [KEDGE_MEMBER_TEXT_OR_INTEGER] = "string or integer",
+    [KEDGE_MEMBER_INTEGERS] = "array of integers",
+    [KEDGE_MEMBER_TEXTS] = "array of strings",
+};
+
+static void member(const kedge_member *row)
+{
+    printf("`%s%s`: ", row->name, row->required ? "" : "?");
+    if (row->kind != KEDGE_MEMBER_WORD) {
+        printf("%s", kinds[row->kind]);
+        return;
+    }
+    kedge_words words = kedge_gateway_documented_words(row->words);
+    for (size_t i = 0; i < words.count; i++) {
+        printf("%s`%s`", i == 0 ? "" : " ", words.words[i]);
+    }
+}
+
+static void client_payloads(void)
+{
+    const kedge_gateway_payload *payload;
+    printf("| client payload | members of `d` |\n| --- | --- |\n");
+    for (size_t i = 0; (payload = kedge_gateway_payload_at(i)) != NULL; i++) {
+        printf("| `%s` | %s", payload->type, payload->exactly_one ? "exactly one of " : "");
+        for (size_t j = 0; j < payload->count; j++) {
+            printf("%s", j == 0 ? "" : " · ");
+            member(&payload->members[j]);
+        }
+        printf(" |\n");
+    }
+    printf("\n`?`: may be absent or null. Members beyond these are handed on.\n\n");
+}
+
+static void messages(void)
+{
+    printf(
+        "| from | message |\n| --- | --- |\n"
+        "| server | `{\"type\":\"hello\",\"seq\":0,\"d\":{\"heartbeat_interval\":45000}}`, in "
+        "milliseconds |\n"
+        "| client | `{\"type\":\"identify\",\"d\":{\"token\",\"protocol_version\"?,"
+        "\"capabilities\"?}}` |\n"
+        "| server | `{\"seq\":1,\"type\":\"ready\",\"d\":{\"session_id\",…,"
+        "\"protocol_version\",\"capabilities\"}}` |\n"
+        "| client | `{\"type\":\"resume\",\"d\":{\"token\",\"session_id\",\"last_seq\"}}` |\n"
+        "| server | `{\"type\":\"resumed\",\"d\":{\"seq\":N}}`: the replay is over, N its last "
+        "number "
+        "|\n"
+        "| client | `{\"type\":\"heartbeat\",\"d\":{}}` |\n"
+        "| server | `{\"seq\":N,\"type\":\"heartbeat_ack\",\"d\":{}}`, N the last number on this "
+        "connection |\n"
+        "| server | `{\"type\":\"error\",\"d\":{\"code\",\"message\"}}` |\n"
+        "| server | `{\"seq\":N,\"type\":…,\"d\":…}`: a dispatch, numbered from 1 a session |\n\n"
+        "With `compress=zstd` each message of the server is one binary message: one whole zstd "
+        "frame "
+        "with its content size\ndeclared, without dictionary or checksum. What else a client gets "
+        "as "
+        "binary is refused.\n\n");
+}
+
 int main(void)
 {
     printf("# The gateway\n\n"
            "Written by `make docs` from the tables that the links run by (`docs/pages/gateway.c`); "
            "change those, not this page.\n"
-           "The settings and the client payloads stand in `include/kedge/gateway.h`.\n\n"
+           "What can be set stands in `include/kedge/gateway.h`.\n\n"
            "`GET /gateway?v=1&encoding=json[&compress=zstd]`, then one JSON object a message: "
            "`{\"type\", \"seq\"?, \"d\"?}`.\n\n"
-           "## Server\n\n");
+           "## Messages\n\n");
+    messages();
+    client_payloads();
+    printf("## Server\n\n");
     server_states();
     server_diagram();
     server_table();
