@@ -433,7 +433,7 @@ int core_text_list(core_state *state, PyObject *iterable, const char *name, PyOb
 static int fill_words(core_state *state, const char *name, core_words *words)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(words->texts); i++) {
-        kedge_span span;
+        kedge_span span = kedge_text("");
         if (core_text(state, PyTuple_GET_ITEM(words->texts, i), name, &span) < 0) {
             return -1;
         }

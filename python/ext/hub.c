@@ -717,6 +717,37 @@ static PyObject *hub_link_of(PyObject *object, PyObject *session)
     return Py_NewRef(result);
 }
 
+CORE_METHOD(hub_close)
+{
+    static const core_signature signature = {.function = "close",
+                                             .positional = 3,
+                                             .required = 1,
+                                             .names = {"session", "code", "reason", "now"}};
+    core_state *state = hub_of(object)->state;
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    uint16_t code = 4000;
+    kedge_span reason = kedge_text("");
+    kedge_span id;
+    kedge_time now;
+    core_hub *self;
+    if (core_arguments(&signature, arguments, count, names, values) < 0 ||
+        core_session_id(state, values[0], &id) < 0 ||
+        (values[1] != NULL && core_code(state, values[1], "code", &code) < 0) ||
+        (values[2] != NULL && core_text(state, values[2], "reason", &reason) < 0) ||
+        (self = begin_at(object, values[3], &now)) == NULL) {
+        return NULL;
+    }
+    const kedge_session *found = find(self, id);
+    kedge_link *link = found == NULL ? NULL : kedge_hub_link_of(self->hub, found);
+    kedge_status status = found == NULL ? KEDGE_UNKNOWN : KEDGE_OK;
+    if (link != NULL) {
+        status = kedge_link_close(link, code, reason, now);
+    }
+    PyObject *done = finish(self, status);
+    Py_XDECREF(done);
+    return done == NULL ? NULL : PyBool_FromLong(link != NULL);
+}
+
 CORE_METHOD(hub_end)
 {
     static const core_signature signature = {
@@ -978,7 +1009,14 @@ static PyMethodDef methods[] = {
                     "sessions($self, /, user=None)\n--\n\nThe sessions of a user, or all."),
     {"link_of", hub_link_of, METH_O,
      PyDoc_STR("link_of($self, session, /)\n--\n\n"
-               "The link that has the session, None while it is detached.")},
+               "The link that has the session, None while it is detached.\n\n"
+               "Events that its methods give are the caller's; close() ends a connection without "
+               "that.")},
+    CORE_METHOD_ROW("close", hub_close,
+                    "close($self, /, session, code=4000, reason='', *, now=None)\n--\n\n"
+                    "Closes the connection that a session has; False if it is detached.\n\n"
+                    "What becomes of the session, and whether its client comes back, follows from "
+                    "the code. The\nClosed comes out of the link's events()."),
     CORE_METHOD_ROW("end", hub_end,
                     "end($self, /, session, *, now=None)\n--\n\n"
                     "Ends a session for good; its link, if any, is closed with 4009."),

@@ -335,13 +335,10 @@ static PyObject *link_counts(PyObject *object, void *unused)
     (void)unused;
     kedge_link_counts now = kedge_link_counts_now(link_of(object)->link);
     const core_count counts[] = {
-        {"received", now.received},
-        {"sent", now.sent},
-        {"ignored", now.ignored},
-        {"duplicates", now.duplicates},
-        {"gaps", now.gaps},
-        {"stalls", now.stalls},
-        {"clock_backward", now.clock_backward},
+        {"received", now.received}, {"sent", now.sent},
+        {"ignored", now.ignored},   {"duplicates", now.duplicates},
+        {"gaps", now.gaps},         {"behind", now.behind},
+        {"stalls", now.stalls},     {"clock_backward", now.clock_backward},
     };
     return core_counts(counts, sizeof counts / sizeof counts[0]);
 }

@@ -743,7 +743,23 @@ class GatewayHub:
     def sessions(self, user: str | int | None = None) -> list[Session]:
         """The sessions of a user, or all."""
     def link_of(self, session: Session | str, /) -> HubLink | None:
-        """The link that has the session, None while it is detached."""
+        """The link that has the session, None while it is detached.
+
+        Events that its methods give are the caller's; close() ends a connection without that.
+        """
+    def close(
+        self,
+        session: Session | str,
+        code: int = 4000,
+        reason: str = "",
+        *,
+        now: float | None = None,
+    ) -> bool:
+        """Closes the connection that a session has; False if it is detached.
+
+        What becomes of the session, and whether its client comes back, follows from the code. The
+        Closed comes out of the link's events().
+        """
     def end(self, session: Session | str, *, now: float | None = None) -> None:
         """Ends a session for good; its link, if any, is closed with 4009."""
     def events(self) -> list[SessionEnded]:

@@ -185,6 +185,50 @@ class Hub(GatewayHub):
         sessions = super().sessions
         return self._here(lambda: sessions(user))
 
+    def link_of(self, session: Session | str, /) -> HubLink | None:
+        """The core's link that has the session, None while it is detached.
+
+        For those who carry links themselves: the events of what is done to it are the caller's, and
+        nobody else hears of them. To throw somebody out there is close().
+        """
+        link_of = super().link_of
+        return self._here(lambda: link_of(session))
+
+    def links(self) -> list[HubLink]:
+        """The core's links that are not finished."""
+        links = super().links
+        return self._here(links)
+
+    def limit_topic(
+        self, topic: str, history: tuple[int, int, float], *, now: float | None = None
+    ) -> None:
+        """Other limits for the history of one topic, which somebody follows."""
+        limit_topic = super().limit_topic
+        self._here(lambda: limit_topic(topic, history, now=now))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many links, sessions, ...: see kedge/hub.h."""
+        return self._here(lambda: super(Hub, self).counts)
+
+    def close(
+        self,
+        session: Session | str,
+        code: int = 4000,
+        reason: str = "",
+        *,
+        now: float | None = None,
+    ) -> bool:
+        """Throws somebody out: closes the connection that the session has, whose handler gets the
+        Closed. False if it has none now.
+
+        The code decides the rest, see CloseCode: with 4000 the client comes back and resumes; with
+        4004 it waits for other credentials, with 4009 it begins a new session, with 1000 it stops,
+        and these three end the session. end() also ends a session that has no connection.
+        """
+        close = super().close
+        return self._here(lambda: close(session, code, reason, now=now))
+
     def end(self, session: Session | str, *, now: float | None = None) -> None:
         """Ends a session for good; its link, if any, is closed with 4009."""
         end = super().end

@@ -246,6 +246,13 @@ def test_gaps_and_duplicates_are_told_and_dropped() -> None:
     assert client.counts["gaps"] == 2
 
 
+def test_numbers_that_the_server_knows_of_and_never_sent_are_counted() -> None:
+    client = live_client()
+    assert client.counts["behind"] == 0
+    client.receive('{"type":"heartbeat_ack","seq":9}')
+    assert client.counts["behind"] == 1
+
+
 def live_client(**options: Any) -> GatewayClient:
     """A client that has its session, by messages written by hand."""
     client = GatewayClient(token="secret", clock=Clock(), entropy=ENTROPY, **options)

@@ -146,6 +146,41 @@ def test_sessions_end_and_are_told() -> None:
         world.hub.end(session)
 
 
+@pytest.mark.parametrize(("code", "kept"), [(4000, True), (1000, False), (4009, False)])
+def test_a_hub_closes_the_connection_of_a_session(code: int, kept: bool) -> None:
+    world = World()
+    ann = world.join("ann")
+    session = ann.link.session
+    assert session is not None
+    world.hub.ready()
+    assert world.hub.close(session, code, "out")
+    assert world.hub.ready() == [ann.link]
+    (told,) = ann.link.events()
+    assert isinstance(told, Closed)
+    assert (told.code, told.reason, told.resumable) == (code, "out", kept)
+    world.run()
+    assert [e.code for e in world.client_events if isinstance(e, Closed)] == [code]
+    ann.cut()
+    assert session.alive == kept
+    if kept:
+        assert not world.hub.close(session)
+    else:
+        with pytest.raises(_core.UnknownError):
+            world.hub.close(session)
+
+
+def test_a_close_by_the_hub_is_checked() -> None:
+    world = World()
+    session = world.join("ann").link.session
+    assert session is not None
+    for wrong in ((session, 1006), (session, 4000, "x" * 124), (session, 70_000)):
+        with pytest.raises(_core.ArgumentError):
+            world.hub.close(*wrong)
+    with pytest.raises(TypeError):
+        world.hub.close(session, "4000")  # type: ignore[arg-type]
+    assert session.attached
+
+
 def test_the_oldest_detached_session_can_be_evicted() -> None:
     world = World(sessions_per_user_max=1, evict_detached=True)
     wire = world.join()

@@ -32,10 +32,12 @@ from aio_world import (
 from kedge.aio import Link
 from kedge.aio._alarm import Alarm
 from kedge.gateway import (
+    Attached,
     CloseCode,
     Closed,
     Connect,
     Dispatch,
+    Event,
     Hub,
     Identify,
     Message,
@@ -314,6 +316,58 @@ async def test_publishing_from_a_thread_reaches_everybody() -> None:
             await asyncio.to_thread(hub.publish, "", "tick")
 
 
+async def test_a_thread_may_ask_a_hub_whatever_it_likes() -> None:
+    hub = Hub()
+    async with kedge.serve(handle, hub=hub) as server, following(server.urls[0]) as record:
+        await record.ready()
+        (session,) = hub.sessions()
+
+        def ask() -> None:
+            link = hub.link_of(session)
+            assert link is not None
+            assert hub.links() == [link]
+            assert hub.counts["links"] == 1
+            hub.limit_topic(TOPIC, (1, 1 << 20, 60.0))
+            assert hub.close(session, reason="by a thread")
+
+        await asyncio.to_thread(ask)
+        assert (await record.closed()).reason == "by a thread"
+        await record.resumed()
+
+
+@pytest.mark.parametrize("how", ["hub", "core"])
+async def test_somebody_is_thrown_out(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    events: list[Event] = []
+    ended: list[Link] = []
+
+    async def noting(link: Link) -> None:
+        async for event in link:
+            events.append(event)
+            if isinstance(event, Identify | kedge.Resume):
+                answer(link, event)
+        ended.append(link)
+
+    hub = Hub()
+    async with kedge.serve(noting, hub=hub) as server, following(server.urls[0]) as record:
+        await record.ready()
+        (session,) = hub.sessions()
+        if how == "hub":
+            assert hub.close(session, 1000, "out")
+        else:
+            core = hub.link_of(session)
+            assert core is not None
+            core.close(1000, "out")
+        closed = await record.closed()
+        assert (closed.code, closed.reason) == (1000, "out")
+        await until(lambda: ended and server.connections == 0)
+        assert [type(event) for event in events[-1:]] == [Closed if how == "hub" else Attached]
+        for link in ended:
+            link.close()
+            link.stop()
+            assert ("closed 1000" if how == "hub" else "gone") in repr(link)
+    assert caplog.records == []
+
+
 async def test_a_handler_has_its_session_at_hand() -> None:
     async def greeting(link: Link) -> None:
         async for event in link:
@@ -321,7 +375,7 @@ async def test_a_handler_has_its_session_at_hand() -> None:
                 with pytest.raises(kedge.ClosedError):
                     link.send("greeting")
                 answer(link, event)
-            elif isinstance(event, kedge.Attached):
+            elif isinstance(event, Attached):
                 link.unfollow(TOPIC)
                 link.follow("own")
                 link.send("greeting", {"user": link.session.user, "target": link.target})

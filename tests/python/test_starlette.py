@@ -218,6 +218,27 @@ async def test_a_handler_that_raises_costs_its_own_link_only(
     assert "Traceback" in caplog.text
 
 
+@pytest.mark.parametrize("how", ["hub", "core"])
+async def test_somebody_is_thrown_out(ws: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    hub = Hub()
+    async with (
+        running(application(hub), ws) as port,
+        following(f"ws://127.0.0.1:{port}/gateway") as record,
+    ):
+        await record.ready()
+        (session,) = hub.sessions()
+        if how == "hub":
+            assert hub.close(session, 1000, "out")
+        else:
+            core = hub.link_of(session)
+            assert core is not None
+            core.close(1000, "out")
+        closed = await record.closed()
+        assert (closed.code, closed.reason) == (1000, "out")
+        await until(lambda: "_Courier" not in str(asyncio.all_tasks()))
+    assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
+
+
 async def test_a_block_that_ends_says_goodbye(ws: str) -> None:
     hub = Hub()
     async with running(application(hub), ws) as port:

@@ -271,6 +271,7 @@ class _Courier:
             self._closed = True
             self._link.take(self._link.core.lost())
         finally:
+            self._link.over()
             self.flush_soon()
 
     # ---- as the host of its link ---------------------------------------------------------------

@@ -106,7 +106,10 @@ class Link:
             core.context = self
 
     def __repr__(self) -> str:
-        state = "open" if self.closed is None else f"closed {self.closed.code}"
+        if self.closed is not None:
+            state = f"closed {self.closed.code}"
+        else:
+            state = "open" if self._core is not None else "gone"
         return f"<kedge.gateway.Link {self.peer} {state}>"
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -127,7 +130,7 @@ class Link:
     @property
     def core(self) -> HubLink:
         """The link without I/O beneath, until the connection is gone. Events that its methods give
-        are the caller's."""
+        are the caller's: who closes it by them has the Closed, and the iteration ends without."""
         if self._core is None:
             raise ClosedError("the connection is gone")
         return self._core
@@ -198,14 +201,14 @@ class Link:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes this connection. What becomes of the session, and whether the client comes back,
         follows from the code: 4000 and 4008 keep it, 1000 ends it. No effect if it is closed."""
-        if self.closed is None:
-            self._take(self.core.close(code, reason))
+        if self._core is not None and self.closed is None:
+            self._take(self._core.close(code, reason))
 
     def stop(self) -> None:
         """Closes it as a server that restarts does, with 4008: the client comes back and
-        resumes."""
-        if self.closed is None:
-            self._take(self.core.stop())
+        resumes. No effect if it is closed."""
+        if self._core is not None and self.closed is None:
+            self._take(self._core.stop())
 
     def _live_session(self) -> Session:
         session = self.session
@@ -231,6 +234,10 @@ class Link:
         self._mailbox.put(event for event in events if isinstance(event, Event))
         if self.closed is not None:
             self._mailbox.end()
+
+    def over(self) -> None:
+        """There will be no more events, also where somebody else was given the Closed."""
+        self._mailbox.end()
 
     def _take(self, events: Sequence[Event]) -> None:
         self.take(events)
