@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI, Header, HTTPException, WebSocket
-from kedge import Identify, Message, Resume, StateError
+from kedge import ArgumentError, Identify, LimitError, Message, Resume, StateError
 from kedge.adapters import starlette
 from kedge.gateway import Hub
 from pydantic import BaseModel
@@ -68,7 +68,8 @@ async def gateway(ws: WebSocket) -> None:
                             members={"display_name": user.name},
                         )
                 case Message(name="presence_update") if link.session is not None:
-                    presence = {"user": link.session.user, **event.data}
+                    # Whose presence it is, the session tells, whatever the client says.
+                    presence = {**event.data, "user": link.session.user}
                     hub.publish("presence", "presence_update", presence)
 
 
@@ -84,6 +85,9 @@ async def post(feed: int, message: Post, authorization: str = Header()) -> dict[
     payload = {"feed_id": feed, "author": user.name, "text": message.text}
     try:
         return {"sessions": hub.publish(f"feed:{feed}", "message_create", payload)}
+    except (ArgumentError, LimitError) as error:
+        # Half a surrogate pair, or more than a history holds.
+        raise HTTPException(422, str(error)) from error
     except StateError as error:
         raise HTTPException(503, "the server is restarting", {"Retry-After": "2"}) from error
 

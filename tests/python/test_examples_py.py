@@ -110,7 +110,9 @@ async def test_posts_reach_those_who_follow(tmp_path: Path) -> None:
             )
             assert (await running.post(500, "nobody's", "wrong"))[0] == 403
             await until(lambda: texts(anna) == ["to both", "to anna"] and texts(ben) == ["to both"])
-            await ben.stream.notify("presence_update", {"status": "dnd"})
+            status, _ = await running.post(500, "half a pair: \ud800")
+            assert status == 422
+            await ben.stream.notify("presence_update", {"status": "dnd", "user": "anna"})
             await until(lambda: anna.of(Dispatch)[-1].name == "presence_update")
             assert anna.of(Dispatch)[-1].data == {"user": "ben", "status": "dnd"}
 

@@ -63,7 +63,8 @@ class Link:
                 case Resume(token=token):
                     ...                        # the same question again, the same answers
                 case Message(name="presence_update"):
-                    hub.publish("presence", "presence_update", event.data)
+                    said = {**event.data, "user": link.session.user}
+                    hub.publish("presence", "presence_update", said)
                 case Closed():
                     ...                        # the last one; the loop ends after it
 
