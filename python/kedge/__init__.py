@@ -95,12 +95,14 @@ _MODULES = frozenset({"adapters", "aio", "gateway", "websocket"})
 _FUNCTIONS = frozenset({"connect", "serve"})
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"kedge.{name}")
-    if name in _FUNCTIONS:
-        return getattr(importlib.import_module("kedge.aio"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # Checkers would take any name for one that is there.
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f"kedge.{name}")
+        if name in _FUNCTIONS:
+            return getattr(importlib.import_module("kedge.aio"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -240,10 +240,12 @@ class Hub(GatewayHub):
         return self._here(events)
 
 
-def __getattr__(name: str) -> Any:
-    # asyncio is loaded only by those who use it.
-    if name == "Link":
-        from kedge.aio._link import Link
+if not TYPE_CHECKING:  # Checkers would take any name for one that is there.
 
-        return Link
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # asyncio is loaded only by those who use it.
+        if name == "Link":
+            from kedge.aio._link import Link
+
+            return Link
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

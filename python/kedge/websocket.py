@@ -36,10 +36,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # asyncio is loaded only by those who use it.
-    if name == "WebSocket":
-        from kedge.aio._websocket import WebSocket
+if not TYPE_CHECKING:  # Checkers would take any name for one that is there.
 
-        return WebSocket
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # asyncio is loaded only by those who use it.
+        if name == "WebSocket":
+            from kedge.aio._websocket import WebSocket
+
+            return WebSocket
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

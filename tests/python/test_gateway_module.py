@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import kedge
 import pytest
@@ -47,6 +50,29 @@ def test_names_that_are_not_there_are_told() -> None:
         with pytest.raises(AttributeError, match="nothing_like_this"):
             _ = module.nothing_like_this
     assert "connect" in dir(kedge)
+
+
+def test_names_that_are_not_there_are_told_to_type_checkers(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import kedge, kedge.gateway, kedge.websocket\n"
+        "from kedge.gateway import Link\n"
+        "from kedge import Idenify\n"
+        "kedge.conect\n"
+        "kedge.gateway.Hubb\n"
+        "kedge.websocket.Socket\n"
+        "Link.nothing\n"
+        "kedge.connect, kedge.serve, kedge.aio.driven, kedge.websocket.WebSocket.send\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(Path(kedge.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+    )
+    told = re.findall(r"^program\.py:(\d+): error", done.stdout, re.MULTILINE)
+    assert [int(line) for line in told] == [3, 4, 5, 6, 7], done.stdout + done.stderr
 
 
 def test_a_hub_works_without_a_loop() -> None:

@@ -86,6 +86,7 @@ class Wire(asyncio.BufferedProtocol):
     )
 
     connection: Connection
+    owner: Owner
 
     def __init__(
         self, owner: Owner, make: Callable[[Wire], Connection], buffer: memoryview
