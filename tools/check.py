@@ -103,6 +103,20 @@ def sanitized(compiler: str) -> Iterable[Step]:
     )
 
 
+def valgrinded(parts: int) -> Iterable[Step]:
+    """The C tests under valgrind, in parts, so that none takes too long."""
+    suites = re.findall(r"^SUITE\((\w+)\)", (ROOT / "tests/c/suites.h").read_text(), re.MULTILINE)
+    for part in range(parts):
+        yield Step(
+            f"suites-valgrind-{part + 1}",
+            f"C tests under valgrind, part {part + 1} of {parts}",
+            f"{VALGRIND} build/valgrind/kedge-tests {' '.join(suites[part::parts])}",
+            ("valgrind",),
+            ("build-valgrind",),
+            environment={"CK_FORK": "no"},
+        )
+
+
 STEPS = (
     Step(
         "build-c",
@@ -159,14 +173,7 @@ STEPS = (
         "build for valgrind",
         cmake("build/valgrind", "-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1"),
     ),
-    Step(
-        "suites-valgrind",
-        "C tests under valgrind",
-        f"{VALGRIND} build/valgrind/kedge-tests",
-        ("valgrind",),
-        ("build-valgrind",),
-        environment={"CK_FORK": "no"},
-    ),
+    *valgrinded(parts=6),
     Step(
         "build-fuzz",
         "build for libFuzzer",
