@@ -242,6 +242,19 @@ async def test_a_handler_that_returns_says_goodbye() -> None:
         await until(lambda: not hub.sessions())
 
 
+@pytest.mark.parametrize("raises", [False, True])
+async def test_a_handler_that_ends_after_its_answer_has_given_it(raises: bool) -> None:
+    async def brief(link: Link) -> None:
+        assert link.accept(await anext(link), user="anna")
+        if raises:
+            raise ValueError("as it should")
+
+    async with kedge.serve(brief, hub=Hub()) as server, following(server.urls[0]) as record:
+        closed = await record.closed()
+        assert closed.code == (CloseCode.UNKNOWN_ERROR if raises else 1000)
+        assert len(record.of(Ready)) == 1
+
+
 async def test_wrong_credentials_wait_for_better_ones() -> None:
     async with (
         kedge.serve(handle, hub=Hub()) as server,

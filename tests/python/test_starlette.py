@@ -95,6 +95,12 @@ def application(hub: Hub, **options: Any) -> FastAPI:
         async with starlette.link(ws, hub) as link:
             assert link.accept(await anext(link), user="anna")
 
+    @app.websocket("/broken")
+    async def broken(ws: WebSocket) -> None:
+        async with starlette.link(ws, hub) as link:
+            assert link.accept(await anext(link), user="anna")
+            raise ValueError("as it should")
+
     @app.post("/ticks/{count}")
     def tick(count: int) -> int:
         assert threading.current_thread() is not threading.main_thread()
@@ -245,7 +251,17 @@ async def test_a_block_that_ends_says_goodbye(ws: str) -> None:
         async with following(f"ws://127.0.0.1:{port}", client_of(path="/brief")) as record:
             closed = await record.closed()
             assert (closed.code, closed.action) == (1000, Stop())
+            assert len(record.of(Ready)) == 1
         await until(lambda: not hub.sessions())
+
+
+async def test_a_block_that_raises_after_its_answer_has_given_it(ws: str) -> None:
+    hub = Hub()
+    async with running(application(hub), ws) as port:
+        async with following(f"ws://127.0.0.1:{port}", client_of(path="/broken")) as record:
+            assert (await record.closed()).code == CloseCode.UNKNOWN_ERROR
+            assert len(record.of(Ready)) == 1
+        assert len(hub.sessions()) == 1
 
 
 async def test_a_route_in_a_thread_publishes(ws: str) -> None:

@@ -102,6 +102,7 @@ class _Courier:
         self._link: Link
         self._sender: asyncio.Task[None] | None = None
         self._receiver: asyncio.Task[None] | None = None
+        self._written: asyncio.Future[None] | None = None
         self._to_send = asyncio.Event()
         self._may_read = asyncio.Event()
         self._may_read.set()
@@ -157,6 +158,8 @@ class _Courier:
     ) -> None:
         self._link.nobody_listens()
         try:
+            if not isinstance(error, asyncio.CancelledError):
+                await self._write_out()
             if error is None:
                 self._link.close(1000)
             elif isinstance(error, Exception):
@@ -165,6 +168,18 @@ class _Courier:
                 await asyncio.wait([self._sender], timeout=CLOSE_TIMEOUT)
         finally:
             await self._end()
+
+    async def _write_out(self) -> None:
+        """Waits until nothing waits to be sent, since a close drops what does: the answer that the
+        block gave last, say."""
+        if self._sender is not None:
+            self._written = asyncio.get_running_loop().create_future()
+            self.flush_soon()
+            await asyncio.wait(
+                [self._written, self._sender],
+                timeout=CLOSE_TIMEOUT,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
 
     async def _end(self) -> None:
         tasks = [task for task in (self._sender, self._receiver) if task is not None]
@@ -194,6 +209,8 @@ class _Courier:
                 if core.finished:
                     break
                 if not outputs:
+                    if self._written is not None and not self._written.done():
+                        self._written.set_result(None)
                     # Only one who has seen that there is nothing is told when there is something.
                     await self._to_send.wait()
                     self._to_send.clear()

@@ -220,7 +220,7 @@ class Link:
     # ---- for its host --------------------------------------------------------------------------
 
     def look(self) -> None:
-        """The hub has news of it."""
+        """The hub has news of it; also writes what waits and a close would drop."""
         self._host.look()
 
     def take(self, events: Sequence[ConnectionEvent]) -> None:

@@ -314,6 +314,7 @@ def stop(served: Link | WebSocket) -> None:
 def fail(served: Link | WebSocket) -> None:
     """Ends it since its handler failed: a gateway's client comes back and resumes."""
     if isinstance(served, Link):
+        served.look()
         served.close(CloseCode.UNKNOWN_ERROR)
     else:
         served.begin_close(INTERNAL_ERROR)
@@ -322,6 +323,7 @@ def fail(served: Link | WebSocket) -> None:
 def finish(served: Link | WebSocket) -> None:
     """Ends it since its handler is done with it."""
     if isinstance(served, Link):
+        served.look()
         served.close(1000)
     else:
         served.begin_close()
