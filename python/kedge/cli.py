@@ -7,6 +7,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -166,7 +167,25 @@ def run_until_signal(work: Coroutine[Any, Any, int]) -> int:
         except asyncio.CancelledError:
             return 0
 
-    return asyncio.run(guarded())
+    with telling():
+        return asyncio.run(guarded())
+
+
+@contextlib.contextmanager
+def telling() -> Iterator[None]:
+    """Meanwhile what the package logs is said on stderr: why there is no connection, how many
+    sessions were restored."""
+    logger = logging.getLogger("kedge")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("kedge: %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def say(text: str) -> None:

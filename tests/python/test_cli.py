@@ -138,6 +138,9 @@ async def test_sessions_outlive_the_server(tmp_path: Path) -> None:
                 seen = len(record.of(Dispatch))
                 await until(lambda seen=seen: len(record.of(Dispatch)) > seen + 5)
                 assert await server.end(signal.SIGINT) == 0
+                said = (await server.rest())[1]
+                assert f"kedge: saved 1 sessions in {state}\n" in said
+                assert (f"kedge: restored 1 sessions from {state}\n" in said) == (round > 1)
             assert stat.S_IMODE(state.stat().st_mode) == 0o600
             assert b"s3cr3t" not in state.read_bytes()
             await until(
@@ -186,6 +189,15 @@ async def test_a_client_that_is_refused_says_so() -> None:
         status, err = await failing("connect", "gateway", f"{url}/elsewhere", "--token", "t")
         assert status == 1
         assert "HTTP status 404" in err
+
+
+async def test_a_client_says_why_there_is_no_connection() -> None:
+    async with command("connect", "gateway", "ws://127.0.0.1:1", "--token", "s3cr3t") as client:
+        assert client.process.stderr is not None
+        said = (await soon(client.process.stderr.readline())).decode()
+        assert said.startswith("kedge: no connection to 127.0.0.1:1: ")
+        assert "s3cr3t" not in said
+        assert await client.end(signal.SIGINT) == 0
 
 
 async def test_echo_and_raw() -> None:

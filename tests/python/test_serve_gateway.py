@@ -652,6 +652,19 @@ async def test_a_client_backs_off_while_there_is_nobody() -> None:
                 await record.ready()
 
 
+async def test_why_there_is_no_connection_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    with caplog.at_level(logging.INFO, "kedge"):
+        async with following(f"ws://127.0.0.1:{port}", client_of("s3cr3t")) as record:
+            await record.closed(2)
+    told = [entry.getMessage() for entry in caplog.records]
+    assert len(told) >= 2
+    assert told[0].startswith(f"no connection to 127.0.0.1:{port}: ")
+    assert "Connect" in told[0]
+    assert "s3cr3t" not in caplog.text
+
+
 async def test_two_tasks_cannot_read_one_stream() -> None:
     async with kedge.serve(handle, hub=Hub()) as server, following(server.urls[0]) as record:
         await record.ready()

@@ -40,6 +40,9 @@ class Stream:
     `action` tells what comes next, and what lies between continues the session. The iteration ends
     when the client stops: after a Closed with the action Stop, or aclose().
 
+    Why a connection could not be made is logged, at INFO by the logger "kedge", once for each
+    attempt.
+
     Events that are not taken pause reading once `events_max` of them wait; the server's history
     then holds the rest. To go on in another process give client.save() to that one's client.load().
     """
@@ -188,13 +191,14 @@ class Stream:
         try:
             await open_socket(wire, self._address, self._ssl, self._open_timeout)
         except OSError as error:
-            logger.debug("no connection to %s: %s", self._address.host_header, error)
+            logger.info("no connection to %s: %s", self._address.host_header, error)
             self._take(self._client.connect_failed())
         except Exception as error:
             self._failure = error
             self._drop()
         else:
             if not wire.begun:
+                logger.info("no connection to %s: it ended at once", self._address.host_header)
                 self._take(self._client.connect_failed())
 
     def _steer(self) -> None:
