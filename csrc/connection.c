@@ -27,7 +27,7 @@ static bool is_usable(const kedge_connection_config *config)
 {
     return config->message_limit > 0 && config->queue_limit > 0 && config->head_limit > 0 &&
            config->head_limit < SIZE_MAX / 2 && config->handshake_timeout > 0 &&
-           config->close_timeout > 0 && config->ping_timeout > 0 && config->stall_tolerance > 0;
+           config->close_timeout > 0 && config->ping_timeout > 0;
 }
 
 void kedge_connection_limit_messages(kedge_connection *connection, size_t message_limit)
@@ -62,10 +62,35 @@ static kedge_status create(kedge_connection **made, const kedge_connection_confi
     return KEDGE_OK;
 }
 
+static void let_go(kedge_connection *connection)
+{
+    kedge_link *link = connection->link;
+    if (link != NULL && link->holder == &connection->link) {
+        link->holder = NULL;
+    }
+    connection->link = NULL;
+}
+
+void kedge_connection_take_link(kedge_connection *connection, kedge_link *link)
+{
+    if (link->holder != NULL) {
+        *link->holder = NULL;
+    }
+    link->holder = &connection->link;
+    connection->link = link;
+    connection->linked = true;
+}
+
+bool kedge_connection_is_free(const kedge_link *link)
+{
+    return link->holder == NULL && !link->ended && !link->open && link->answer == KEDGE_ANSWER_NONE;
+}
+
 /* Everything of a connection but what it told its link. */
 static void discard(kedge_connection *connection)
 {
     kedge_allocator allocator = connection->allocator;
+    let_go(connection);
     kedge_connection_clear_output(connection);
     kedge_exchange_free(connection->exchange, allocator);
     kedge_reader_release(&connection->reader);
@@ -79,15 +104,22 @@ kedge_status kedge_connection_accept(kedge_connection **connection,
                                      kedge_allocator allocator, kedge_time now)
 {
     kedge_connection_config chosen = choose(config);
-    if (connection == NULL || allocator.resize == NULL || !is_usable(&chosen)) {
+    if (connection == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *connection = NULL;
+    if (allocator.resize == NULL || !is_usable(&chosen)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     if (link != NULL && kedge_link_role(link) != KEDGE_SERVER) {
         return KEDGE_WRONG_ROLE;
     }
+    if (link != NULL && !kedge_connection_is_free(link)) {
+        return KEDGE_WRONG_STATE;
+    }
     kedge_status status = create(connection, &chosen, KEDGE_SERVER, allocator, now);
     if (status == KEDGE_OK && link != NULL) {
-        (*connection)->link = link;
+        kedge_connection_take_link(*connection, link);
         kedge_connection_limit_messages(*connection, link->config->message_limit);
         kedge_connection_update_reminder(*connection);
     }
@@ -108,7 +140,8 @@ static bool is_wish(const kedge_upgrade_wish *wish, const kedge_link *link)
                          : wish->target.size == 0 && wish->subprotocol_count == 0);
 }
 
-/* Asks the link for its part of the wish, and writes the request. */
+/* Asks the link for its part of the wish, and writes the request; the link begins once nothing can fail
+ * any more. */
 static kedge_status begin(kedge_connection *connection, kedge_link *link,
                           const kedge_upgrade_wish *wish)
 {
@@ -116,14 +149,14 @@ static kedge_status begin(kedge_connection *connection, kedge_link *link,
     if (link == NULL) {
         return kedge_connection_write_wish(connection, wish, NULL);
     }
-    kedge_status status = kedge_link_handshake_begin(link, &handshake, connection->now);
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    kedge_connection_limit_messages(connection, handshake.message_limit);
-    status = kedge_connection_write_wish(connection, wish, &handshake);
+    kedge_status status = link->operations->handshake(link, &handshake);
     if (status == KEDGE_OK) {
-        connection->link = link;
+        status = kedge_connection_write_wish(connection, wish, &handshake);
+    }
+    if (status == KEDGE_OK) {
+        (void)kedge_link_handshake_begin(link, &handshake, connection->now);
+        kedge_connection_limit_messages(connection, handshake.message_limit);
+        kedge_connection_take_link(connection, link);
         connection->link_connection = kedge_link_connection(link);
         connection->link_told = false;
         kedge_connection_update_reminder(connection);
@@ -138,7 +171,11 @@ kedge_status kedge_connection_open(kedge_connection **connection,
 {
     kedge_connection *made;
     kedge_connection_config chosen = choose(config);
-    if (connection == NULL || entropy == NULL || allocator.resize == NULL || !is_usable(&chosen) ||
+    if (connection == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *connection = NULL;
+    if (entropy == NULL || allocator.resize == NULL || !is_usable(&chosen) ||
         !is_wish(wish, link)) {
         return KEDGE_INVALID_ARGUMENT;
     }
@@ -167,7 +204,7 @@ void kedge_connection_destroy(kedge_connection *connection, kedge_time now)
     connection->now = now > connection->now ? now : connection->now;
     kedge_connection_tell_link(connection, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
     if (kedge_connection_has_link(connection)) {
-        kedge_link_remind(connection->link, KEDGE_NEVER);
+        kedge_link_remind_connection(connection->link, KEDGE_NEVER);
     }
     discard(connection);
 }
@@ -179,6 +216,11 @@ bool kedge_connection_has_link(const kedge_connection *connection)
     return connection->link != NULL &&
            (connection->role == KEDGE_SERVER ||
             kedge_link_connection(connection->link) == connection->link_connection);
+}
+
+static bool is_bereft(const kedge_connection *connection)
+{
+    return connection->linked && !kedge_connection_has_link(connection);
 }
 
 static bool link_events_wait(const kedge_connection *connection)
@@ -211,12 +253,13 @@ void kedge_connection_tell_link(kedge_connection *connection, kedge_ending endin
 void kedge_connection_enter(kedge_connection *connection, kedge_time now)
 {
     connection->now = now > connection->now ? now : connection->now;
-    if (connection->link == NULL || kedge_connection_has_link(connection)) {
+    if (!is_bereft(connection)) {
         return;
     }
-    connection->link = NULL;
+    let_go(connection);
+    connection->linked = false;
+    kedge_connection_blame(connection, KEDGE_TAKEN_OVER);
     if (connection->phase < KEDGE_PHASE_CLOSING) {
-        kedge_connection_blame(connection, KEDGE_TAKEN_OVER);
         kedge_connection_abandon(connection);
     }
 }
@@ -391,7 +434,7 @@ static bool is_due(kedge_connection *connection, kedge_deadline *deadline)
     if (connection->now < deadline->at) {
         return false;
     }
-    if (!deadline->extended && connection->now - deadline->at > tolerance) {
+    if (!deadline->extended && connection->now - deadline->at > tolerance && tolerance > 0) {
         deadline->at = kedge_time_after(connection->now, tolerance);
         deadline->extended = true;
         return false;
@@ -424,6 +467,10 @@ static void tick_timeout(kedge_connection *connection)
         kedge_connection_conclude_refusal(connection);
         return;
     }
+    if (connection->phase == KEDGE_PHASE_HEAD && connection->role == KEDGE_SERVER) {
+        kedge_connection_refuse(connection, KEDGE_TIMED_OUT);
+        return;
+    }
     kedge_connection_blame(connection, KEDGE_TIMED_OUT);
     kedge_connection_tell_link(connection, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
     kedge_connection_abandon(connection);
@@ -448,7 +495,8 @@ kedge_time kedge_connection_deadline(const kedge_connection *connection)
     if (connection == NULL) {
         return KEDGE_NEVER;
     }
-    if (connection->tells != 0 || connection->unread > 0 || link_events_wait(connection)) {
+    if (connection->tells != 0 || connection->unread > 0 || link_events_wait(connection) ||
+        is_bereft(connection)) {
         return connection->now;
     }
     kedge_time deadline = own_deadline(connection);
@@ -465,9 +513,9 @@ void kedge_connection_update_reminder(kedge_connection *connection)
         return;
     }
     kedge_time wanted = connection->tells != 0 ? connection->now : own_deadline(connection);
-    kedge_time set = connection->link->reminder;
+    kedge_time set = connection->link->connection_reminder;
     if (wanted < set || (wanted == KEDGE_NEVER && set != KEDGE_NEVER)) {
-        kedge_link_remind(connection->link, wanted);
+        kedge_link_remind_connection(connection->link, wanted);
     }
 }
 

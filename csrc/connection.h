@@ -99,7 +99,8 @@ struct kedge_connection {
     kedge_time now;
     unsigned tells;
 
-    kedge_link *link;         /* null: none, or it went on to another connection */
+    kedge_link *link;         /* null: none, or it went on to another connection, or is gone */
+    bool linked;              /* it had one, and has not yet seen that it is gone */
     uint32_t link_connection; /* client: the link's number of this one */
     bool link_told;           /* it knows the end of this connection, or never heard of its begin */
 
@@ -147,8 +148,8 @@ struct kedge_connection {
 /* ---- connection.c -------------------------------------------------------------------------------- */
 
 /* The beginning of every call: what time is it, and is the link still ours? One that began another
- * connection has no further word on this one; a close of its own that it had not said is lost with
- * it. */
+ * connection, or was destroyed, has no further word on this one; a close of its own that it had not said
+ * is lost with it. */
 void kedge_connection_enter(kedge_connection *connection, kedge_time now);
 
 /* The end of every call that may have moved the deadline: folds it into the link's. */
@@ -156,6 +157,12 @@ void kedge_connection_update_reminder(kedge_connection *connection);
 
 /* Before anything is read. */
 void kedge_connection_limit_messages(kedge_connection *connection, size_t message_limit);
+
+/* The link is this connection's from now on; one that had it before has it no longer. */
+void kedge_connection_take_link(kedge_connection *connection, kedge_link *link);
+
+/* Whether a server's link may begin with a connection. */
+bool kedge_connection_is_free(const kedge_link *link);
 
 /* True if the link is there and still with this connection. */
 bool kedge_connection_has_link(const kedge_connection *connection);
@@ -198,6 +205,9 @@ kedge_status kedge_connection_write_wish(kedge_connection *connection,
 void kedge_connection_read_head(kedge_connection *connection);
 void kedge_connection_read_early(kedge_connection *connection);
 void kedge_connection_read_body(kedge_connection *connection);
+
+/* Answers a request that cannot be understood, that no link can take, or that does not come. */
+void kedge_connection_refuse(kedge_connection *connection, kedge_status fault);
 
 /* REFUSED: no more of the body comes. */
 void kedge_connection_conclude_refusal(kedge_connection *connection);

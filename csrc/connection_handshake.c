@@ -227,8 +227,7 @@ static kedge_status answer(kedge_connection *connection, unsigned http_status,
     return status;
 }
 
-/* A request that cannot be understood, or that no link can take. */
-static void refuse(kedge_connection *connection, kedge_status fault)
+void kedge_connection_refuse(kedge_connection *connection, kedge_status fault)
 {
     uint8_t *out = NULL;
     size_t size = 0;
@@ -240,7 +239,8 @@ static void refuse(kedge_connection *connection, kedge_status fault)
     (void)kedge_handshake_write_refusal(fault, out, size, &size);
     kedge_connection_blame(connection, fault);
     kedge_connection_tell_link(connection, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
-    end_answered(connection, fault == KEDGE_HTTP_TOO_LARGE || fault == KEDGE_HTTP_BODY);
+    end_answered(connection, fault == KEDGE_HTTP_TOO_LARGE || fault == KEDGE_HTTP_BODY ||
+                                 fault == KEDGE_TIMED_OUT);
 }
 
 void kedge_connection_pull_answer(kedge_connection *connection)
@@ -271,14 +271,14 @@ static void pass_to_link(kedge_connection *connection)
     kedge_status status =
         kedge_link_requested(connection->link, &connection->exchange->as.request, connection->now);
     if (status != KEDGE_OK) {
-        refuse(connection, status);
+        kedge_connection_refuse(connection, status);
     }
 }
 
 static void take_request(kedge_connection *connection, kedge_status status)
 {
     if (status != KEDGE_OK) {
-        refuse(connection, status);
+        kedge_connection_refuse(connection, status);
         return;
     }
     connection->phase = KEDGE_PHASE_ASKED;
@@ -297,7 +297,7 @@ void kedge_connection_read_early(kedge_connection *connection)
     if (!request->is_upgrade) {
         connection->unread = 0;
     } else if (connection->unread > connection->config.head_limit - connection->early_size) {
-        refuse(connection, KEDGE_HTTP_TOO_LARGE);
+        kedge_connection_refuse(connection, KEDGE_HTTP_TOO_LARGE);
     } else if (append_early(connection, connection->unread) != KEDGE_OK) {
         kedge_connection_fail(connection, KEDGE_NO_MEMORY);
     } else {
@@ -450,7 +450,7 @@ static kedge_status check_asked(kedge_connection *connection, kedge_time now)
     if (connection->role != KEDGE_SERVER) {
         return KEDGE_WRONG_ROLE;
     }
-    connection->now = now > connection->now ? now : connection->now;
+    kedge_connection_enter(connection, now);
     bool asked = connection->phase == KEDGE_PHASE_ASKED &&
                  (connection->link == NULL || !connection->exchange->as.request.is_upgrade);
     return asked ? KEDGE_OK : KEDGE_WRONG_STATE;
@@ -490,8 +490,11 @@ kedge_status kedge_connection_join(kedge_connection *connection, kedge_link *lin
     if (kedge_link_role(link) != KEDGE_SERVER) {
         return KEDGE_WRONG_ROLE;
     }
+    if (!kedge_connection_is_free(link)) {
+        return KEDGE_WRONG_STATE;
+    }
     connection->tells &= ~(unsigned)KEDGE_TELL_REQUEST;
-    connection->link = link;
+    kedge_connection_take_link(connection, link);
     kedge_connection_limit_messages(connection, link->config->message_limit);
     pass_to_link(connection);
     return KEDGE_OK;

@@ -162,7 +162,7 @@ kedge_status kedge_connection_send(kedge_connection *connection, kedge_message_k
         (kind != KEDGE_MESSAGE_TEXT && kind != KEDGE_MESSAGE_BINARY)) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    connection->now = now > connection->now ? now : connection->now;
+    kedge_connection_enter(connection, now);
     kedge_status status = check_message(connection, kind, message);
     if (status != KEDGE_OK) {
         return status;

@@ -237,6 +237,8 @@ unsigned kedge_handshake_http_status(kedge_status fault)
         return 400;
     case KEDGE_HTTP_METHOD:
         return 405;
+    case KEDGE_TIMED_OUT:
+        return 408;
     case KEDGE_UPGRADE_VERSION:
         return 426;
     case KEDGE_HTTP_TOO_LARGE:

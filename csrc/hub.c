@@ -210,7 +210,11 @@ kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
                               const kedge_entropy *entropy, kedge_allocator allocator,
                               kedge_time now)
 {
-    if (hub == NULL || config == NULL || entropy == NULL || allocator.resize == NULL) {
+    if (hub == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *hub = NULL;
+    if (config == NULL || entropy == NULL || allocator.resize == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_status status = check_config(config);
@@ -252,7 +256,11 @@ void kedge_hub_destroy(kedge_hub *hub)
 
 kedge_status kedge_hub_link(kedge_hub *hub, kedge_link **link, void *context, kedge_time now)
 {
-    if (hub == NULL || link == NULL) {
+    if (link == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *link = NULL;
+    if (hub == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);

@@ -280,6 +280,7 @@ kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
     made->commons = commons;
     made->now = kedge_time_told(now);
     made->reminder = KEDGE_NEVER;
+    made->connection_reminder = KEDGE_NEVER;
     made->events = (kedge_event *)(void *)((uint8_t *)made + operations->events_offset);
     kedge_status status = operations->create == NULL ? KEDGE_OK : operations->create(made);
     if (status != KEDGE_OK) {
@@ -294,7 +295,11 @@ kedge_status kedge_link_create(kedge_link **link, const kedge_link_config *confi
                                const kedge_entropy *entropy, kedge_allocator allocator,
                                kedge_time now)
 {
-    if (link == NULL || config == NULL || entropy == NULL || allocator.resize == NULL) {
+    if (link == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *link = NULL;
+    if (config == NULL || entropy == NULL || allocator.resize == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_status status = kedge_link_config_check(config);
@@ -346,6 +351,9 @@ void kedge_link_destroy(kedge_link *link)
 {
     if (link == NULL) {
         return;
+    }
+    if (link->holder != NULL) {
+        *link->holder = NULL;
     }
     leave_commons(link);
     kedge_cursor_close(&link->cursor);
@@ -538,6 +546,14 @@ kedge_status kedge_link_lost(kedge_link *link, kedge_time now)
     return end(link, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
 }
 
+static void pass_reminder(kedge_link *link, kedge_time *reminder)
+{
+    if (*reminder <= link->now) {
+        *reminder = KEDGE_NEVER;
+        link->reminded = true;
+    }
+}
+
 kedge_status kedge_link_tick(kedge_link *link, kedge_time now)
 {
     kedge_status status = enter(link, true, now);
@@ -547,10 +563,8 @@ kedge_status kedge_link_tick(kedge_link *link, kedge_time now)
     if (link->now < kedge_link_deadline(link)) {
         return KEDGE_OK;
     }
-    if (link->reminder <= link->now) {
-        link->reminder = KEDGE_NEVER;
-        link->reminded = true;
-    }
+    pass_reminder(link, &link->reminder);
+    pass_reminder(link, &link->connection_reminder);
     return leave(link, link->operations->tick(link));
 }
 
@@ -737,7 +751,11 @@ kedge_status kedge_link_handshake_begin(kedge_link *link, kedge_link_handshake *
     if (handshake == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    return link->operations->handshake_begin(link, handshake);
+    status = link->operations->handshake(link, handshake);
+    if (status == KEDGE_OK) {
+        link->operations->handshake_begin(link);
+    }
+    return status;
 }
 
 kedge_status kedge_link_connect_failed(kedge_link *link, uint16_t http_status,
@@ -1015,7 +1033,7 @@ static bool give_own(kedge_link *link, kedge_output *output)
 
 static bool give(kedge_link *link, kedge_output *output)
 {
-    memset(output, 0, offsetof(kedge_output, message));
+    memset(output, 0, offsetof(kedge_output, message.inline_bytes)); /* those are many */
     memset(&output->code, 0, sizeof *output - offsetof(kedge_output, code));
     if (link->answer != KEDGE_ANSWER_NONE) {
         give_answer(link, output);
@@ -1086,13 +1104,22 @@ kedge_time kedge_link_deadline(const kedge_link *link)
         return KEDGE_NEVER;
     }
     kedge_time deadline = link->operations->deadline(link);
-    return deadline < link->reminder ? deadline : link->reminder;
+    deadline = deadline < link->reminder ? deadline : link->reminder;
+    return deadline < link->connection_reminder ? deadline : link->connection_reminder;
 }
 
 void kedge_link_remind(kedge_link *link, kedge_time at)
 {
     if (link != NULL && link->commons != NULL) {
         link->reminder = at;
+        kedge_link_changed(link);
+    }
+}
+
+void kedge_link_remind_connection(kedge_link *link, kedge_time at)
+{
+    link->connection_reminder = at;
+    if (link->commons != NULL) {
         kedge_link_changed(link);
     }
 }

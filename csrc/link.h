@@ -200,7 +200,9 @@ typedef struct kedge_link_operations {
 
     /* Client */
     kedge_status (*start)(kedge_link *link);
-    kedge_status (*handshake_begin)(kedge_link *link, kedge_link_handshake *handshake);
+    kedge_status (*handshake)(const kedge_link *link,
+                              kedge_link_handshake *handshake); /* changes nothing */
+    void (*handshake_begin)(kedge_link *link);                  /* `handshake` was well just now */
     kedge_status (*connect_failed)(kedge_link *link, uint16_t http_status, kedge_time retry_after);
     kedge_status (*notify)(kedge_link *link, kedge_span name, kedge_span payload);
     kedge_status (*set_credentials)(kedge_link *link, kedge_span token);
@@ -237,8 +239,11 @@ struct kedge_link {
     struct kedge_link_alone *alone; /* what a link without a hub owns; else null */
     void *context;
 
-    kedge_time now;      /* of the latest input; never goes back */
-    kedge_time reminder; /* the host's */
+    kedge_time now;                 /* of the latest input; never goes back */
+    kedge_time reminder;            /* the host's */
+    kedge_time connection_reminder; /* the kedge_connection's, where there is one */
+    kedge_link **holder; /* of the kedge_connection that has it: where that points to it, to
+                                       be emptied once it is another's, or gone; null: none has it */
     kedge_link_counts counts;
 
     kedge_event *events; /* a ring, at operations->events_offset */
@@ -317,6 +322,9 @@ kedge_event *kedge_link_event(kedge_link *link, kedge_event_kind kind);
 
 /* Puts a message into the queue. QUEUE_FULL past queue_limit, NO_MEMORY: nothing was changed. */
 kedge_status kedge_link_queue(kedge_link *link, kedge_publication *publication, uint64_t number);
+
+/* As kedge_link_remind, for the connection that has the link. */
+void kedge_link_remind_connection(kedge_link *link, kedge_time at);
 
 /* The bytes of the reason are kept in the link; returns where. A longer one is cut at a character. */
 kedge_span kedge_link_keep_reason(kedge_link *link, kedge_span reason);

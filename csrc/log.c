@@ -159,7 +159,11 @@ void kedge_log_init(kedge_log *log, const kedge_log_limits *limits, kedge_alloca
 kedge_status kedge_log_create(kedge_log **log, const kedge_log_limits *limits,
                               kedge_allocator allocator)
 {
-    if (log == NULL || !kedge_log_limits_right(limits) || allocator.resize == NULL) {
+    if (log == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *log = NULL;
+    if (!kedge_log_limits_right(limits) || allocator.resize == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_log *made = kedge_memory_new(allocator, sizeof *made);

@@ -154,9 +154,12 @@ static kedge_status create(kedge_publication **publication, kedge_allocator allo
 kedge_status kedge_publication_create(kedge_publication **publication, kedge_allocator allocator,
                                       const kedge_publication_source *source)
 {
-    if (publication == NULL || allocator.resize == NULL || source == NULL ||
-        is_missing(source->name) || source->name.size == 0 || is_missing(source->payload) ||
-        !is_protocol(source->protocol)) {
+    if (publication == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *publication = NULL;
+    if (allocator.resize == NULL || source == NULL || is_missing(source->name) ||
+        source->name.size == 0 || is_missing(source->payload) || !is_protocol(source->protocol)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return create(publication, allocator, source);
@@ -166,8 +169,11 @@ kedge_status kedge_publication_control(kedge_publication **publication, kedge_al
                                        kedge_protocol protocol, kedge_span text)
 {
     kedge_publication_source source = {0};
-    if (publication == NULL || allocator.resize == NULL || is_missing(text) || text.size == 0 ||
-        !is_protocol(protocol)) {
+    if (publication == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *publication = NULL;
+    if (allocator.resize == NULL || is_missing(text) || text.size == 0 || !is_protocol(protocol)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     source.protocol = protocol;

@@ -197,7 +197,11 @@ static void init_session(kedge_session *session, const kedge_session_config *con
 kedge_status kedge_session_create(kedge_session **session, const kedge_session_config *config,
                                   kedge_allocator allocator)
 {
-    if (session == NULL || !config_right(config) || allocator.resize == NULL) {
+    if (session == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *session = NULL;
+    if (!config_right(config) || allocator.resize == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     size_t size = sizeof **session + config->id.size + config->user.size;

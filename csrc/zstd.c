@@ -204,7 +204,11 @@ kedge_status kedge_zstd_measure(kedge_span frame, kedge_zstd_limits limits, size
 
 kedge_status kedge_zstd_decoder_create(kedge_zstd_decoder **decoder, kedge_allocator allocator)
 {
-    if (decoder == NULL || allocator.resize == NULL) {
+    if (decoder == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *decoder = NULL;
+    if (allocator.resize == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_zstd_decoder *made = kedge_memory_new(allocator, sizeof *made);
@@ -299,7 +303,11 @@ static void configure(ZSTD_CCtx *context, int level)
 kedge_status kedge_zstd_encoder_create(kedge_zstd_encoder **encoder, kedge_allocator allocator,
                                        int level)
 {
-    if (encoder == NULL || allocator.resize == NULL || level < KEDGE_ZSTD_LEVEL_LOWEST ||
+    if (encoder == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *encoder = NULL;
+    if (allocator.resize == NULL || level < KEDGE_ZSTD_LEVEL_LOWEST ||
         level > KEDGE_ZSTD_LEVEL_HIGHEST) {
         return KEDGE_INVALID_ARGUMENT;
     }

@@ -34,7 +34,6 @@ typedef struct particulars {
     kedge_json_value session_id;
     kedge_gateway_error error;
     uint64_t interval; /* of `hello`, in milliseconds */
-    kedge_link_handshake *handshake;
     ending ending;
 } particulars;
 
@@ -289,12 +288,7 @@ static kedge_status move_ask(client *self, particulars *all)
 
 static kedge_status move_dial(client *self, particulars *all)
 {
-    kedge_link_handshake *handshake = all->handshake;
-    size_t limit = self->base.config->message_limit;
-    memset(handshake, 0, sizeof *handshake);
-    handshake->target = kedge_span_of(self->target, self->target_size);
-    handshake->message_limit =
-        kedge_gateway_client_settings(self)->compress ? kedge_zstd_bound(limit) : limit;
+    (void)all;
     kedge_link_drop_output(&self->base);
     self->base.open = false;
     self->base.ended = false;
@@ -1000,16 +994,28 @@ static kedge_status client_start(kedge_link *link)
                 &all);
 }
 
-static kedge_status client_handshake_begin(kedge_link *link, kedge_link_handshake *handshake)
+static kedge_status client_handshake(const kedge_link *link, kedge_link_handshake *handshake)
 {
-    particulars all;
-    if (link->event_count > 0 || client_event_waiting(link)) {
+    const client *self = kedge_gateway_client_const(link);
+    size_t limit = link->config->message_limit;
+    if (link->event_count > 0 || client_event_waiting(link) ||
+        kedge_gateway_client_move_of(self->state, KEDGE_GATEWAY_CLIENT_INPUT_HANDSHAKE) ==
+            KEDGE_GATEWAY_CLIENT_MOVE_REFUSE) {
         return KEDGE_WRONG_STATE;
     }
+    memset(handshake, 0, sizeof *handshake);
+    handshake->target = kedge_span_of(self->target, self->target_size);
+    handshake->message_limit =
+        kedge_gateway_client_settings(self)->compress ? kedge_zstd_bound(limit) : limit;
+    return KEDGE_OK;
+}
+
+static void client_handshake_begin(kedge_link *link)
+{
+    particulars all;
     kedge_gateway_gate_release(&kedge_gateway_client_of(link)->gate);
     memset(&all, 0, sizeof all);
-    all.handshake = handshake;
-    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_HANDSHAKE, &all);
+    (void)step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_HANDSHAKE, &all);
 }
 
 static kedge_status client_opened(kedge_link *link)
@@ -1086,6 +1092,7 @@ const kedge_link_operations kedge_gateway_client_operations = {
     .stop = client_stop,
     .close = client_close,
     .start = client_start,
+    .handshake = client_handshake,
     .handshake_begin = client_handshake_begin,
     .connect_failed = client_connect_failed,
     .notify = kedge_gateway_client_notify,

@@ -59,7 +59,7 @@ typedef enum kedge_gateway_client_state {
     X(OVERLOOK, overlook, SAME, "a message that means nothing here: counted")                      \
     X(DISCARD, discard, SAME, "a connection that is not wanted any more: dropped")                 \
     X(ASK, ask, ASKED, "event CONNECT")                                                            \
-    X(DIAL, dial, CONNECTING, "tell what to ask for in the upgrade")                               \
+    X(DIAL, dial, CONNECTING, "begin a connection")                                                \
     X(GREET, greet, GREETING, "wait for hello")                                                    \
     X(IDENTIFY, identify, IDENTIFYING, "send identify, begin the heartbeats, bar the gate")        \
     X(RESUME, resume, RESUMING, "send resume, begin the heartbeats, shut the gate")                \

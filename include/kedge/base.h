@@ -8,7 +8,8 @@
  *     Time, entropy and memory are arguments. The same inputs give the same outputs, byte for byte.
  *   - One thread at a time an object, unless its header says otherwise.
  *   - A function that can fail returns a kedge_status, or a kedge_result where an offset into the
- *     input matters. On failure it has changed nothing, unless its header says otherwise.
+ *     input matters. On failure it has changed nothing, unless its header says otherwise; but
+ *     where a pointer to a new object was to be handed out, it is NULL then.
  *   - Members named private_... are the library's own: their place and size are part of the ABI,
  *     their meaning is not.
  */

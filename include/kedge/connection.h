@@ -12,8 +12,8 @@
  *     deadline() passed     the same two loops: next_event does what is due
  *
  * Both loops run until they give nothing (or the socket takes no more): so a hub learns that the link
- * was served. With a hub the connection's deadline is folded into its link's (kedge_link_remind), so
- * that kedge_hub_deadline and kedge_hub_next_ready are all that a server needs.
+ * was served. With a hub the connection's deadline is folded into its link's, beside the host's own
+ * (kedge_link_remind), so that kedge_hub_deadline and kedge_hub_next_ready are all that a server needs.
  *
  * The bytes given to receive are read in place while events are pulled, and must stay until
  * next_event has returned false; what is incomplete by then has been copied. What an event points to
@@ -23,7 +23,9 @@
  * none left, it ends by itself: with 1011 if the WebSocket is open, else at once.
  *
  * A client's link outlives its connections. As soon as another connection has begun with it, this one
- * neither tells it anything nor takes anything from it.
+ * neither tells it anything nor takes anything from it: it is over, TAKEN_OVER. So is one whose link is
+ * destroyed before it; both orders are safe, but only a connection that is destroyed first, or has told
+ * CLOSED, has said to its peer what the link had to say.
  */
 #ifndef KEDGE_CONNECTION_H
 #define KEDGE_CONNECTION_H
@@ -39,26 +41,28 @@ extern "C" {
 
 typedef struct kedge_connection kedge_connection;
 
-/* None may be 0 but ping_interval. */
+/* None may be 0 but ping_interval and stall_tolerance. */
 typedef struct kedge_connection_config {
     size_t message_limit; /* 1 MiB a message that comes; with a link, the link's own counts */
     size_t queue_limit;   /* 1 MiB of messages sent without a link that wait to be written */
     size_t head_limit;    /* 16 KiB of HTTP head */
-    kedge_time handshake_timeout; /* 10 s for the peer's request or answer */
+    kedge_time handshake_timeout; /* 10 s for the peer's request (else 408) or answer */
     kedge_time close_timeout; /* 5 s for the peer to answer a close, and to take and to hang up */
     kedge_time ping_interval; /* 0: none (the gateway has its heartbeat); else a ping after so much
                                    silence */
     kedge_time ping_timeout;  /* 20 s without any byte after a ping: the peer is dead */
     kedge_time stall_tolerance; /* 5 s: who looks at a time-out later than this was asleep itself;
-                                   the peer is given as much again, once */
+                                   the peer is given as much again, once; 0: never */
 } kedge_connection_config;
 
 KEDGE_API kedge_connection_config kedge_connection_config_default(void);
 
 /* The server's side of a socket that was just accepted. `link` may be NULL: a plain WebSocket, or one
- * whose link comes later (kedge_connection_join). The link stays the caller's and must outlive the
- * connection. The configuration is copied; null is the default one. INVALID_ARGUMENT, WRONG_ROLE (a
- * client's link), NO_MEMORY. */
+ * whose link comes later (kedge_connection_join). The link stays the caller's. With a link here every
+ * upgrade is let in, whatever its path and its Origin: who minds those (a browser sends the Origin of
+ * the page, and its cookies with it) takes NULL, looks at the REQUEST, and joins a link or answers 404
+ * or 403. The configuration is copied; null is the default one. INVALID_ARGUMENT, WRONG_ROLE (a client's
+ * link), WRONG_STATE (the link has or had a connection), NO_MEMORY. */
 KEDGE_API kedge_status kedge_connection_accept(kedge_connection **connection,
                                                const kedge_connection_config *config,
                                                kedge_link *link, kedge_allocator allocator,
@@ -69,9 +73,9 @@ KEDGE_API kedge_status kedge_connection_accept(kedge_connection **connection,
  * its key is not looked at, but made from the entropy. With a link that asked to CONNECT, `target` and
  * `subprotocols` are the link's and must be empty, and its headers are added. All is copied.
  *
- * When it fails no connection came about: as with any other cause, a link is told so by
- * kedge_link_connect_failed. INVALID_ARGUMENT, WRONG_ROLE (a server's link), WRONG_STATE (the link did
- * not ask), NO_MEMORY. */
+ * When it fails nothing has changed, and the link still waits for its connection: open again with
+ * another wish, or tell it by kedge_link_connect_failed, as with any other cause, that none comes.
+ * INVALID_ARGUMENT, WRONG_ROLE (a server's link), WRONG_STATE (the link did not ask), NO_MEMORY. */
 KEDGE_API kedge_status kedge_connection_open(kedge_connection **connection,
                                              const kedge_connection_config *config,
                                              kedge_link *link, const kedge_upgrade_wish *wish,
@@ -131,8 +135,8 @@ KEDGE_API kedge_status kedge_connection_upgrade(kedge_connection *connection,
                                                 size_t header_count, kedge_time now);
 
 /* Server without a link: hands a request to a link, which then answers it. So paths and origins are
- * looked at first, and a link is made only for who is let in. WRONG_ROLE, WRONG_STATE,
- * INVALID_ARGUMENT. */
+ * looked at first, and a link is made only for who is let in. WRONG_ROLE, WRONG_STATE (nothing is
+ * asked, or the link has or had a connection), INVALID_ARGUMENT. */
 KEDGE_API kedge_status kedge_connection_join(kedge_connection *connection, kedge_link *link,
                                              kedge_time now);
 

@@ -215,8 +215,8 @@ KEDGE_API kedge_status kedge_handshake_write_answer(unsigned status, const kedge
                                                     bool without_body, uint8_t *out, size_t space,
                                                     size_t *size);
 
-/* The HTTP status that goes with a status of kedge_handshake_read_request or _credentials; for
- * others 500 (memory, misuse). */
+/* The HTTP status that goes with a status of kedge_handshake_read_request or _credentials, or with
+ * TIMED_OUT (408: the request did not come); for others 500 (memory, misuse). */
 KEDGE_API unsigned kedge_handshake_http_status(kedge_status fault);
 
 /* The answer to a request that was refused with that status, with the headers that it takes (Allow;

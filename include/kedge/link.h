@@ -9,7 +9,7 @@
  * through kedge_link_attach and kedge_link_refuse.
  *
  * The client's link outlives its connections: it holds the session's id and position, and decides when
- * to connect again, and whether to resume. One connection begins with kedge_link_handshake and ends
+ * to connect again, and whether to resume. One connection begins with kedge_link_handshake_begin and ends
  * with lost, peer_closed, host_closed or connect_failed. A host must not feed it what a former socket
  * still brings; kedge_connection takes care of that by itself.
  *
@@ -76,7 +76,8 @@ KEDGE_API kedge_status kedge_link_create(kedge_link **link, const kedge_link_con
                                          kedge_time now);
 
 /* Frees it; a connection that is still open counts as lost, at the latest time that the link or its hub
- * was told, so that its session stays resumable. Outputs that were not released keep what they need. */
+ * was told, so that its session stays resumable. A kedge_connection that still has it is over
+ * (kedge/connection.h). Outputs that were not released keep what they need. */
 KEDGE_API void kedge_link_destroy(kedge_link *link);
 
 /* A pointer of the host's, so that it finds its own struct again. */
@@ -176,8 +177,10 @@ typedef struct kedge_link_handshake {
     size_t message_limit; /* for the library that owns the frames */
 } kedge_link_handshake;
 
-/* Begins a connection, in answer to CONNECT. WRONG_STATE otherwise, and while events wait. If the client
- * was stopped before the connection is opened, the output after kedge_link_opened is ABORT. */
+/* Begins a connection, in answer to CONNECT: tells what to ask for, and counts as tried from now on, until
+ * kedge_link_opened or kedge_link_connect_failed tells how that ended. kedge_connection_open does all
+ * this by itself. WRONG_STATE where CONNECT was not told, and while events wait; then nothing has begun.
+ * If the client is stopped in between, the output after kedge_link_opened is ABORT. */
 KEDGE_API kedge_status kedge_link_handshake_begin(kedge_link *link, kedge_link_handshake *handshake,
                                                   kedge_time now);
 
@@ -327,7 +330,7 @@ typedef enum kedge_output_kind {
 } kedge_output_kind;
 
 /* One thing to write. A scatter list points into the struct itself: do not copy or move it. Several may
- * be open at once; each is released once. */
+ * be open at once; each is released once. What its kind does not use is zero. */
 typedef struct kedge_output {
     kedge_output_kind kind;
     kedge_scatter message;   /* TEXT, BINARY */
@@ -361,7 +364,7 @@ KEDGE_API kedge_time kedge_link_deadline(const kedge_link *link);
 
 /* The host's own reminder, e.g. for a close that must not take for ever: folded into the deadline, and
  * through kedge_hub_next_ready the link shows up when it is due. It comes once: the tick that finds it
- * due forgets it. KEDGE_NEVER takes it back. */
+ * due forgets it. KEDGE_NEVER takes it back. A kedge_connection has one of its own. */
 KEDGE_API void kedge_link_remind(kedge_link *link, kedge_time at);
 
 /* A client's connections so far, counted from 1: what belongs to an older one must not be fed. */

@@ -794,8 +794,9 @@ static PyMethodDef methods[] = {
         "The client's side of a socket that was just connected.\n\n"
         "`host` is for the Host header (\"example.org:8080\"). With a link, which asked "
         "to\nConnect, target and subprotocols are the link's; without one the target is "
-        "path\nand query. If it raises, no connection came of it: tell the link "
-        "(connect_failed)."),
+        "path\nand query. If it raises nothing has changed: the link still waits for its "
+        "connection,\n"
+        "or to be told that none comes (connect_failed)."),
     CORE_METHOD_ROW("receive", connection_receive,
                     "receive($self, data, /, *, now=None)\n--\n\n"
                     "Bytes came; gives the events of the connection and of its link."),

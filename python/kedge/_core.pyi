@@ -956,7 +956,8 @@ class Connection:
 
         `host` is for the Host header ("example.org:8080"). With a link, which asked to Connect,
         target and subprotocols are the link's; without one the target is path and query. If it
-        raises, no connection came of it: tell the link (connect_failed).
+        raises nothing has changed: the link still waits for its connection, or to be told that none
+        comes (connect_failed).
         """
     def receive(self, data: _Bytes, /, *, now: float | None = None) -> list[_ConnectionEvent]:
         """Bytes came; gives the events of the connection and of its link."""

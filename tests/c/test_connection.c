@@ -450,9 +450,27 @@ START_TEST(a_handshake_has_its_time)
     connection_host_pull(&pair.client, pair.now);
     CONNECTION_LOG_IS(&pair.server, "closed TIMED_OUT 0 0");
     CONNECTION_LOG_IS(&pair.client, "closed TIMED_OUT 0 0");
-    ck_assert(kedge_connection_finished(pair.server.connection));
     ck_assert(kedge_connection_finished(pair.client.connection));
     ck_assert(!kedge_connection_output_waiting(pair.client.connection));
+    const char *answer = connection_host_output(&pair.server, NULL, pair.now);
+    ck_assert_ptr_nonnull(strstr(answer, "HTTP/1.1 408 Request Timeout\r\n"));
+    ck_assert_ptr_nonnull(strstr(answer, "{\"error\":\"a deadline passed\"}"));
+    ck_assert(!kedge_connection_finished(pair.server.connection)); /* they are to hang up first */
+    connection_host_read(&pair.server, BYTES("GET /late"), pair.now);
+    pair.now += KEDGE_SECOND;
+    connection_host_pull(&pair.server, pair.now);
+    CONNECTION_LOG_IS(&pair.server, "");
+    ck_assert(kedge_connection_finished(pair.server.connection));
+}
+END_TEST
+
+START_TEST(without_tolerance_a_timeout_is_one)
+{
+    pair.server.config.stall_tolerance = 0;
+    connection_pair_connect(&pair, "/");
+    pair.now += 100 * KEDGE_SECOND;
+    connection_host_pull(&pair.server, pair.now);
+    CONNECTION_LOG_IS(&pair.server, "closed TIMED_OUT 0 0");
 }
 END_TEST
 
@@ -800,8 +818,8 @@ START_TEST(settings_of_zero_are_refused)
     kedge_allocator none = {NULL, NULL};
     kedge_entropy entropy = {{0}};
     kedge_upgrade_wish wish = plain_wish();
-    kedge_connection_config broken[8];
-    for (size_t i = 0; i < 8; i++) {
+    kedge_connection_config broken[7];
+    for (size_t i = 0; i < 7; i++) {
         broken[i] = kedge_connection_config_default();
     }
     broken[0].message_limit = 0;
@@ -810,9 +828,8 @@ START_TEST(settings_of_zero_are_refused)
     broken[3].handshake_timeout = 0;
     broken[4].close_timeout = 0;
     broken[5].ping_timeout = 0;
-    broken[6].stall_tolerance = 0;
-    broken[7].head_limit = SIZE_MAX;
-    for (size_t i = 0; i < 8; i++) {
+    broken[6].head_limit = SIZE_MAX;
+    for (size_t i = 0; i < 7; i++) {
         ck_assert_int_eq(kedge_connection_accept(&made, &broken[i], NULL, allocator, 0),
                          KEDGE_INVALID_ARGUMENT);
         ck_assert_int_eq(
@@ -913,8 +930,11 @@ START_TEST(misuse_is_told)
     broken.head_limit = 0;
     ck_assert_int_eq(kedge_connection_accept(NULL, &config, NULL, allocator, 0),
                      KEDGE_INVALID_ARGUMENT);
+    made = (kedge_connection *)&pair;
     ck_assert_int_eq(kedge_connection_accept(&made, &broken, NULL, allocator, 0),
                      KEDGE_INVALID_ARGUMENT);
+    ck_assert_ptr_null(made);
+    made = (kedge_connection *)&pair;
     ck_assert_int_eq(kedge_connection_open(&made, &config, NULL, NULL, &entropy, allocator, 0),
                      KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_connection_open(&made, &config, NULL, &wish, NULL, allocator, 0),
@@ -1273,15 +1293,146 @@ START_TEST(opening_asks_the_link)
     ck_assert_ptr_nonnull(strstr(request, "compress=zstd"));
     kedge_connection *first = pair.client.connection;
     ck_assert_int_eq(connection_host_open(&pair.client, &wish, pair.now), KEDGE_WRONG_STATE);
-    pair.client.connection = first;
+    ck_assert_ptr_null(pair.client.connection);
     kedge_link *mine = pair.client.link;
     pair.client.link = pair.server.link;
     ck_assert_int_eq(connection_host_open(&pair.client, &wish, pair.now), KEDGE_WRONG_ROLE);
     pair.client.link = mine;
+    pair.client.connection = first;
     kedge_connection *server = NULL;
     ck_assert_int_eq(kedge_connection_accept(&server, &pair.server.config, mine,
                                              memory_probe_allocator(&pair.probe), pair.now),
                      KEDGE_WRONG_ROLE);
+}
+END_TEST
+
+/* As long as opening fails the link asks, for a wish that was mended or when there is memory again. */
+START_TEST(an_opening_that_fails_changes_nothing)
+{
+    kedge_upgrade_wish wish = {.host = kedge_text("a\r\nb")};
+    connection_pair_link(&pair, false);
+    uint32_t before = kedge_link_connection(pair.client.link);
+    ck_assert_int_eq(connection_host_open(&pair.client, &wish, pair.now), KEDGE_INVALID_ARGUMENT);
+    wish.host = kedge_text("h");
+    kedge_status status = KEDGE_NO_MEMORY;
+    int failed = 0;
+    while (status == KEDGE_NO_MEMORY) {
+        ck_assert_uint_eq(kedge_link_connection(pair.client.link), before);
+        ck_assert(!kedge_link_event_waiting(pair.client.link));
+        pair.probe.fails_at = pair.probe.calls + (size_t)++failed;
+        status = connection_host_open(&pair.client, &wish, pair.now);
+        ck_assert_int_eq(status == KEDGE_OK, pair.client.connection != NULL);
+    }
+    pair.probe.fails_at = 0;
+    ck_assert_int_eq(status, KEDGE_OK);
+    ck_assert_int_gt(failed, 2);
+    ck_assert_uint_eq(kedge_link_connection(pair.client.link), before + 1);
+    ck_assert_int_eq(connection_host_accept(&pair.server, pair.now), KEDGE_OK);
+    connection_pair_settle(&pair);
+    CONNECTION_LOG_IS(&pair.client, "opened|ready");
+}
+END_TEST
+
+START_TEST(a_link_has_one_connection)
+{
+    kedge_connection *other = NULL;
+    kedge_allocator allocator = memory_probe_allocator(&pair.probe);
+    connect_links(false);
+    kedge_link *used = pair.server.link;
+    ck_assert_int_eq(kedge_connection_accept(&other, NULL, used, allocator, pair.now),
+                     KEDGE_WRONG_STATE);
+    ck_assert_ptr_null(other);
+    ck_assert_int_eq(connection_host_take_link(&pair.server, pair.now), KEDGE_OK);
+    kedge_link *fed = pair.server.link;
+    kedge_request request;
+    kedge_output output;
+    memset(&request, 0, sizeof request);
+    ck_assert_int_eq(kedge_link_requested(fed, &request, pair.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_connection_accept(&other, NULL, fed, allocator, pair.now),
+                     KEDGE_WRONG_STATE);
+    ck_assert(kedge_link_next_output(fed, &output));
+    ck_assert_int_eq(kedge_link_opened(fed, pair.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_connection_accept(&other, NULL, fed, allocator, pair.now),
+                     KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_link_lost(fed, pair.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_connection_accept(&other, NULL, fed, allocator, pair.now),
+                     KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_connection_accept(&other, NULL, NULL, allocator, pair.now), KEDGE_OK);
+    kedge_connection *served = pair.server.connection;
+    pair.server.connection = other;
+    pair.server.mute = true;
+    connection_host_read(&pair.server, upgrade_request, sizeof upgrade_request - 1, pair.now);
+    ck_assert_int_eq(kedge_connection_join(other, fed, pair.now), KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_connection_join(other, used, pair.now), KEDGE_WRONG_STATE);
+    kedge_connection_destroy(other, pair.now);
+    kedge_link_destroy(fed);
+    pair.server.link = used;
+    pair.server.connection = served;
+    pair.server.log[0] = '\0';
+    publish_as("tick", "{}"); /* what has the link is not disturbed */
+    connection_pair_settle(&pair);
+    ck_assert_uint_eq(pair.client.dispatches, 1);
+}
+END_TEST
+
+/* In whatever order they go: a connection whose link is gone is over. */
+START_TEST(a_connection_outlives_its_link)
+{
+    connection_pair_link(&pair, false);
+    connection_pair_connect(&pair, "");
+    if (_i >= 1) {
+        connection_pair_settle(&pair);
+    }
+    if (_i >= 2) {
+        ck_assert_int_eq(kedge_link_close(pair.client.link, 4000, kedge_text("away"), pair.now),
+                         KEDGE_OK);
+        ck_assert_int_eq(kedge_link_close(pair.server.link, 4000, kedge_text("away"), pair.now),
+                         KEDGE_OK);
+        (void)connection_host_output(&pair.client, NULL, pair.now);
+        (void)connection_host_output(&pair.server, NULL, pair.now);
+    }
+    pair.client.log[0] = '\0';
+    pair.server.log[0] = '\0';
+    kedge_link_destroy(pair.client.link);
+    kedge_link_destroy(pair.server.link);
+    pair.client.link = NULL;
+    pair.server.link = NULL;
+    ck_assert_int_eq(say(&pair.server, "x"), KEDGE_WRONG_STATE);
+    if (_i < 2) {
+        ck_assert_uint_eq(kedge_connection_deadline(pair.client.connection), pair.now);
+        connection_host_pull(&pair.client, pair.now);
+        connection_host_pull(&pair.server, pair.now);
+        CONNECTION_LOG_IS(&pair.client, "closed TAKEN_OVER 0 0");
+        CONNECTION_LOG_IS(&pair.server, "closed TAKEN_OVER 0 0");
+        ck_assert(kedge_connection_finished(pair.client.connection));
+    } else if (_i == 2) { /* the closes are on their way already, and go on */
+        ck_assert_uint_eq(kedge_connection_deadline(pair.client.connection), pair.now);
+        connection_host_read(&pair.client, BYTES("\x88\x02\x0F\xA0"), pair.now);
+        CONNECTION_LOG_IS(&pair.client, "closed TAKEN_OVER 4000 4000 away");
+    }
+}
+END_TEST
+
+START_TEST(a_host_and_its_connection_have_reminders_of_their_own)
+{
+    connection_pair_link(&pair, false);
+    ck_assert_int_eq(connection_host_accept(&pair.server, pair.now), KEDGE_OK);
+    kedge_time head = pair.now + 10 * KEDGE_SECOND;
+    kedge_link_remind(pair.server.link, pair.now + KEDGE_SECOND);
+    ck_assert_uint_eq(kedge_hub_deadline(pair.server.hub), pair.now + KEDGE_SECOND);
+    pair.now += KEDGE_SECOND;
+    ck_assert_ptr_eq(kedge_hub_next_ready(pair.server.hub, pair.now), pair.server.link);
+    connection_host_pull(&pair.server, pair.now);
+    ck_assert_uint_eq(kedge_hub_deadline(pair.server.hub), head);
+    kedge_link_remind(pair.server.link, head + KEDGE_SECOND);
+    ck_assert_uint_eq(kedge_hub_deadline(pair.server.hub), head);
+    pair.now = head;
+    ck_assert_ptr_eq(kedge_hub_next_ready(pair.server.hub, pair.now), pair.server.link);
+    connection_host_pull(&pair.server, pair.now);
+    (void)connection_host_output(&pair.server, NULL, pair.now);
+    kedge_connection_destroy(pair.server.connection, pair.now);
+    pair.server.connection = NULL;
+    ck_assert_uint_eq(kedge_hub_deadline(pair.server.hub), head + KEDGE_SECOND);
 }
 END_TEST
 
@@ -1344,6 +1495,9 @@ START_TEST(a_hub_knows_when_a_connection_is_due)
     ck_assert_ptr_eq(kedge_hub_next_ready(pair.server.hub, pair.now), pair.server.link);
     connection_host_pull(&pair.server, pair.now);
     CONNECTION_LOG_IS(&pair.server, "closed TIMED_OUT 0 0");
+    (void)connection_host_output(&pair.server, NULL, pair.now);
+    ck_assert_uint_eq(kedge_hub_deadline(pair.server.hub), pair.now + KEDGE_SECOND);
+    kedge_connection_lost(pair.server.connection, pair.now);
     ck_assert(kedge_connection_finished(pair.server.connection));
     ck_assert_uint_eq(kedge_hub_deadline(pair.server.hub), KEDGE_NEVER);
 }
@@ -1567,6 +1721,7 @@ static void add_plain(TCase *tests)
     tcase_add_test(tests, silence_is_pinged_then_the_peer_is_dead);
     tcase_add_test(tests, who_slept_kills_nobody);
     tcase_add_test(tests, a_handshake_has_its_time);
+    tcase_add_test(tests, without_tolerance_a_timeout_is_one);
     tcase_add_loop_test(tests, a_close_has_its_time, 0, 2);
     tcase_add_test(tests, hanging_up_has_its_time);
     tcase_add_test(tests, output_may_be_consumed_at_any_byte);
@@ -1614,6 +1769,10 @@ static void add_linked(TCase *tests)
     tcase_add_loop_test(tests, a_refusal_is_told_to_the_link, 0, 5);
     tcase_add_loop_test(tests, a_handshake_that_breaks_is_no_connection, 0, 2);
     tcase_add_test(tests, opening_asks_the_link);
+    tcase_add_test(tests, an_opening_that_fails_changes_nothing);
+    tcase_add_test(tests, a_link_has_one_connection);
+    tcase_add_loop_test(tests, a_connection_outlives_its_link, 0, 4);
+    tcase_add_test(tests, a_host_and_its_connection_have_reminders_of_their_own);
     tcase_add_test(tests, a_link_that_was_stopped_drops_its_connection);
     tcase_add_loop_test(tests, an_older_connection_never_reaches_the_link, 0, 2);
     tcase_add_test(tests, a_hub_knows_when_a_connection_is_due);

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kedge/connection.h"
+#include "kedge/hub.h"
+
 #include "gateway.h"
 #include "link.h"
 #include "link_host.h"
@@ -134,6 +137,85 @@ START_TEST(creating_without_memory_changes_nothing)
         }
         ck_assert_uint_gt(probe.fails_at, 2);
     }
+}
+END_TEST
+
+static void *give_nothing(void *context, void *block, size_t old_size, size_t new_size)
+{
+    (void)context;
+    (void)block;
+    (void)old_size;
+    (void)new_size;
+    return NULL;
+}
+
+/* Whatever stood there before: nobody takes it for what was asked for. */
+START_TEST(what_could_not_be_made_is_null)
+{
+    kedge_allocator none = {NULL, NULL};
+    kedge_allocator poor = {give_nothing, NULL};
+    kedge_allocator allocator = _i == 0 ? none : poor;
+    kedge_status expected = _i == 0 ? KEDGE_INVALID_ARGUMENT : KEDGE_NO_MEMORY;
+    kedge_hub_config hub_config = kedge_hub_config_default(KEDGE_GATEWAY);
+    kedge_log_limits limits = kedge_log_limits_default();
+    kedge_session_config session_config = {kedge_text("s"), kedge_text("u"), limits, 1};
+    kedge_publication_source source;
+    memset(&source, 0, sizeof source);
+    source.protocol = KEDGE_GATEWAY;
+    source.name = kedge_text("n");
+    static char before[8];
+    kedge_link *link = (kedge_link *)(void *)before;
+    kedge_hub *hub = (kedge_hub *)(void *)before;
+    kedge_log *log = (kedge_log *)(void *)before;
+    kedge_session *session = (kedge_session *)(void *)before;
+    kedge_publication *publication = (kedge_publication *)(void *)before;
+    kedge_publication *ready_made = (kedge_publication *)(void *)before;
+    kedge_zstd_encoder *encoder = (kedge_zstd_encoder *)(void *)before;
+    kedge_zstd_decoder *decoder = (kedge_zstd_decoder *)(void *)before;
+    kedge_connection *connection = (kedge_connection *)(void *)before;
+    ck_assert_int_eq(kedge_link_create(&link, &host.config, &entropy, allocator, 0), expected);
+    ck_assert_int_eq(kedge_hub_create(&hub, &hub_config, &entropy, allocator, 0), expected);
+    ck_assert_int_eq(kedge_log_create(&log, &limits, allocator), expected);
+    ck_assert_int_eq(kedge_session_create(&session, &session_config, allocator), expected);
+    ck_assert_int_eq(kedge_publication_create(&publication, allocator, &source), expected);
+    ck_assert_int_eq(
+        kedge_publication_control(&ready_made, allocator, KEDGE_GATEWAY, kedge_text("{}")),
+        expected);
+    ck_assert_int_eq(kedge_zstd_encoder_create(&encoder, allocator, 0), expected);
+    ck_assert_int_eq(kedge_zstd_decoder_create(&decoder, allocator), expected);
+    ck_assert_int_eq(kedge_connection_accept(&connection, NULL, NULL, allocator, 0), expected);
+    ck_assert_ptr_null(link);
+    ck_assert_ptr_null(hub);
+    ck_assert_ptr_null(log);
+    ck_assert_ptr_null(session);
+    ck_assert_ptr_null(publication);
+    ck_assert_ptr_null(ready_made);
+    ck_assert_ptr_null(encoder);
+    ck_assert_ptr_null(decoder);
+    ck_assert_ptr_null(connection);
+    link = (kedge_link *)(void *)before;
+    ck_assert_int_eq(kedge_hub_link(NULL, &link, NULL, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_ptr_null(link);
+}
+END_TEST
+
+/* Whoever looks at the message of a close finds none. */
+START_TEST(an_output_is_whole)
+{
+    kedge_output output;
+    link_host_open(&host, false);
+    ck_assert_int_eq(kedge_link_close(host.link, 4000, kedge_text("why"), host.now), KEDGE_OK);
+    memset(&output, 0xAA, sizeof output);
+    ck_assert(kedge_link_next_output(host.link, &output));
+    ck_assert_int_eq(output.kind, KEDGE_OUTPUT_CLOSE);
+    ck_assert_uint_eq(output.message.count, 0);
+    ck_assert_uint_eq(output.message.size, 0);
+    ck_assert_ptr_null(output.message.parts[0].data);
+    kedge_output_release(&output);
+    memset(&output, 0xAA, sizeof output);
+    ck_assert(!kedge_link_next_output(host.link, &output));
+    ck_assert_uint_eq(output.message.count, 0);
+    kedge_output_release(&output);
 }
 END_TEST
 
@@ -820,6 +902,8 @@ static void add_life(TCase *tests)
     tcase_add_loop_test(tests, settings_that_are_refused, 0, 6);
     tcase_add_test(tests, creating_needs_all_its_arguments);
     tcase_add_test(tests, creating_without_memory_changes_nothing);
+    tcase_add_loop_test(tests, what_could_not_be_made_is_null, 0, 2);
+    tcase_add_test(tests, an_output_is_whole);
     tcase_add_test(tests, a_null_link_is_an_argument_or_nothing);
     tcase_add_test(tests, calls_of_the_other_role);
     tcase_add_test(tests, arguments_that_cannot_be_right);

@@ -376,6 +376,8 @@ def test_the_deadline_of_a_connection_is_its_hubs() -> None:
     assert hub.ready() == [link]
     events = connection.events()
     assert isinstance(events[-1], Disconnected)
+    assert connection.output().startswith(b"HTTP/1.1 408 ")
+    connection.lost()
     assert connection.finished
 
 
