@@ -410,7 +410,33 @@ static PyGetSetDef getset[] = {
     "The client's side of the gateway. It outlives its connections.\n\n"                           \
     "It asks for one by the event Connect: begin it with handshake(), then opened() or\n"          \
     "connect_failed(). When a connection ends, Closed tells what comes next; the deadline\n"       \
-    "is then the end of the back-off, and tick() gives the next Connect."
+    "is then the end of the back-off, and tick() gives the next Connect.\n\n"                      \
+    "The settings, all by name; times in seconds:\n"                                               \
+    "\n"                                                                                           \
+    "token: says who it is; never shown, never saved\n"                                            \
+    "path=\"/gateway\": may have a query\n"                                                        \
+    "compress=False: True asks for zstd\n"                                                         \
+    "protocol_version=1, capabilities=None: what it speaks and asks for; None: whatever there "    \
+    "is\n"                                                                                         \
+    "sync_after_resume=False: True gives a Sync after each resume\n"                               \
+    "resumed_expected=True: False for a server that never says `resumed`\n"                        \
+    "sync_when_given_up=True: a Sync where resuming was given up\n"                                \
+    "hold_count=1000, hold_bytes=4 << 20: what is held behind a hole in a replay\n"                \
+    "resume_attempts=3: without progress; then it begins a new session\n"                          \
+    "hello_timeout=30.0: from open to hello, and from identify to ready\n"                         \
+    "backoff=(1.0, 60.0): between attempts, the first time and at the most\n"                      \
+    "rate_limited_delay=5.0: at least, after 4006 and 4012\n"                                      \
+    "restart_spread=5.0: the first attempt after 4008 falls anywhere within it\n"                  \
+    "retry_after_max=300.0: of a server's Retry-After no more than this is waited\n"               \
+    "rate=(120, 2): messages at once, and refilled a second, that the server allows; (0, 0): "     \
+    "any\n"                                                                                        \
+    "message_limit=1 << 20: bytes of a server's message, decompressed\n"                           \
+    "queue_limit=1 << 20: bytes of messages that wait to be sent\n"                                \
+    "depth_limit=128: nesting of JSON\n"                                                           \
+    "stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for " \
+    "it\n"                                                                                         \
+    "decoder=None: bytes to what `data` is, instead of json\n"                                     \
+    "clock=None, entropy=None, now=None: for tests; time.monotonic, os.urandom"
 
 static PyType_Slot slots[] = {
     {Py_tp_doc, (void *)(uintptr_t)DOC},

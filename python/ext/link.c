@@ -457,8 +457,9 @@ static PyMethodDef methods[] = {
                     "What is to be sent, in order; taking it is sending it, as far as the link "
                     "knows.\n\n"
                     "With a limit it stops once the messages taken have that many bytes, so that a "
-                    "slow\npeer's backlog stays in its history; ask again when the peer has taken "
-                    "them."),
+                    "slow\npeer's backlog stays in its history. Then ask again when the peer has "
+                    "taken them, until\nnothing comes: for what is left no ready() gives the link "
+                    "again, and no wake is called."),
     {NULL, NULL, 0, NULL},
 };
 

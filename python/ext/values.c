@@ -49,9 +49,8 @@ typedef struct value_shape {
 
 static const value_shape shapes[CORE_KIND_COUNT] = {
     [CORE_RETRY] = {.name = "kedge._core.Retry",
-                    .doc =
-                        "The client connects again after `after` seconds; `resume`: to go on with "
-                        "its session.",
+                    .doc = "The client connects again after `after` seconds; `resume`: it goes on "
+                           "with its session, if it\nhas one. False: it begins a new one.",
                     .matched = 2,
                     .fields = {{"after", SECONDS, NO_SECONDS, false, false},
                                {"resume", BOOL, NOT, false, false}}},
@@ -154,7 +153,9 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
                        "The application should fetch its state anew by other means (`/sync`).\n\n"
                        "`why`: \"HISTORY_LOST\" (the server's history was too short), \"LIMIT\" "
                        "(resuming\nwas given up), \"OK\" (after each resume, by the setting "
-                       "sync_after_resume).",
+                       "sync_after_resume).\n\n"
+                       "A new session needs the same and is told by Ready alone: without a Sync "
+                       "where the\nold one had expired (4009), say, while the client was away.",
                    .family = EVENT,
                    .matched = 1,
                    .fields = {{"why", STR, REQUIRED, false, false}}},

@@ -91,14 +91,16 @@ class _PayloadEvent(Event):
 
 @final
 class Retry:
-    """The client connects again after `after` seconds; `resume`: to go on with its session."""
+    """The client connects again after `after` seconds; `resume`: it goes on with its session, if it
+    has one. False: it begins a new one."""
 
     __match_args__ = ("after", "resume")
     def __new__(cls, after: float = 0.0, resume: bool = False) -> Self: ...
     @property
     def after(self) -> float: ...
     @property
-    def resume(self) -> bool: ...
+    def resume(self) -> bool:
+        """It goes on with its session, if it has one."""
     def __hash__(self) -> int: ...
 
 @final
@@ -328,6 +330,9 @@ class Sync(Event):
 
     `why`: "HISTORY_LOST" (the server's history was too short), "LIMIT" (resuming was given up),
     "OK" (after each resume, by the setting sync_after_resume).
+
+    A new session needs the same and is told by Ready alone: without a Sync where the old one had
+    expired (4009), say, while the client was away.
     """
 
     __match_args__ = ("why",)
@@ -512,7 +517,8 @@ class _Link:
         """What is to be sent, in order; taking it is sending it, as far as the link knows.
 
         With a limit it stops once the messages taken have that many bytes, so that a slow peer's
-        backlog stays in its history; ask again when the peer has taken them.
+        backlog stays in its history. Then ask again when the peer has taken them, until nothing
+        comes: for what is left no ready() gives the link again, and no wake is called.
         """
     @property
     def output_waiting(self) -> bool:
@@ -540,6 +546,30 @@ class GatewayClient(_Link):
     It asks for one by the event Connect: begin it with handshake(), then opened() or
     connect_failed(). When a connection ends, Closed tells what comes next; the deadline is then the
     end of the back-off, and tick() gives the next Connect.
+
+    The settings, all by name; times in seconds:
+
+    token: says who it is; never shown, never saved
+    path="/gateway": may have a query
+    compress=False: True asks for zstd
+    protocol_version=1, capabilities=None: what it speaks and asks for; None: whatever there is
+    sync_after_resume=False: True gives a Sync after each resume
+    resumed_expected=True: False for a server that never says `resumed`
+    sync_when_given_up=True: a Sync where resuming was given up
+    hold_count=1000, hold_bytes=4 << 20: what is held behind a hole in a replay
+    resume_attempts=3: without progress; then it begins a new session
+    hello_timeout=30.0: from open to hello, and from identify to ready
+    backoff=(1.0, 60.0): between attempts, the first time and at the most
+    rate_limited_delay=5.0: at least, after 4006 and 4012
+    restart_spread=5.0: the first attempt after 4008 falls anywhere within it
+    retry_after_max=300.0: of a server's Retry-After no more than this is waited
+    rate=(120, 2): messages at once, and refilled a second, that the server allows; (0, 0): any
+    message_limit=1 << 20: bytes of a server's message, decompressed
+    queue_limit=1 << 20: bytes of messages that wait to be sent
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, now=None: for tests; time.monotonic, os.urandom
     """
 
     def __new__(

@@ -3,6 +3,33 @@
 A client (`Client`) and the sessions of a server (`Hub`) without I/O; the events and messages that
 they give; the close codes. On asyncio give them to kedge.connect and kedge.serve, under Starlette
 and FastAPI to kedge.adapters.starlette.
+
+What clients say (`notify`, `Message`) is checked on both sides; members that are not named here may
+be there too. `?` can be left out, `|` lists the words that are taken:
+
+=================== ==============================================================================
+presence_update     status: online|idle|dnd|offline|invisible, custom_status?: text or object,
+                    activity?: object
+typing              feed_id or dm_id, one of the two: integer
+typing_start        the same
+voice_state_update  self_mute?, self_deaf?, video?, streaming?: boolean
+mls_relay           mls_type: welcome|commit|proposal, data: text
+cpace_relay         cpace_type: isi|rsi|confirm|new_device_key, pair_id: text, data: text
+voice_codec_neg     media_type: audio|video|screen, codec: text, spatial_layers?: integer,
+                    temporal_layers?: integer, target_bitrates?: integers,
+                    dependency_templates?: texts
+stage_response      room_id: integer, response_type: text, accepted: boolean
+=================== ==============================================================================
+
+A payload that is otherwise closes with 4002, a message of another name with 4001, unless the hub
+was made with unknown="ignore" or "deliver". The members are as the client says: who it is, tells
+`link.session.user`.
+
+Events that servers publish may have any name but hello, ready, resumed, heartbeat_ack and error;
+clients cannot notify of identify, resume and heartbeat. These are the protocol's own.
+
+To throw somebody out: `hub.close(session)`, or `hub.end(session)` for good; where the handler is at
+hand, `link.close(code)`.
 """
 
 from __future__ import annotations
@@ -121,8 +148,36 @@ class Hub(GatewayHub):
     """The sessions and links of one gateway server.
 
     Whoever serves it (kedge.serve, kedge.adapters.starlette, kedge.aio.driven) does so on one event
-    loop. From then on it can be published to from any task of that loop and from any other thread;
-    what a thread calls is done by the loop, and the thread waits for it. Links belong to the loop.
+    loop. From then on any task of that loop and any other thread may call publish, send, follow,
+    unfollow, limit_topic, session, sessions, link_of, links, close, end, events and counts: what a
+    thread calls is done by the loop, and the thread waits for it. The rest, and links, belong to
+    the loop.
+
+    The settings, all by name; times in seconds:
+
+    heartbeat_interval=45.0: what clients are told; who is half as long again late is closed (4007)
+    identify_timeout=30.0: from hello to identify or resume, else 4003
+    decision_timeout=30.0: for the application to answer those, else 4000
+    rate=(120, 2): messages at once, and refilled a second, of each client; else 4006; (0, 0): any
+    protocol_version=1, capabilities=(): what this server speaks and has
+    unknown="close": messages of other names; "ignore", or "deliver" as Message with known=False
+    invalid_payload_closes=True: 4002; False: an `error`, and the link stays
+    send_resumed=True: `resumed` ends a replay
+    compress_above=0: bytes; smaller messages go plain also where compress=zstd was asked for
+    words=None: other lists for mls_type, cpace_type, media_type
+    session_ttl=300.0: how long a session waits for its client
+    topic_history=(1000, 4 << 20, 600.0): events, bytes, seconds that a topic keeps for replays
+    own_history=(1000, 4 << 20, 600.0): the same for what is sent to one session alone
+    links_max=100_000, sessions_max=200_000, sessions_per_user_max=20, topics_max=100_000
+    topics_per_session_max=1000: those followed, or followed of late
+    evict_detached=False: past a cap of sessions a login is refused; True: the user's session that
+        waited longest for its client ends instead
+    message_limit=1 << 20: bytes of a client's message, decompressed
+    queue_limit=1 << 20: bytes of answers and control messages that wait for a client
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, now=None: for tests; time.monotonic, os.urandom
     """
 
     _driver: Driver | None = None
@@ -147,7 +202,12 @@ class Hub(GatewayHub):
         *,
         now: float | None = None,
     ) -> int:
-        """Publishes an event to whoever follows the topic; tells how many sessions that are."""
+        """Publishes an event to whoever follows the topic; tells how many sessions that are.
+
+        Nothing is written before the loop has its turn: more events in one go than the topic's
+        history keeps (1000) outrun every reader, who then has to begin anew (4010). Await
+        something now and then, asyncio.sleep(0) will do.
+        """
         publication = event if isinstance(event, Publication) else Publication(event, payload)
         publish = super().publish
         return self._here(lambda: publish(topic, publication, now=now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -95,6 +96,31 @@ def test_a_hub_works_without_a_loop() -> None:
     assert session.last == 5
     hub.end(session)
     assert [event.why for event in hub.events()] == ["ended"]
+
+
+@pytest.mark.parametrize("kind", [gateway.Client, gateway.Hub])
+def test_every_setting_is_told_with_its_default(kind: type) -> None:
+    told = str(kind.__doc__).partition("The settings, all by name")[2]
+    defaults = dict(re.findall(r"""\b([a-z_]+)=(\([^)]*\)|"[^"]*"|[\w.]+(?: << \d+)?)""", told))
+    settings = inspect.signature(kind).parameters.values()
+    assert len(settings) > 20
+    for setting in settings:
+        if setting.default is setting.empty:
+            assert f"{setting.name}:" in told
+        else:
+            default = eval(defaults[setting.name], {"__builtins__": {}})
+            assert default == setting.default, setting.name
+
+
+def test_the_names_that_are_the_protocols_own_are_told() -> None:
+    told = " ".join(str(gateway.__doc__).split())
+    hub = gateway.Hub()
+    reserved = ("hello", "ready", "resumed", "heartbeat_ack", "error")
+    assert f"any name but {', '.join(reserved[:-1])} and {reserved[-1]};" in told
+    for name in reserved:
+        with pytest.raises(kedge.ArgumentError):
+            hub.publish("topic", name)
+    assert hub.publish("topic", "heartbeat") == 0
 
 
 def test_a_url_and_a_client_must_agree_on_the_path() -> None:

@@ -22,9 +22,13 @@
         hub.publish(f"feed:{feed}", "message_create", message.model_dump())
 
 What the server beneath sets besides: the largest message it takes (uvicorn: `ws_max_size`), its own
-pings (`ws_ping_interval`; the gateway has its heartbeat, they do no harm), permessage-deflate
+pings (`ws_ping_interval`, `ws_ping_timeout`: uvicorn's cut a client that is dead after 40 s, with
+1011, before the heartbeat would; when it comes back it resumes), permessage-deflate
 (`ws_per_message_deflate`: better off, where clients ask for compress=zstd), and in how many
 processes it runs: a hub is one process's, so that is one (`workers=1`).
+
+A client whose url has another path gets FastAPI's 403, which reads as wrong credentials to it: it
+stays at a Closed with the action WantCredentials and http_status 403.
 """
 
 from __future__ import annotations
