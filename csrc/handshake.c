@@ -561,7 +561,7 @@ static kedge_status set_secret(kedge_credentials *credentials, kedge_credentials
 static kedge_status find_bearer(const kedge_request *request, kedge_credentials *credentials)
 {
     static const size_t scheme_size = 6;
-    kedge_span value;
+    kedge_span value = kedge_span_of(NULL, 0);
     size_t found = find_single(request->headers, request->header_count, "Authorization", &value);
     if (found > 1) {
         return KEDGE_CREDENTIALS;
