@@ -30,7 +30,7 @@ kedge_hub_config kedge_hub_config_default(kedge_protocol protocol)
     config.links_max = 100000;
     config.sessions_max = 200000;
     config.sessions_per_user_max = 20;
-    config.evict_detached = false;
+    config.evict_detached = true;
     config.topics_max = 100000;
     config.spans_per_session_max = 1000;
     return config;
@@ -514,6 +514,7 @@ static kedge_status accept_identify(kedge_hub *hub, kedge_link *link, kedge_tick
     kedge_hub_record *evicted;
     kedge_hub_record *record;
     if (!admit(hub, acceptance->user, &evicted)) {
+        hub->counts.capped++;
         return answer_no(link, ticket, KEDGE_TOO_MANY_SESSIONS, KEDGE_GATEWAY_RATE_LIMITED,
                          hub->now);
     }

@@ -1129,6 +1129,11 @@ uint32_t kedge_link_connection(const kedge_link *link)
     return link == NULL ? 0 : link->connections;
 }
 
+uint64_t kedge_link_position(const kedge_link *link)
+{
+    return link == NULL ? 0 : link->operations->position(link);
+}
+
 bool kedge_link_finished(const kedge_link *link)
 {
     return link == NULL || link->commons == NULL ||

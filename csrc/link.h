@@ -210,6 +210,7 @@ typedef struct kedge_link_operations {
     kedge_status (*load)(kedge_link *link, kedge_span saved);
 
     kedge_time (*deadline)(const kedge_link *link); /* the protocol's earliest */
+    uint64_t (*position)(const kedge_link *link);
 
     /* A message of the queue could not be written, for want of memory: ends the connection by the
      * protocol's code for that. Null where the queue is not used. */

@@ -20,7 +20,6 @@ struct client {
 static struct client *clients[CLIENTS_MAX];
 static size_t client_count;
 static kedge_hub *hub;
-static uint8_t state[64 << 20];
 
 static void publish(const char *name, kedge_span payload, kedge_time now)
 {
@@ -139,26 +138,29 @@ static kedge_time turn(int listener, kedge_time until)
 static void restore(const char *path, kedge_time now)
 {
     uint64_t wall = stream_clock(CLOCK_REALTIME);
-    kedge_span snapshot = stream_load(path, state, sizeof state);
+    kedge_span snapshot = stream_load(path);
     if (snapshot.size > 0 && remove(path) == 0)
         printf("state: %s\n", kedge_status_text(kedge_hub_restore(hub, snapshot, wall, now)));
+    free((void *)(uintptr_t)snapshot.data);
 }
 
 static void save(const char *path, kedge_time now)
 {
-    size_t size;
+    size_t size = 0;
     uint64_t wall = stream_clock(CLOCK_REALTIME);
-    if (kedge_hub_snapshot(hub, wall, now, state, sizeof state, &size) != KEDGE_OK ||
+    kedge_hub_snapshot(hub, wall, now, NULL, 0, &size); /* measures */
+    uint8_t *state = malloc(size);
+    if (state == NULL || kedge_hub_snapshot(hub, wall, now, state, size, &size) != KEDGE_OK ||
         !stream_save(path, state, size))
         fprintf(stderr, "%s: the state could not be written\n", path);
+    free(state);
 }
 
 int main(int argc, char **argv)
 {
     const char *path = NULL;
-    kedge_time tick = 0;
     uint16_t port = 0;
-    kedge_time now = stream_clock(CLOCK_MONOTONIC);
+    kedge_time now = stream_clock(CLOCK_MONOTONIC), tick = 0;
     kedge_entropy entropy = stream_entropy();
     kedge_hub_config config = kedge_hub_config_default(KEDGE_GATEWAY);
     for (int i = 1; i < argc; i++) {

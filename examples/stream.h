@@ -116,13 +116,17 @@ static inline int stream_connect(const char *host, const char *port)
     return stream;
 }
 
-/* Reads a file; empty if there is none. */
-static inline kedge_span stream_load(const char *path, uint8_t *bytes, size_t capacity)
+/* Reads a file, into memory to be freed; empty if there is none. */
+static inline kedge_span stream_load(const char *path)
 {
     FILE *file = fopen(path, "rb");
-    size_t size = file == NULL ? 0 : fread(bytes, 1, capacity, file);
-    if (file != NULL)
-        fclose(file);
+    if (file == NULL)
+        return kedge_text(NULL);
+    long end = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : 0;
+    uint8_t *bytes = end > 0 ? malloc((size_t)end) : NULL;
+    rewind(file);
+    size_t size = bytes == NULL ? 0 : fread(bytes, 1, (size_t)end, file);
+    fclose(file);
     return kedge_span_of(bytes, size);
 }
 

@@ -801,6 +801,9 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
     particulars all;
     memset(&all, 0, sizeof all);
     all.ending = unreadable_ending(KEDGE_UNEXPECTED);
+    if (!self->was_open) {
+        return KEDGE_WRONG_STATE; /* rule 11 */
+    }
     kedge_gateway_gate_release(&self->gate);
     link->counts.received++;
     if (!is_connected(self)) {
@@ -882,6 +885,11 @@ static kedge_time client_deadline(const kedge_link *link)
     }
     kedge_time sending = sending_time(self);
     return sending > link->now && sending < deadline ? sending : deadline;
+}
+
+static uint64_t client_position(const kedge_link *link)
+{
+    return kedge_gateway_client_position(kedge_gateway_client_const(link));
 }
 
 /* ---- Events that are made when they are pulled -------------------------------------------------- */
@@ -1020,9 +1028,12 @@ static void client_handshake_begin(kedge_link *link)
 
 static kedge_status client_opened(kedge_link *link)
 {
+    client *self = kedge_gateway_client_of(link);
     particulars all;
     memset(&all, 0, sizeof all);
-    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_OPENED, &all);
+    kedge_status status = step(self, KEDGE_GATEWAY_CLIENT_INPUT_OPENED, &all);
+    self->was_open = self->was_open || status == KEDGE_OK;
+    return status;
 }
 
 static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
@@ -1100,6 +1111,7 @@ const kedge_link_operations kedge_gateway_client_operations = {
     .save = kedge_gateway_client_save,
     .load = kedge_gateway_client_load,
     .deadline = client_deadline,
+    .position = client_position,
     .failed = client_failed,
     .next_event = client_next_event,
     .event_waiting = client_event_waiting,

@@ -24,6 +24,8 @@
  *   Rule 10: messages wait until something of the session came on this connection, or hello_timeout has
  *           passed since the login. That a replay counts as ended (rule 5) says nothing of what the
  *           server decided: one that still judges the token closes for them.
+ *   Rule 11: what is received before a connection was opened ever is the host's mistake; after that what
+ *           comes late, or from a former connection, is passed over.
  */
 #ifndef KEDGE_GATEWAY_CLIENT_H
 #define KEDGE_GATEWAY_CLIENT_H
@@ -97,29 +99,29 @@ typedef enum kedge_gateway_client_move {
       REFUSE, REFUSE, REFUSE, REFUSE, REFUSE, "handshake_begin")                                   \
     X(OPENED, REFUSE, DISCARD, DISCARD, DISCARD, REFUSE,                                           \
       GREET, REFUSE, REFUSE, REFUSE, REFUSE, "opened")                                             \
-    X(HELLO_FRESH, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                               \
+    X(HELLO_FRESH, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                 \
       OVERLOOK, IDENTIFY, OVERLOOK, OVERLOOK, OVERLOOK, "hello, there being no session")           \
-    X(HELLO_KEPT, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                \
+    X(HELLO_KEPT, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                  \
       OVERLOOK, RESUME, OVERLOOK, OVERLOOK, OVERLOOK, "hello, a session being kept")               \
-    X(READY, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                     \
+    X(READY, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                       \
       OVERLOOK, RETRY, ADOPT, ADOPT, ADOPT, "ready, of a session that is not the kept one")        \
-    X(PASSES, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                    \
+    X(PASSES, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                      \
       OVERLOOK, RETRY, DELIVER, DELIVER, DELIVER, "a dispatch that the gate lets through")         \
-    X(DUPLICATE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                 \
+    X(DUPLICATE, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                   \
       OVERLOOK, RETRY, DROP, DROP, DROP, "a dispatch that came before")                            \
-    X(AHEAD, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                     \
+    X(AHEAD, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                       \
       OVERLOOK, RETRY, HOLD, HOLD, DELIVER, "a dispatch that comes too early")                     \
-    X(FULL, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                      \
+    X(FULL, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                        \
       OVERLOOK, RETRY, RETRY, OVERFLOW, DELIVER, "the same, and no more can be held")              \
-    X(RESUMED, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                   \
+    X(RESUMED, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                     \
       OVERLOOK, RETRY, OVERLOOK, SETTLE, OVERLOOK, "resumed")                                      \
-    X(ACK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                       \
+    X(ACK, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                         \
       OVERLOOK, RETRY, HEAR, HEAR, HEAR, "heartbeat_ack")                                          \
-    X(ACK_LAST, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                  \
+    X(ACK_LAST, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                    \
       OVERLOOK, RETRY, HEAR, HEAR_LAST, HEAR, "heartbeat_ack that ends a replay")                  \
-    X(REPORT, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                    \
+    X(REPORT, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                      \
       OVERLOOK, RETRY, TELL, TELL, TELL, "error")                                                  \
-    X(BROKEN, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                    \
+    X(BROKEN, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                      \
       OVERLOOK, RETRY, RETRY, RETRY, RETRY, "a message that cannot be read, or is too large")      \
     X(FAILURE, KEEP, KEEP, KEEP, KEEP, KEEP,                                                       \
       KEEP, RETRY, RETRY, RETRY, RETRY, "no memory for what must not be lost")                     \

@@ -202,8 +202,8 @@ static bool is_reserved(kedge_span name)
            kedge_span_equal(name, kedge_text("heartbeat"));
 }
 
-/* The server would close for a payload that its table refuses: better to tell the caller. A type that
- * the table does not know may be an extension of the server's. */
+/* The server would close for a payload that its table refuses, or of a type that it does not know:
+ * better to tell the caller, unless the server is known to have extensions. */
 static kedge_status check_message(const client *self, kedge_span text)
 {
     const kedge_gateway_client_config *config = kedge_gateway_client_settings(self);
@@ -218,7 +218,7 @@ static kedge_status check_message(const client *self, kedge_span text)
     (void)kedge_envelope_decode(&envelope, KEDGE_GATEWAY, text, &options);
     kedge_status status =
         kedge_gateway_check_payload(&envelope.type, envelope.payload.raw, &words).status;
-    return status == KEDGE_UNKNOWN_TYPE ? KEDGE_OK : status;
+    return status == KEDGE_UNKNOWN_TYPE && config->any_type ? KEDGE_OK : status;
 }
 
 /* The message in memory of `*size` bytes, which the caller frees. */
@@ -296,7 +296,7 @@ static kedge_status write_saved(const client *self, uint8_t *buffer, size_t capa
         kedge_json_write_null(&writer);
     }
     kedge_json_write_name(&writer, kedge_text("position"));
-    kedge_json_write_unsigned(&writer, self->has_session ? self->gate.position : 0);
+    kedge_json_write_unsigned(&writer, kedge_gateway_client_position(self));
     kedge_json_write_end(&writer);
     return kedge_json_writer_finish(&writer, size);
 }

@@ -55,6 +55,7 @@ typedef struct kedge_gateway_client {
     size_t target_size;
     size_t session_size;
     bool has_session;
+    bool was_open; /* a connection, once: what is received later comes late, but is no misuse */
     uint8_t session_id[KEDGE_GATEWAY_SESSION_ID_MAX];
 } kedge_gateway_client;
 
@@ -77,6 +78,12 @@ kedge_gateway_client_settings(const kedge_gateway_client *self)
 static inline kedge_span kedge_gateway_client_session(const kedge_gateway_client *self)
 {
     return kedge_span_of(self->session_id, self->session_size);
+}
+
+/* What was seen of the session, 0 if there is none. */
+static inline uint64_t kedge_gateway_client_position(const kedge_gateway_client *self)
+{
+    return self->has_session ? self->gate.position : 0;
 }
 
 /* The session is over; its id stays for events that were not pulled yet. */

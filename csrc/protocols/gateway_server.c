@@ -933,11 +933,15 @@ static void tick_heartbeat(kedge_gateway_server *server)
 
 static void tick_phase(kedge_gateway_server *server)
 {
-    kedge_gateway_server_input input = server->state == KEDGE_GATEWAY_SERVER_AWAIT_AUTH
-                                           ? KEDGE_GATEWAY_INPUT_TIMER_IDENTIFY
-                                           : KEDGE_GATEWAY_INPUT_TIMER_DECISION;
+    bool awaited = server->state == KEDGE_GATEWAY_SERVER_AWAIT_AUTH;
+    happening what = happening_of(awaited ? KEDGE_GATEWAY_INPUT_TIMER_IDENTIFY
+                                          : KEDGE_GATEWAY_INPUT_TIMER_DECISION,
+                                  KEDGE_TIMED_OUT);
+    if (awaited) {
+        what.reason = kedge_text("no identify in time"); /* the code's own text tells of payloads */
+    }
     if (kedge_link_due(&server->base, &server->phase)) {
-        (void)apply_input(server, input, KEDGE_TIMED_OUT);
+        (void)apply(server, &what);
     }
 }
 
@@ -982,7 +986,7 @@ static kedge_status close_link(kedge_link *link, uint16_t code, kedge_span reaso
 /* ---- Answers of the application ------------------------------------------------------------------ */
 
 /* May the members stand in `ready`? `inner` is what lies between their braces. */
-static bool read_members(kedge_span members, kedge_span *inner)
+static kedge_status read_members(kedge_span members, kedge_span *inner)
 {
     static const kedge_json_options options = {KEDGE_JSON_DEPTH - 1, false};
     kedge_json_reader reader;
@@ -990,9 +994,13 @@ static bool read_members(kedge_span members, kedge_span *inner)
     kedge_json_value name;
     kedge_json_value value;
     kedge_json_begin(&reader, members, &options);
-    if (!kedge_json_read(&reader, &whole) || whole.kind != KEDGE_JSON_KIND_OBJECT ||
-        kedge_json_finish(&reader).status != KEDGE_OK) {
-        return false;
+    (void)kedge_json_read(&reader, &whole);
+    kedge_status status = kedge_json_finish(&reader).status;
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    if (whole.kind != KEDGE_JSON_KIND_OBJECT) {
+        return KEDGE_ENVELOPE_NOT_OBJECT;
     }
     kedge_json_begin(&reader, whole.raw, &options);
     (void)kedge_json_object_begin(&reader);
@@ -1001,12 +1009,12 @@ static bool read_members(kedge_span members, kedge_span *inner)
         if (kedge_json_text_equals(name, kedge_text("session_id")) ||
             kedge_json_text_equals(name, kedge_text("protocol_version")) ||
             kedge_json_text_equals(name, kedge_text("capabilities"))) {
-            return false;
+            return KEDGE_ENVELOPE_MEMBER_DOUBLED;
         }
         count++;
     }
     *inner = count == 0 ? kedge_text(NULL) : kedge_span_of(whole.raw.data + 1, whole.raw.size - 2);
-    return true;
+    return KEDGE_OK;
 }
 
 /* Our own members of `ready`, as an object. */
@@ -1082,10 +1090,13 @@ static kedge_status attach_new(kedge_gateway_server *server, kedge_session *sess
 {
     kedge_publication *ready = NULL;
     kedge_span inner = kedge_text(NULL);
-    if (kedge_session_last(session) != 0 || (members.size > 0 && !read_members(members, &inner))) {
+    if (kedge_session_last(session) != 0) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    kedge_status status = make_ready(server, session, inner, &ready);
+    kedge_status status = members.size == 0 ? KEDGE_OK : read_members(members, &inner);
+    if (status == KEDGE_OK) {
+        status = make_ready(server, session, inner, &ready);
+    }
     if (status == KEDGE_OK) {
         status = begin_session(server, session, ready, stamp);
         kedge_publication_release(ready);
@@ -1203,6 +1214,11 @@ static kedge_time deadline(const kedge_link *link)
     return server->phase.at < server->heartbeat.at ? server->phase.at : server->heartbeat.at;
 }
 
+static uint64_t server_position(const kedge_link *link)
+{
+    return const_server_of(link)->position;
+}
+
 static void failed(kedge_link *link, kedge_status cause)
 {
     (void)apply_input(server_of(link), KEDGE_GATEWAY_INPUT_NO_MEMORY, cause);
@@ -1302,15 +1318,15 @@ static bool are_words(const kedge_words *words)
 static kedge_status check(const kedge_link_config *config)
 {
     const kedge_gateway_server_config *settings = &config->as.gateway_server;
-    bool right = settings->heartbeat_interval > 0 &&
-                 settings->heartbeat_interval < KEDGE_NEVER / 2 &&
-                 settings->heartbeat_interval % KEDGE_MILLISECOND == 0 &&
-                 settings->identify_timeout > 0 && settings->decision_timeout > 0 &&
-                 (settings->rate_burst == 0 || settings->rate_per_second > 0) &&
-                 settings->unknown <= KEDGE_GATEWAY_UNKNOWN_DELIVER &&
-                 settings->capabilities.count <= CAPABILITIES_MAX &&
-                 are_words(&settings->capabilities) && are_words(&settings->mls_types) &&
-                 are_words(&settings->cpace_types) && are_words(&settings->media_types);
+    bool right =
+        settings->heartbeat_interval > 0 && settings->heartbeat_interval < KEDGE_NEVER / 2 &&
+        settings->heartbeat_interval % KEDGE_MILLISECOND == 0 && settings->identify_timeout > 0 &&
+        settings->decision_timeout > 0 && settings->protocol_version > 0 &&
+        (settings->rate_burst == 0 || settings->rate_per_second > 0) &&
+        settings->unknown <= KEDGE_GATEWAY_UNKNOWN_DELIVER &&
+        settings->capabilities.count <= CAPABILITIES_MAX && are_words(&settings->capabilities) &&
+        are_words(&settings->mls_types) && are_words(&settings->cpace_types) &&
+        are_words(&settings->media_types);
     return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
 }
 
@@ -1331,6 +1347,7 @@ const kedge_link_operations kedge_gateway_server_operations = {
     .attach = attach,
     .refuse = refuse,
     .deadline = deadline,
+    .position = server_position,
     .failed = failed,
     .next_output = next_output,
     .output_waiting = output_waiting,

@@ -3,8 +3,27 @@
  * docs/protocols/gateway.md tells what the protocol does; this header what can be set. Get the defaults
  * from kedge_link_config_default(KEDGE_GATEWAY, role) and change what differs.
  *
- * Texts and lists that a configuration points to are borrowed: they must outlive the links made with
- * it. Tokens are copied, and wiped before their memory is given back.
+ * Lists of words that a configuration points to are borrowed: they must outlive the links, or the hub,
+ * made with it. A client's path and token are copied; tokens are wiped before their memory is given
+ * back.
+ *
+ * Who is alive: a client sends a heartbeat each heartbeat_interval, as `hello` told it. The server closes
+ * with 4007 when one and a half intervals passed since the last (or since `hello`); nothing else that
+ * comes counts. The client closes with 4007 when a heartbeat is due and the acks of the last two are
+ * missing. Either side's session waits for a resume then.
+ *
+ * What a client says (kedge_link_notify, KEDGE_EVENT_MESSAGE); `?` is optional, and then null is as good
+ * as absent; other members are handed on. One that does not fit is 4002:
+ *
+ *     voice_state_update   self_mute? self_deaf? video? streaming?: boolean
+ *     presence_update      status: online idle dnd offline invisible; custom_status?: text or object;
+ *                          activity?: object
+ *     typing               exactly one of feed_id, dm_id: integer (typing_start is another name of it)
+ *     mls_relay            mls_type: of mls_types; data: text
+ *     cpace_relay          cpace_type: of cpace_types; pair_id, data: text
+ *     voice_codec_neg      media_type: of media_types; codec: text; spatial_layers? temporal_layers?:
+ *                          integer; target_bitrates?: integers; dependency_templates?: texts
+ *     stage_response       room_id: integer; response_type: text; accepted: boolean
  */
 #ifndef KEDGE_GATEWAY_H
 #define KEDGE_GATEWAY_H
@@ -35,6 +54,7 @@ typedef enum kedge_gateway_close {
 #define KEDGE_GATEWAY_CLOSE_CONSTANT(name, code, resumable, meaning) KEDGE_GATEWAY_##name = code,
     KEDGE_GATEWAY_CLOSE_LIST(KEDGE_GATEWAY_CLOSE_CONSTANT)
 #undef KEDGE_GATEWAY_CLOSE_CONSTANT
+        KEDGE_GATEWAY_CLOSE_NONE = 0 /* no code */
 } kedge_gateway_close;
 
 /* What a server does with a message of an unknown type on an active link. */
@@ -63,13 +83,15 @@ typedef struct kedge_gateway_server_config {
 
 typedef struct kedge_gateway_client_config {
     kedge_span token;          /* copied; empty: none yet, see kedge_link_set_credentials */
-    kedge_span path;           /* "/gateway"; may have a query */
+    kedge_span path;           /* copied; "/gateway"; may have a query */
     bool compress;             /* false; true asks for compress=zstd */
     uint32_t protocol_version; /* 1 */
     bool capabilities_given;   /* false: none are named, so the server gives all */
     kedge_words capabilities;  /* what is asked for */
     bool sync_after_resume;    /* false; true: SYNC after every resume */
     bool resumed_expected;     /* true; false for a server that never sends `resumed` */
+    bool any_type;             /* false: notify knows the protocol's payloads alone; true: it takes
+                                      any name, for a server that has more */
     bool sync_when_given_up;   /* true: SYNC where resuming was given up */
     size_t hold_count;         /* 1000 dispatches held behind a hole in a replay */
     size_t hold_bytes;         /* 4 MiB */
@@ -90,8 +112,9 @@ typedef struct kedge_gateway_client_config {
 } kedge_gateway_client_config;
 
 /* The name and the meaning of a close code, NULL if the gateway has none such. Whether a session
- * survives it: that holds for every code, WebSocket's own too (1001, 1006 and the like do, 1000 does
- * not), and 0 stands for none. */
+ * survives that the *server* closes with it: that holds for every code, WebSocket's own too (1001, 1006
+ * and the like do, 1000 does not), and 0 stands for none. A client may close with any code, 1000 too: the
+ * server keeps its session. */
 KEDGE_API const char *kedge_gateway_close_name(uint16_t code);
 KEDGE_API const char *kedge_gateway_close_text(uint16_t code);
 KEDGE_API bool kedge_gateway_close_resumable(uint16_t code);

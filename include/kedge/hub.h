@@ -9,8 +9,16 @@
  *     something happened    kedge_hub_publish(hub, topic, publication, now)
  *     after anything        while ((link = kedge_hub_next_ready(hub, now)))
  *                               pull its events, write its outputs
- *     connection gone       kedge_link_destroy(link); its session waits, detached
+ *     connection gone       kedge_link_destroy(link); its session waits, detached (see below)
  *     until the next thing  sleep until kedge_hub_deadline(hub), then kedge_hub_tick(hub, now)
+ *
+ * A session waits for session_ttl after its connection, whatever ended that. A gateway's client that
+ * closes with 1000 may well mean that it is done, but page reloads look the same; so its session waits
+ * too. Where 1000 is a goodbye, end it when it is told:
+ *
+ *     case KEDGE_EVENT_CLOSED:
+ *         if (event.as.closed.received == 1000 && event.as.closed.session != NULL)
+ *             kedge_hub_end(hub, event.as.closed.session, now);
  *
  * One thread at a time. The cost of a call follows what is due, never how many sessions there are,
  * but for kedge_hub_stop, kedge_hub_snapshot, kedge_hub_restore and kedge_hub_counts_now, which
@@ -43,8 +51,9 @@ typedef struct kedge_hub_config {
     size_t links_max;              /* 100 000; at most 1 048 575 */
     size_t sessions_max;           /* 200 000 */
     size_t sessions_per_user_max;  /* 20 */
-    /* false: past a cap of sessions a login is refused; true: the user's session that has been
-     * detached longest ends instead, if there is one */
+    /* true: past a cap of sessions the user's session that has been detached longest ends, if there
+     * is one, so that who reloads a page again and again is not locked out by what he left behind;
+     * false: the login is refused */
     bool evict_detached;
     size_t topics_max;            /* 100 000 */
     size_t spans_per_session_max; /* 1000 topics that a session follows or followed of late */
@@ -52,7 +61,11 @@ typedef struct kedge_hub_config {
 
 KEDGE_API kedge_hub_config kedge_hub_config_default(kedge_protocol protocol);
 
-/* Makes a hub. INVALID_ARGUMENT (a zero limit, a client's role), UNSUPPORTED, NO_MEMORY. */
+/* Makes a hub. The configuration is copied; the lists that it points to are borrowed, and must outlive
+ * the hub. INVALID_ARGUMENT: a null pointer, a client's role, links_max beyond its bound, what
+ * kedge_link_create refuses, or a zero in any of topic_limits, own_limits, session_ttl, links_max,
+ * sessions_max, sessions_per_user_max, topics_max, spans_per_session_max. UNSUPPORTED,
+ * NO_MEMORY. */
 KEDGE_API kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
                                         const kedge_entropy *entropy, kedge_allocator allocator,
                                         kedge_time now);
@@ -86,24 +99,37 @@ KEDGE_API void kedge_hub_tick(kedge_hub *hub, kedge_time now);
 
 /* ---- Decisions ------------------------------------------------------------------------------- */
 
+/* IDENTIFY and RESUME ask; their slices (the token) live until the link's next receive, tick or
+ * destroy. Who answers later, when a database has been asked, copies the token and keeps the ticket,
+ * which is all that an answer needs: the link may be gone by then. */
+
 /* The answer yes to IDENTIFY and RESUME. For IDENTIFY a session is made, it follows the topics, and
  * `ready` carries the members; for RESUME the session is looked up, its owner compared with `user`,
  * the topics that it does not follow yet are followed, and the rest is unfollowed if
  * `topics_exact`. What such a topic had for the session before stays part of its history. A resume
  * that fails changes nothing about topics. */
 typedef struct kedge_acceptance {
-    kedge_span user;    /* whose token it is; not empty */
+    kedge_span user;    /* whose token it is; not empty, and so are the topics */
     kedge_span members; /* IDENTIFY: a JSON object whose members `ready` carries too, or empty */
     const kedge_span *topics;
     size_t topic_count;
     bool topics_exact;
 } kedge_acceptance;
 
-/* Answers at any later time. A session that is not there, another's, ahead, lost, or a cap of
- * sessions: the link closes with the protocol's code, and that is no failure of the call.
- * STALE_TICKET: answered before, or the link is gone. INVALID_ARGUMENT, TOO_MANY_TOPICS, LIMIT
- * (`ready` would be too large), SEALED, NO_MEMORY: nothing was changed, the question still stands
- * (so answer it otherwise, or stop the link). */
+/* Answers at any later time; what the acceptance points to is read during the call alone.
+ *
+ * Where the protocol says no after all the link closes with its code, and that is no failure of the
+ * call. The gateway: IDENTIFY past sessions_max or sessions_per_user_max: 4006 (counted as capped).
+ * RESUME of a session that is not there: 4009; of another user's: 4004; of a position that was never
+ * given: 4009, of one that the history no longer reaches back to: 4010; where another link resumed it
+ * later: 4009.
+ *
+ * STALE_TICKET: answered before, or the link is gone. All else has changed nothing, and the question
+ * still stands (so answer it otherwise, or stop the link): TOO_MANY_TOPICS (topics_max or
+ * spans_per_session_max), LIMIT (`ready` would be over the message limit), SEALED, NO_MEMORY;
+ * KEDGE_JSON_..., ENVELOPE_NOT_OBJECT: members that are no JSON, or no object; ENVELOPE_MEMBER_DOUBLED:
+ * a member of a name that is `ready`'s own (session_id, protocol_version, capabilities);
+ * INVALID_ARGUMENT: a null pointer, an empty user, an empty topic. */
 KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
                                         const kedge_acceptance *acceptance, kedge_time now);
 
@@ -115,7 +141,8 @@ KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uin
 
 /* Numbers the publication and appends it to the topic's log; whoever follows the topic will get it.
  * The hub takes a hold of its own. `sessions` (may be NULL) tells how many sessions follow the
- * topic, those detached included; with none nothing is stored. LIMIT: with the longest number it
+ * topic, those detached included; with none nothing is stored. The topic is read during the call
+ * alone. LIMIT: with the longest number it
  * would be larger than a message or the log may be; nothing was numbered. INVALID_ARGUMENT (one
  * that carries no number, is of another protocol, or is named as a message that the server itself
  * sends: the gateway's hello, ready, resumed, heartbeat_ack, error), SEALED, NO_MEMORY. */
@@ -188,7 +215,8 @@ KEDGE_API void kedge_hub_stop(kedge_hub *hub, kedge_time now);
 
 /* The hub's state as bytes: topics, logs, sessions. `wall` is the wall clock in nanoseconds since
  * 1970, for what must go on while the server is down: times to live, ages. Writes up to `capacity`
- * bytes and tells the size; NO_SPACE where it does not fit. Of a hub that is not sealed the
+ * bytes and tells the size; NO_SPACE where it does not fit: then `size` is what it takes. A null
+ * `buffer` of capacity 0 measures, so call it twice. Of a hub that is not sealed the
  * snapshot is for reading only: restore refuses it. The format has a version and a checksum, and is
  * the same on every machine. It holds what was sent to the sessions and the ids by which they are
  * resumed (no tokens): keep it as secret as that. */
@@ -220,6 +248,7 @@ typedef struct kedge_hub_counts {
     uint64_t accepted;
     uint64_t resumed;
     uint64_t refused; /* by the application */
+    uint64_t capped;  /* logins past a cap of sessions */
     uint64_t expired;
     uint64_t evicted;
     uint64_t taken_over;

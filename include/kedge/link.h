@@ -68,9 +68,16 @@ KEDGE_API kedge_link_config kedge_link_config_default(kedge_protocol protocol, k
 
 /* ---- Life -------------------------------------------------------------------------------------- */
 
-/* Makes a link. The configuration is copied (what it points to is borrowed, see kedge/gateway.h). A
- * server's links with a hub are made by kedge_hub_link instead. INVALID_ARGUMENT, UNSUPPORTED,
- * NO_MEMORY. */
+/* Makes a link. The configuration is copied (for what it points to see kedge/gateway.h). A server's links
+ * with a hub are made by kedge_hub_link instead. INVALID_ARGUMENT: a null pointer, an unknown protocol or
+ * role, depth_limit over 1024, a word list or a text that is none, or a zero in any of
+ *     both     message_limit, queue_limit, depth_limit, protocol_version, and rate_per_second unless
+ *              rate_burst is 0 too
+ *     server   heartbeat_interval (also where it is not whole milliseconds), identify_timeout,
+ *              decision_timeout
+ *     client   path (also where it does not begin with `/`), resume_attempts, hello_timeout,
+ *              backoff_first, backoff_last (which must not be the shorter)
+ * UNSUPPORTED, NO_MEMORY. */
 KEDGE_API kedge_status kedge_link_create(kedge_link **link, const kedge_link_config *config,
                                          const kedge_entropy *entropy, kedge_allocator allocator,
                                          kedge_time now);
@@ -103,7 +110,8 @@ KEDGE_API kedge_status kedge_link_opened(kedge_link *link, kedge_time now);
 typedef enum kedge_message_kind { KEDGE_MESSAGE_TEXT, KEDGE_MESSAGE_BINARY } kedge_message_kind;
 
 /* A whole message came. The bytes must stay as they are until the next call of receive; text may be
- * given unchecked: what is not UTF-8 is treated as a peer's fault like any other. */
+ * given unchecked: what is not UTF-8 is treated as a peer's fault like any other. WRONG_STATE while
+ * events wait, and where no connection was opened ever; what comes after an end is passed over. */
 KEDGE_API kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind,
                                           kedge_span message, kedge_time now);
 
@@ -144,9 +152,10 @@ typedef uint64_t kedge_ticket;
  * appends `ready` with `stamp` and the application's `members` (a JSON object, or empty), for RESUME it
  * replays; where the position is ahead or lost, or another link resumed it later, it closes with the
  * protocol's code, and that is no failure of the call. `session` must outlive the link or be left by
- * its end. STALE_TICKET. Or nothing changed and the question still stands: INVALID_ARGUMENT (members that
- * are no object, or of names that are `ready`'s own; a session that is not new, or not the one named; a
- * stamp that does not rise), LIMIT (`ready` would be over the message limit), NO_MEMORY. */
+ * its end. STALE_TICKET. Or nothing changed and the question still stands: INVALID_ARGUMENT (a session
+ * that is not new, or not the one named; a stamp that does not rise), KEDGE_JSON_... and
+ * ENVELOPE_NOT_OBJECT (members that are no JSON, or no object), ENVELOPE_MEMBER_DOUBLED (a member of a
+ * name that is `ready`'s own), LIMIT (`ready` would be over the message limit), NO_MEMORY. */
 KEDGE_API kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket,
                                          kedge_session *session, kedge_span members, uint64_t stamp,
                                          kedge_time now);
@@ -194,7 +203,8 @@ KEDGE_API kedge_status kedge_link_connect_failed(kedge_link *link, uint16_t http
  * server has let the client in (something of the session came on this connection; where nothing comes,
  * the time that the server has for its decision: the gateway's hello_timeout) and its rate limit allows
  * it. WRONG_STATE before the session is there;
- * INVALID_ARGUMENT for a name that the link says by itself (identify, resume, heartbeat); LIMIT past
+ * INVALID_ARGUMENT for a name that the link says by itself (identify, resume, heartbeat); UNKNOWN_TYPE for
+ * one that the protocol does not know, unless any_type is set; LIMIT past
  * message_limit; QUEUE_FULL. What was accepted and did not get out is counted in CLOSED.unsent. */
 KEDGE_API kedge_status kedge_link_notify(kedge_link *link, kedge_span name, kedge_span payload,
                                          kedge_time now);
@@ -206,7 +216,11 @@ KEDGE_API kedge_status kedge_link_set_credentials(kedge_link *link, kedge_span t
 
 /* What the next process needs to go on where this one was: session id, position; never the token. Writes
  * up to `capacity` bytes of JSON and tells the size; NO_SPACE where it does not fit, having written
- * nothing. Load it before start. */
+ * nothing: then `size` is what it takes (a null `buffer` of capacity 0 measures). Load it before start.
+ *
+ * The position moves when next_event hands a dispatch out, not when it comes: what was received and not
+ * pulled comes again. Whoever must not lose one saves after having dealt with it, before the next
+ * next_event. */
 KEDGE_API kedge_status kedge_link_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
                                        size_t *size);
 KEDGE_API kedge_status kedge_link_load(kedge_link *link, kedge_span saved);
@@ -249,9 +263,11 @@ typedef struct kedge_event {
             uint16_t http_status; /* client: instead of the upgrade, 0 if none */
             kedge_span reason;    /* of whoever closed */
             kedge_action action;
-            kedge_time after;       /* client: how long until CONNECT */
-            size_t unsent;          /* client: accepted messages that never got out */
-            bool resumable;         /* server: the session is kept */
+            kedge_time after; /* client: how long until CONNECT */
+            size_t unsent;    /* client: accepted messages that never got out */
+            bool
+                resumable; /* server: the session is kept, to be resumed; what a client may expect of
+                               its own is told by `action` */
             kedge_session *session; /* server: which it leaves behind; NULL: it had none, another
                                        link has it now, or it is gone already */
         } closed;
@@ -366,6 +382,10 @@ KEDGE_API kedge_time kedge_link_deadline(const kedge_link *link);
  * through kedge_hub_next_ready the link shows up when it is due. It comes once: the tick that finds it
  * due forgets it. KEDGE_NEVER takes it back. A kedge_connection has one of its own. */
 KEDGE_API void kedge_link_remind(kedge_link *link, kedge_time at);
+
+/* The number of the session's last dispatch: a client's that next_event has handed out (what save would
+ * write), a server's that next_output has given, or its client named when it resumed. 0: none. */
+KEDGE_API uint64_t kedge_link_position(const kedge_link *link);
 
 /* A client's connections so far, counted from 1: what belongs to an older one must not be fed. */
 KEDGE_API uint32_t kedge_link_connection(const kedge_link *link);

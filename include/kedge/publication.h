@@ -39,9 +39,12 @@ typedef struct kedge_publication_source {
                            numbered; BlobHub: an object or an array */
     uint64_t timestamp; /* what a protocol that stamps its events writes, in the unit it is
                            configured with (messaging); the others ignore it */
-    bool passing;       /* the message carries no number; must be set for BlobHub */
-    bool known_good; /* the payload is known to be JSON, nested less than 128 deep (it came out of
-                           this library, for example), and is not checked again */
+    bool passing;    /* the message carries no number, and so is no part of a history: nobody gets
+                           it again by a resume (`typing`, a service's status). A hub's publish and send
+                           refuse it, since all that they tell is numbered; must be set for BlobHub */
+    bool known_good; /* false: the payload is checked. True saves that where it is known to be JSON,
+                        nested less than 128 deep: it was written by a JSON library, or comes out of
+                        this one. If it is not so, every reader gets a broken message */
 } kedge_publication_source;
 
 /* Encodes an event; nothing of the source need live on. The new publication has one reference, the
@@ -62,7 +65,8 @@ KEDGE_API kedge_status kedge_publication_create(kedge_publication **publication,
 
 /* A whole message that is ready and carries no number (`hello`, `heartbeat_ack`), so that
  * everything a link sends is a publication. `text` is copied, not checked, and must not be empty.
- * It has no name; its payload is the whole text. Statuses as above. */
+ * It has no name; its payload is the whole text. A hub's publish and send refuse it, as they do any that
+ * carries no number: it is for who writes messages himself. Statuses as above. */
 KEDGE_API kedge_status kedge_publication_control(kedge_publication **publication,
                                                  kedge_allocator allocator, kedge_protocol protocol,
                                                  kedge_span text);

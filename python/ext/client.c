@@ -17,6 +17,7 @@ enum setting {
     SYNC_AFTER_RESUME,
     RESUMED_EXPECTED,
     SYNC_WHEN_GIVEN_UP,
+    ANY_TYPE,
     HOLD_COUNT,
     HOLD_BYTES,
     RESUME_ATTEMPTS,
@@ -46,6 +47,7 @@ static const core_signature client_signature = {.function = "GatewayClient",
                                                           "sync_after_resume",
                                                           "resumed_expected",
                                                           "sync_when_given_up",
+                                                          "any_type",
                                                           "hold_count",
                                                           "hold_bytes",
                                                           "resume_attempts",
@@ -122,6 +124,7 @@ static int read_resuming(core_state *state, PyObject *const *values,
     if (core_boolean(values[SYNC_AFTER_RESUME], &config->sync_after_resume) < 0 ||
         core_boolean(values[RESUMED_EXPECTED], &config->resumed_expected) < 0 ||
         core_boolean(values[SYNC_WHEN_GIVEN_UP], &config->sync_when_given_up) < 0 ||
+        core_boolean(values[ANY_TYPE], &config->any_type) < 0 ||
         core_size(state, values[HOLD_COUNT], "hold_count", &config->hold_count) < 0 ||
         core_size(state, values[HOLD_BYTES], "hold_bytes", &config->hold_bytes) < 0) {
         return -1;
@@ -402,7 +405,8 @@ static PyGetSetDef getset[] = {
 #define DOC                                                                                        \
     "GatewayClient(*, token, path='/gateway', compress=False, protocol_version=1, "                \
     "capabilities=None, sync_after_resume=False, resumed_expected=True, "                          \
-    "sync_when_given_up=True, hold_count=1000, hold_bytes=4194304, resume_attempts=3, "            \
+    "sync_when_given_up=True, any_type=False, hold_count=1000, hold_bytes=4194304, "               \
+    "resume_attempts=3, "                                                                          \
     "hello_timeout=30.0, backoff=(1.0, 60.0), rate_limited_delay=5.0, restart_spread=5.0, "        \
     "retry_after_max=300.0, rate=(120, 2), message_limit=1048576, queue_limit=1048576, "           \
     "depth_limit=128, "                                                                            \
@@ -421,6 +425,7 @@ static PyGetSetDef getset[] = {
     "sync_after_resume=False: True gives a Sync after each resume\n"                               \
     "resumed_expected=True: False for a server that never says `resumed`\n"                        \
     "sync_when_given_up=True: a Sync where resuming was given up\n"                                \
+    "any_type=False: notify() knows the protocol's messages alone; True: it takes any name\n"      \
     "hold_count=1000, hold_bytes=4 << 20: what is held behind a hole in a replay\n"                \
     "resume_attempts=3: without progress; then it begins a new session\n"                          \
     "hello_timeout=30.0: from open to hello, and from identify to ready\n"                         \

@@ -79,6 +79,7 @@ static core_error error_of(kedge_status status)
 {
     switch (status) {
     case KEDGE_INVALID_ARGUMENT:
+    case KEDGE_UNKNOWN_TYPE:
     case KEDGE_CLOSE_CODE:
     case KEDGE_FRAME_CONTROL_SIZE:
     case KEDGE_UPGRADE_SUBPROTOCOL:

@@ -935,6 +935,7 @@ static PyObject *hub_counts(PyObject *object, void *unused)
         {"accepted", now.accepted},
         {"resumed", now.resumed},
         {"refused", now.refused},
+        {"capped", now.capped},
         {"expired", now.expired},
         {"evicted", now.evicted},
         {"taken_over", now.taken_over},
@@ -1070,7 +1071,7 @@ static PyMemberDef members[] = {
     "invalid_payload_closes=True, send_resumed=True, compress_above=0, words=None, "               \
     "session_ttl=300.0, topic_history=(1000, 4194304, 600.0), "                                    \
     "own_history=(1000, 4194304, 600.0), links_max=100000, sessions_max=200000, "                  \
-    "sessions_per_user_max=20, evict_detached=False, topics_max=100000, "                          \
+    "sessions_per_user_max=20, evict_detached=True, topics_max=100000, "                           \
     "topics_per_session_max=1000, message_limit=1048576, queue_limit=1048576, depth_limit=128, "   \
     "stall_tolerance=5.0, decoder=None, clock=None, entropy=None, now=None)\n--\n\n"               \
     "The sessions and links of one gateway server. May be subclassed.\n\n"                         \

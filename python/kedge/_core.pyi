@@ -556,6 +556,7 @@ class GatewayClient(_Link):
     sync_after_resume=False: True gives a Sync after each resume
     resumed_expected=True: False for a server that never says `resumed`
     sync_when_given_up=True: a Sync where resuming was given up
+    any_type=False: notify() knows the protocol's messages alone; True: it takes any name
     hold_count=1000, hold_bytes=4 << 20: what is held behind a hole in a replay
     resume_attempts=3: without progress; then it begins a new session
     hello_timeout=30.0: from open to hello, and from identify to ready
@@ -583,6 +584,7 @@ class GatewayClient(_Link):
         sync_after_resume: bool = False,
         resumed_expected: bool = True,
         sync_when_given_up: bool = True,
+        any_type: bool = False,
         hold_count: int = 1000,
         hold_bytes: int = 4 << 20,
         resume_attempts: int = 3,
@@ -610,7 +612,7 @@ class GatewayClient(_Link):
     ) -> list[Event]:
         """No connection came of it; `status` is the HTTP status instead of 101, 0: none."""
     def notify(self, name: str, payload: Any = None, *, now: float | None = None) -> list[Event]:
-        """Sends a client's message: "presence_update", ..."""
+        """Sends a client's message: "presence_update", ...; any other name by any_type=True."""
     def set_credentials(self, token: str, *, now: float | None = None) -> list[Event]:
         """Another token; a client that waits for one goes on."""
     def save(self) -> bytes:
@@ -723,7 +725,7 @@ class GatewayHub:
         links_max: int = 100_000,
         sessions_max: int = 200_000,
         sessions_per_user_max: int = 20,
-        evict_detached: bool = False,
+        evict_detached: bool = True,
         topics_max: int = 100_000,
         topics_per_session_max: int = 1000,
         message_limit: int = 1 << 20,

@@ -170,8 +170,8 @@ class Hub(GatewayHub):
     own_history=(1000, 4 << 20, 600.0): the same for what is sent to one session alone
     links_max=100_000, sessions_max=200_000, sessions_per_user_max=20, topics_max=100_000
     topics_per_session_max=1000: those followed, or followed of late
-    evict_detached=False: past a cap of sessions a login is refused; True: the user's session that
-        waited longest for its client ends instead
+    evict_detached=True: past a cap of sessions the user's session that waited longest for its
+        client ends; False: the login is refused (4006, counted as `capped`)
     message_limit=1 << 20: bytes of a client's message, decompressed
     queue_limit=1 << 20: bytes of answers and control messages that wait for a client
     depth_limit=128: nesting of JSON

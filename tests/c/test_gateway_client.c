@@ -34,6 +34,7 @@ static void world_configure(world *w)
     w->now = 1000 * KEDGE_SECOND;
     w->config = kedge_link_config_default(KEDGE_GATEWAY, KEDGE_CLIENT);
     w->config.as.gateway_client.token = kedge_text("t");
+    w->config.as.gateway_client.any_type = true;
     w->entropy.bytes[0] = 1;
 }
 
@@ -2159,6 +2160,49 @@ START_TEST(a_message_that_the_server_would_refuse_is_refused_here)
 }
 END_TEST
 
+START_TEST(only_what_the_protocol_knows_is_sent_by_default)
+{
+    world w;
+    world_configure(&w);
+    w.config.as.gateway_client.any_type =
+        kedge_link_config_default(KEDGE_GATEWAY, KEDGE_CLIENT).as.gateway_client.any_type;
+    world_create(&w);
+    go_live(&w);
+    ck_assert_int_eq(kedge_link_notify(w.link, kedge_text("presence"), kedge_text("{}"), w.now),
+                     KEDGE_UNKNOWN_TYPE);
+    expect_silence(&w);
+    ck_assert_int_eq(
+        kedge_link_notify(w.link, kedge_text("typing_start"), kedge_text("{\"feed_id\":1}"), w.now),
+        KEDGE_OK);
+    expect_text(&w, "{\"type\":\"typing_start\",\"d\":{\"feed_id\":1}}");
+    world_free(&w);
+}
+END_TEST
+
+/* A host that feeds a client before there was any connection is wrong; what comes late is not its
+ * fault. */
+START_TEST(messages_before_the_first_connection_are_misuse)
+{
+    world w;
+    world_new(&w);
+    ck_assert_int_eq(feed(&w, KEDGE_MESSAGE_TEXT, "{}", 2), KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_link_start(w.link, w.now), KEDGE_OK);
+    (void)expect(&w, KEDGE_EVENT_CONNECT);
+    ck_assert_int_eq(feed(&w, KEDGE_MESSAGE_TEXT, HELLO, strlen(HELLO)), KEDGE_WRONG_STATE);
+    (void)dial(&w);
+    ck_assert_int_eq(feed(&w, KEDGE_MESSAGE_TEXT, HELLO, strlen(HELLO)), KEDGE_WRONG_STATE);
+    ck_assert_uint_eq(kedge_link_counts_now(w.link).received, 0);
+    ck_assert_int_eq(kedge_link_opened(w.link, w.now), KEDGE_OK);
+    says(&w, HELLO);
+    expect_text(&w, IDENTIFY);
+    lose(&w);
+    says(&w, READY);
+    ck_assert_uint_eq(kedge_link_counts_now(w.link).ignored, 1);
+    expect_none(&w);
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(words_of_the_protocol_can_be_set)
 {
     static const char *const words[] = {"other"};
@@ -2596,6 +2640,28 @@ START_TEST(load_keeps_its_bounds)
 }
 END_TEST
 
+/* What came and was not pulled was not seen: it comes again. */
+START_TEST(the_position_moves_with_what_is_pulled)
+{
+    char saved[64];
+    world w;
+    world_new(&w);
+    ck_assert_uint_eq(kedge_link_position(w.link), 0);
+    ck_assert_uint_eq(kedge_link_position(NULL), 0);
+    go_live(&w);
+    ck_assert_uint_eq(kedge_link_position(w.link), 1);
+    dispatches(&w, 2);
+    ck_assert_uint_eq(kedge_link_position(w.link), 1);
+    (void)save(&w, saved, sizeof saved);
+    ck_assert_str_eq(saved, "{\"session_id\":\"s-1\",\"position\":1}");
+    expect_dispatch(&w, 2);
+    ck_assert_uint_eq(kedge_link_position(w.link), 2);
+    ck_assert_int_eq(kedge_link_peer_closed(w.link, 4009, kedge_text(NULL), w.now), KEDGE_OK);
+    ck_assert_uint_eq(kedge_link_position(w.link), 0);
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(save_needs_room)
 {
     uint8_t buffer[64];
@@ -2632,6 +2698,13 @@ static void world_in(world *w, kedge_gateway_client_state state, bool session)
     }
     ck_assert_int_eq(kedge_link_start(w->link, w->now), KEDGE_OK);
     drain(w);
+    if (state < KEDGE_GATEWAY_CLIENT_GREETING) { /* open once, or messages are misuse */
+        open_connection(w);
+        ck_assert_int_eq(kedge_link_lost(w->link, w->now), KEDGE_OK);
+        drain(w);
+        tick_deadline(w);
+        drain(w);
+    }
     if (state == KEDGE_GATEWAY_CLIENT_STOPPED) {
         ck_assert_int_eq(kedge_link_stop(w->link, w->now), KEDGE_OK);
     } else if (state != KEDGE_GATEWAY_CLIENT_ASKED) {
@@ -2731,8 +2804,9 @@ static bool apply(world *w, kedge_gateway_client_input input, kedge_status *stat
         w->probe.fails_at = 1;
         *status = feed_compressed(w, HELLO, 0);
         w->probe.fails_at = 0;
-        ck_assert_int_eq(*status,
-                         state < KEDGE_GATEWAY_CLIENT_GREETING ? KEDGE_OK : KEDGE_NO_MEMORY);
+        ck_assert_int_eq(*status, state == KEDGE_GATEWAY_CLIENT_IDLE      ? KEDGE_WRONG_STATE
+                                  : state < KEDGE_GATEWAY_CLIENT_GREETING ? KEDGE_OK
+                                                                          : KEDGE_NO_MEMORY);
         *status = KEDGE_OK;
         return true;
     case KEDGE_GATEWAY_CLIENT_INPUT_TIMER:
@@ -3059,6 +3133,8 @@ static TCase *calls_case(void)
     tcase_add_test(tcase, a_message_of_the_application_goes_out);
     tcase_add_loop_test(tcase, a_message_that_the_server_would_refuse_is_refused_here, 0,
                         NOTIFY_CASES);
+    tcase_add_test(tcase, only_what_the_protocol_knows_is_sent_by_default);
+    tcase_add_test(tcase, messages_before_the_first_connection_are_misuse);
     tcase_add_test(tcase, words_of_the_protocol_can_be_set);
     tcase_add_loop_test(tcase, messages_wait_until_the_server_has_let_us_in, 0, 2);
     tcase_add_loop_test(tcase, messages_do_not_overtake_a_slow_decision, 0, 6);
@@ -3076,6 +3152,7 @@ static TCase *calls_case(void)
     tcase_add_test(tcase, calls_of_the_other_role_are_refused);
     tcase_add_loop_test(tcase, load_takes_what_save_wrote_and_nothing_half, 0, LOAD_CASES);
     tcase_add_test(tcase, load_keeps_its_bounds);
+    tcase_add_test(tcase, the_position_moves_with_what_is_pulled);
     tcase_add_test(tcase, save_needs_room);
     return tcase;
 }

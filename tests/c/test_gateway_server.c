@@ -324,16 +324,19 @@ START_TEST(ready_carries_session_members_version_and_capabilities)
 }
 END_TEST
 
-static const char *const wrong_members[] = {
-    "[]",
-    "1",
-    "{",
-    "{} {}",
-    "{\"a\":1,}",
-    "{\"session_id\":1}",
-    "{\"x\":1,\"capabilit\\u0069es\":2}",
-    "{\"protocol_version\":1}",
-    "{\"a\":\"\\ud800\"}",
+static const struct {
+    const char *text;
+    kedge_status status;
+} wrong_members[] = {
+    {"[]", KEDGE_ENVELOPE_NOT_OBJECT},
+    {"1", KEDGE_ENVELOPE_NOT_OBJECT},
+    {"{", KEDGE_JSON_TRUNCATED},
+    {"{} {}", KEDGE_JSON_TRAILING},
+    {"{\"a\":1,}", KEDGE_JSON_SYNTAX},
+    {"{\"session_id\":1}", KEDGE_ENVELOPE_MEMBER_DOUBLED},
+    {"{\"x\":1,\"capabilit\\u0069es\":2}", KEDGE_ENVELOPE_MEMBER_DOUBLED},
+    {"{\"protocol_version\":1}", KEDGE_ENVELOPE_MEMBER_DOUBLED},
+    {"{\"a\":\"\\ud800\"}", KEDGE_JSON_LONE_SURROGATE},
 };
 
 START_TEST(ready_refuses_members_that_are_wrong_or_ours_and_the_question_stands)
@@ -343,8 +346,8 @@ START_TEST(ready_refuses_members_that_are_wrong_or_ours_and_the_question_stands)
     ck_assert_ptr_nonnull(link_host_event(&host));
     kedge_session *session = link_host_session(&host, "s");
     ck_assert_int_eq(kedge_link_attach(host.link, host.ticket, session,
-                                       kedge_text(wrong_members[_i]), 1, host.now),
-                     KEDGE_INVALID_ARGUMENT);
+                                       kedge_text(wrong_members[_i].text), 1, host.now),
+                     wrong_members[_i].status);
     ck_assert_uint_eq(kedge_session_last(session), 0);
     ck_assert_ptr_null(kedge_link_session(host.link));
     ck_assert_int_eq(
@@ -748,8 +751,8 @@ START_TEST(identify_timeout_closes_4003_decision_timeout_4000)
     ck_assert_uint_eq(kedge_link_deadline(host.link), host.now + 30 * KEDGE_SECOND);
     link_host_pass(&host, 30 * KEDGE_SECOND);
     check_event(&host, "CLOSED TIMED_OUT sent=4003 received=0 http=0 session=- "
-                       "reason=payload before identifying");
-    check_close(&host, "close 4003 payload before identifying");
+                       "reason=no identify in time");
+    check_close(&host, "close 4003 no identify in time");
     link_host_open(&other, _i == 1);
     other.now += 29 * KEDGE_SECOND;
     ck_assert_int_eq(link_host_text(&other, IDENTIFY), KEDGE_OK);
@@ -813,7 +816,7 @@ START_TEST(no_stall_tolerance_kills_at_any_delay)
     host.config.stall_tolerance = 0;
     link_host_open(&host, false);
     link_host_pass(&host, 3600 * KEDGE_SECOND);
-    check_close(&host, "close 4003 payload before identifying");
+    check_close(&host, "close 4003 no identify in time");
 }
 END_TEST
 
@@ -827,8 +830,7 @@ START_TEST(the_earlier_deadline_counts)
     check_pull(&host, "upgrade");
     ck_assert_int_eq(kedge_link_opened(host.link, host.now), KEDGE_OK);
     link_host_pass(&host, 29 * KEDGE_SECOND);
-    check_close(&host,
-                _i == 0 ? "close 4003 payload before identifying" : "close 4007 missed heartbeats");
+    check_close(&host, _i == 0 ? "close 4003 no identify in time" : "close 4007 missed heartbeats");
 }
 END_TEST
 

@@ -85,8 +85,8 @@ START_TEST(a_hub_is_made_with_right_settings_only)
     kedge_entropy entropy = {{0}};
     kedge_allocator allocator = kedge_allocator_default();
     kedge_hub_config right = kedge_hub_config_default(KEDGE_GATEWAY);
-    kedge_hub_config wrong[13];
-    for (size_t i = 0; i < 13; i++) {
+    kedge_hub_config wrong[14];
+    for (size_t i = 0; i < 14; i++) {
         wrong[i] = right;
     }
     wrong[0].topic_limits.count = 0;
@@ -102,8 +102,9 @@ START_TEST(a_hub_is_made_with_right_settings_only)
     wrong[10].link.message_limit = 0;
     wrong[11].spans_per_session_max = SIZE_MAX;
     wrong[12].topic_limits.age = 0;
+    wrong[13].link.as.gateway_server.protocol_version = 0;
     kedge_hub *hub = NULL;
-    for (size_t i = 0; i < 13; i++) {
+    for (size_t i = 0; i < 14; i++) {
         ck_assert_int_eq(kedge_hub_create(&hub, &wrong[i], &entropy, allocator, 0),
                          KEDGE_INVALID_ARGUMENT);
     }
@@ -479,7 +480,7 @@ START_TEST(ready_carries_the_members_and_the_session_is_there)
     kedge_acceptance acceptance = hub_acceptance("anna", news, 1);
     acceptance.members = kedge_text("[1]");
     ck_assert_int_eq(kedge_hub_accept(world.hub, client.ticket, &acceptance, world.now),
-                     KEDGE_INVALID_ARGUMENT);
+                     KEDGE_ENVELOPE_NOT_OBJECT);
     ck_assert_uint_eq(counts().sessions, 0);
     ck_assert_uint_eq(counts().topics, 0);
     acceptance.members = kedge_text("{\"user_id\":7}");
@@ -842,17 +843,61 @@ START_TEST(exact_topics_leave_many_at_once)
 }
 END_TEST
 
+/* A page that is loaded again and again leaves a session each time, and still gets in. */
+START_TEST(reloading_a_page_locks_nobody_out)
+{
+    static hub_client client;
+    kedge_hub_config config = kedge_hub_config_default(KEDGE_GATEWAY);
+    size_t most = config.sessions_per_user_max;
+    set_up_with(&config);
+    for (size_t i = 0; i < most + 5; i++) {
+        hub_client_begin(&client, &world, "anna");
+        hub_client_login(&client, news, 1);
+        ck_assert(client.attached);
+        ck_assert_int_eq(kedge_link_peer_closed(client.link, 1000, kedge_text("bye"), world.now),
+                         KEDGE_OK);
+        hub_client_pull(&client);
+        ck_assert(client.resumable);
+        hub_client_lose(&client);
+    }
+    ck_assert_uint_eq(counts().sessions, most);
+    ck_assert_uint_eq(counts().evicted, 5);
+    ck_assert_uint_eq(counts().capped, 0);
+}
+END_TEST
+
+/* Where 1000 is a goodbye the application ends the session when it is told. */
+START_TEST(a_goodbye_can_end_the_session_at_once)
+{
+    static hub_client client;
+    kedge_event event;
+    hub_client_begin(&client, &world, "anna");
+    hub_client_login(&client, news, 1);
+    ck_assert_int_eq(kedge_link_peer_closed(client.link, 1000, kedge_text("bye"), world.now),
+                     KEDGE_OK);
+    ck_assert(kedge_link_next_event(client.link, &event));
+    ck_assert_int_eq(event.kind, KEDGE_EVENT_CLOSED);
+    ck_assert_uint_eq(event.as.closed.received, 1000);
+    ck_assert_ptr_nonnull(event.as.closed.session);
+    ck_assert_int_eq(kedge_hub_end(world.hub, event.as.closed.session, world.now), KEDGE_OK);
+    ck_assert_uint_eq(counts().sessions, 0);
+    hub_client_lose(&client);
+}
+END_TEST
+
 START_TEST(sessions_of_a_user_are_capped)
 {
     static hub_client clients[3];
     kedge_hub_config config = hub_world_config();
     config.sessions_per_user_max = 2;
+    config.evict_detached = false;
     set_up_with(&config);
     for (size_t i = 0; i < 2; i++) {
         hub_client_begin(&clients[i], &world, "anna");
         hub_client_login(&clients[i], news, 1);
         hub_client_lose(&clients[i]);
     }
+    ck_assert_uint_eq(counts().capped, 0);
     hub_client_begin(&clients[2], &world, "anna");
     ck_assert_int_eq(hub_client_connect(&clients[2]), KEDGE_OK);
     ck_assert_int_eq(hub_client_identify(&clients[2]), KEDGE_OK);
@@ -861,6 +906,8 @@ START_TEST(sessions_of_a_user_are_capped)
     ck_assert_int_eq(clients[2].cause, KEDGE_TOO_MANY_SESSIONS);
     hub_client_lose(&clients[2]);
     ck_assert_uint_eq(counts().sessions, 2);
+    ck_assert_uint_eq(counts().capped, 1);
+    ck_assert_uint_eq(counts().refused, 0);
     /* Sessions whose time is up do not count, ticked or not. */
     world.now += 300 * KEDGE_SECOND;
     hub_client_login(&clients[2], news, 1);
@@ -1528,6 +1575,8 @@ Suite *kedge_hub_suite(void)
     tcase_add_test(decisions, answers_in_the_order_of_receipt_move_the_session_twice);
     tcase_add_test(decisions, topics_of_a_resume_are_added_or_exact);
     tcase_add_test(decisions, exact_topics_leave_many_at_once);
+    tcase_add_test(decisions, reloading_a_page_locks_nobody_out);
+    tcase_add_test(decisions, a_goodbye_can_end_the_session_at_once);
     tcase_add_test(decisions, sessions_of_a_user_are_capped);
     tcase_add_test(decisions, the_one_detached_longest_makes_room);
     tcase_add_test(decisions, all_attached_leave_no_room);

@@ -410,6 +410,25 @@ START_TEST(what_is_too_large_today_counts_as_dropped)
 }
 END_TEST
 
+START_TEST(a_snapshot_can_be_measured_first)
+{
+    size_t measured = 0;
+    build();
+    kedge_hub_seal(world.hub, world.now);
+    ck_assert_int_eq(kedge_hub_snapshot(world.hub, WALL, world.now, NULL, 0, &measured),
+                     KEDGE_NO_SPACE);
+    ck_assert_uint_gt(measured, 0);
+    ck_assert_int_eq(kedge_hub_snapshot(world.hub, WALL, world.now, bytes, measured - 1, &size),
+                     KEDGE_NO_SPACE);
+    ck_assert_uint_eq(size, measured);
+    ck_assert_int_eq(kedge_hub_snapshot(world.hub, WALL, world.now, bytes, measured, &size),
+                     KEDGE_OK);
+    ck_assert_uint_eq(size, measured);
+    restart_with(WALL);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).sessions, 2);
+}
+END_TEST
+
 START_TEST(caps_do_not_hold_back_what_is_restored)
 {
     static hub_client late;
@@ -417,6 +436,7 @@ START_TEST(caps_do_not_hold_back_what_is_restored)
     build();
     take_snapshot();
     world.config.sessions_max = 1;
+    world.config.evict_detached = false;
     world.config.topics_max = 1;
     world.config.spans_per_session_max = 1;
     restart_with(WALL);
@@ -817,6 +837,7 @@ Suite *kedge_snapshot_suite(void)
     TCase *limits = add_case(suite, "limits");
     tcase_add_test(limits, the_limits_of_a_topic_are_kept_those_of_others_are_todays);
     tcase_add_test(limits, what_is_too_large_today_counts_as_dropped);
+    tcase_add_test(limits, a_snapshot_can_be_measured_first);
     tcase_add_test(limits, caps_do_not_hold_back_what_is_restored);
     tcase_add_test(limits, who_was_detached_longest_is_still_evicted_first);
 

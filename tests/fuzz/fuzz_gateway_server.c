@@ -356,7 +356,8 @@ static void answer(world *w, peer *p)
     acceptance.members = kedge_text(members[fuzz_below(&w->input, 5)]);
     kedge_status status = kedge_hub_accept(w->hub, p->ticket, &acceptance, w->now);
     FUZZ_CHECK(may(w, status, KEDGE_STALE_TICKET) || status == KEDGE_INVALID_ARGUMENT ||
-               status == KEDGE_TOO_MANY_TOPICS || status == KEDGE_LIMIT);
+               status == KEDGE_TOO_MANY_TOPICS || status == KEDGE_LIMIT ||
+               status == KEDGE_ENVELOPE_NOT_OBJECT || status == KEDGE_ENVELOPE_MEMBER_DOUBLED);
 }
 
 static void publish(world *w, const peer *p)

@@ -76,6 +76,16 @@ def test_the_whole_way(compress: bool) -> None:
     assert world.server_events[-1] == Message("presence_update", True, b'{"status":"idle"}')
 
 
+def test_what_the_protocol_does_not_know_is_sent_by_choice() -> None:
+    world = World(unknown="deliver")
+    with pytest.raises(_core.ArgumentError) as caught:
+        world.join("ann").client.notify("wave", {"to": 5})
+    assert caught.value.status == "UNKNOWN_TYPE"
+    world.join("bob", any_type=True).client.notify("wave", {"to": 5})
+    world.run()
+    assert world.server_events[-1] == Message("wave", False, b'{"to":5}')
+
+
 @compress
 def test_a_compressed_client_gets_binary_messages(compress: bool) -> None:
     world = World()

@@ -181,8 +181,20 @@ def test_a_close_by_the_hub_is_checked() -> None:
     assert session.attached
 
 
+def test_a_cap_of_sessions_may_refuse_instead() -> None:
+    world = World(sessions_per_user_max=1, evict_detached=False)
+    world.join().cut()
+    client = world.client()
+    client.start()
+    world.connect(client)
+    closed = [e for e in world.client_events if isinstance(e, Closed)]
+    assert [e.code for e in closed][-1] == 4006
+    assert world.hub.counts["capped"] == 1
+    assert world.hub.counts["evicted"] == 0
+
+
 def test_the_oldest_detached_session_can_be_evicted() -> None:
-    world = World(sessions_per_user_max=1, evict_detached=True)
+    world = World(sessions_per_user_max=1)
     wire = world.join()
     old = wire.link.session
     wire.cut()
