@@ -142,10 +142,10 @@ KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uin
 /* Numbers the publication and appends it to the topic's log; whoever follows the topic will get it.
  * The hub takes a hold of its own. `sessions` (may be NULL) tells how many sessions follow the
  * topic, those detached included; with none nothing is stored. The topic is read during the call
- * alone. LIMIT: with the longest number it
- * would be larger than a message or the log may be; nothing was numbered. INVALID_ARGUMENT (one
- * that carries no number, is of another protocol, or is named as a message that the server itself
- * sends: the gateway's hello, ready, resumed, heartbeat_ack, error), SEALED, NO_MEMORY. */
+ * alone. LIMIT: with the longest number it would be larger than a message or the log may be;
+ * nothing was numbered. INVALID_ARGUMENT (one that carries no number, is of another protocol, or is
+ * named as a message that the server itself sends: the gateway's hello, ready, resumed,
+ * heartbeat_ack, error), SEALED, NO_MEMORY. */
 KEDGE_API kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic,
                                          kedge_publication *publication, size_t *sessions,
                                          kedge_time now);

@@ -202,10 +202,10 @@ KEDGE_API kedge_status kedge_link_connect_failed(kedge_link *link, uint16_t http
  * `payload` is JSON, checked, and where the protocol knows the name, its members too. It waits until the
  * server has let the client in (something of the session came on this connection; where nothing comes,
  * the time that the server has for its decision: the gateway's hello_timeout) and its rate limit allows
- * it. WRONG_STATE before the session is there;
- * INVALID_ARGUMENT for a name that the link says by itself (identify, resume, heartbeat); UNKNOWN_TYPE for
- * one that the protocol does not know, unless any_type is set; LIMIT past
- * message_limit; QUEUE_FULL. What was accepted and did not get out is counted in CLOSED.unsent. */
+ * it. WRONG_STATE before the session is there; INVALID_ARGUMENT for a name that the link says by itself
+ * (identify, resume, heartbeat); UNKNOWN_TYPE for one that the protocol does not know, unless any_type is
+ * set; LIMIT past message_limit; QUEUE_FULL. What was accepted and did not get out is counted in
+ * CLOSED.unsent. */
 KEDGE_API kedge_status kedge_link_notify(kedge_link *link, kedge_span name, kedge_span payload,
                                          kedge_time now);
 
@@ -263,11 +263,9 @@ typedef struct kedge_event {
             uint16_t http_status; /* client: instead of the upgrade, 0 if none */
             kedge_span reason;    /* of whoever closed */
             kedge_action action;
-            kedge_time after; /* client: how long until CONNECT */
-            size_t unsent;    /* client: accepted messages that never got out */
-            bool
-                resumable; /* server: the session is kept, to be resumed; what a client may expect of
-                               its own is told by `action` */
+            kedge_time after;       /* client: how long until CONNECT */
+            size_t unsent;          /* client: accepted messages that never got out */
+            bool resumable;         /* server: the session that this link had is kept */
             kedge_session *session; /* server: which it leaves behind; NULL: it had none, another
                                        link has it now, or it is gone already */
         } closed;
