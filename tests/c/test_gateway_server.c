@@ -1237,7 +1237,9 @@ START_TEST(resume_replays_with_original_numbers_then_resumed_then_live)
     link_host_ask_resume(&other, "s", 1);
     ck_assert_int_eq(attach(&other, session), KEDGE_OK);
     check_event(&other, "ATTACHED s position=1 resumed");
+    ck_assert_uint_eq(kedge_link_position(other.link), 1);
     check_dispatches(&other, 2, 3);
+    ck_assert_uint_eq(kedge_link_position(other.link), 3);
     link_host_send(&other, session, "event", "6"); /* made in the midst of it: goes after it */
     check_dispatches(&other, 4, 5);
     check_pull(&other, "{\"type\":\"resumed\",\"d\":{\"seq\":5}}");
