@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include "memory.h"
+#include "span.h"
 
 /* ---- Life --------------------------------------------------------------------------------------- */
 
@@ -126,15 +127,11 @@ kedge_status kedge_connection_accept(kedge_connection **connection,
     return status;
 }
 
-static bool is_missing(kedge_span span)
-{
-    return span.data == NULL && span.size != 0;
-}
-
 static bool is_wish(const kedge_upgrade_wish *wish, const kedge_link *link)
 {
-    return wish != NULL && wish->host.size > 0 && !is_missing(wish->host) &&
-           !is_missing(wish->target) && (wish->headers != NULL || wish->header_count == 0) &&
+    return wish != NULL && wish->host.size > 0 && !kedge_span_is_missing(wish->host) &&
+           !kedge_span_is_missing(wish->target) &&
+           (wish->headers != NULL || wish->header_count == 0) &&
            (wish->subprotocols != NULL || wish->subprotocol_count == 0) &&
            (link == NULL ? wish->target.size > 0
                          : wish->target.size == 0 && wish->subprotocol_count == 0);
@@ -387,7 +384,7 @@ void kedge_connection_lost(kedge_connection *connection, kedge_time now)
 kedge_status kedge_connection_close(kedge_connection *connection, uint16_t code, kedge_span reason,
                                     kedge_time now)
 {
-    if (connection == NULL || is_missing(reason)) {
+    if (connection == NULL || kedge_span_is_missing(reason)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_connection_enter(connection, now);

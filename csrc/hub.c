@@ -2,16 +2,12 @@
 
 #include "gateway.h"
 #include "memory.h"
+#include "span.h"
 
 #define FIRST_SLOTS 8
 
 /* Slots and their generations are parts of tickets. */
 #define LINKS_MOST (((size_t)1 << KEDGE_TICKET_SLOT_BITS) - 1)
-
-static bool is_missing(kedge_span span)
-{
-    return span.data == NULL && span.size != 0;
-}
 
 static bool is_name(kedge_span span)
 {
@@ -363,7 +359,8 @@ bool kedge_hub_ready_waiting(kedge_hub *hub)
 
 static bool acceptance_right(const kedge_acceptance *acceptance)
 {
-    if (acceptance == NULL || !is_name(acceptance->user) || is_missing(acceptance->members) ||
+    if (acceptance == NULL || !is_name(acceptance->user) ||
+        kedge_span_is_missing(acceptance->members) ||
         (acceptance->topics == NULL && acceptance->topic_count > 0)) {
         return false;
     }
@@ -750,7 +747,7 @@ kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic, const kedge
 kedge_session *kedge_hub_session(kedge_hub *hub, kedge_span id)
 {
     kedge_hub_record *record =
-        hub == NULL || is_missing(id) ? NULL : kedge_hub_record_find(hub, id);
+        hub == NULL || kedge_span_is_missing(id) ? NULL : kedge_hub_record_find(hub, id);
     return record == NULL ? NULL : record->session;
 }
 
@@ -766,7 +763,7 @@ static kedge_session *first_session(const kedge_hub_user *user)
 kedge_session *kedge_hub_next_session(kedge_hub *hub, kedge_span user,
                                       const kedge_session *previous)
 {
-    if (hub == NULL || is_missing(user)) {
+    if (hub == NULL || kedge_span_is_missing(user)) {
         return NULL;
     }
     if (previous != NULL) {

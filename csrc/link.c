@@ -7,6 +7,7 @@
 #include "gateway.h"
 #include "memory.h"
 #include "session.h"
+#include "span.h"
 
 /* What a link without a hub owns. */
 struct kedge_link_alone {
@@ -402,11 +403,6 @@ kedge_role kedge_link_role(const kedge_link *link)
 
 /* ---- In ----------------------------------------------------------------------------------------- */
 
-static bool is_missing(kedge_span span)
-{
-    return span.data == NULL && span.size != 0;
-}
-
 static void advance(kedge_link *link, kedge_time now)
 {
     if (now < link->now) {
@@ -476,7 +472,8 @@ kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge
     if (status != KEDGE_OK) {
         return status;
     }
-    if (is_missing(message) || (kind != KEDGE_MESSAGE_TEXT && kind != KEDGE_MESSAGE_BINARY)) {
+    if (kedge_span_is_missing(message) ||
+        (kind != KEDGE_MESSAGE_TEXT && kind != KEDGE_MESSAGE_BINARY)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     if (kedge_link_event_waiting(link)) {
@@ -518,7 +515,7 @@ kedge_status kedge_link_peer_closed(kedge_link *link, uint16_t code, kedge_span 
     if (status != KEDGE_OK) {
         return status;
     }
-    if (is_missing(reason)) {
+    if (kedge_span_is_missing(reason)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return end(link, KEDGE_ENDING_PEER_CLOSED, code_given(code), reason);
@@ -531,7 +528,7 @@ kedge_status kedge_link_host_closed(kedge_link *link, uint16_t code, kedge_span 
     if (status != KEDGE_OK) {
         return status;
     }
-    if (is_missing(reason)) {
+    if (kedge_span_is_missing(reason)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return end(link, KEDGE_ENDING_HOST_CLOSED, code_given(code), reason);
@@ -579,7 +576,7 @@ kedge_status kedge_link_stop(kedge_link *link, kedge_time now)
 
 static bool is_reason(kedge_span reason)
 {
-    return !is_missing(reason) && reason.size <= KEDGE_REASON_MAX &&
+    return !kedge_span_is_missing(reason) && reason.size <= KEDGE_REASON_MAX &&
            kedge_utf8_validate(reason).status == KEDGE_OK;
 }
 
@@ -612,7 +609,7 @@ kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket, kedge_sess
     if (kedge_link_question(link, ticket) == NULL) {
         return KEDGE_STALE_TICKET;
     }
-    if (session == NULL || is_missing(members)) {
+    if (session == NULL || kedge_span_is_missing(members)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return leave(link, link->operations->attach(link, session, members, stamp));
@@ -775,7 +772,7 @@ kedge_status kedge_link_notify(kedge_link *link, kedge_span name, kedge_span pay
     if (status != KEDGE_OK) {
         return status;
     }
-    if (is_missing(name) || name.size == 0 || is_missing(payload)) {
+    if (kedge_span_is_missing(name) || name.size == 0 || kedge_span_is_missing(payload)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return link->operations->notify(link, name, payload);
@@ -787,7 +784,7 @@ kedge_status kedge_link_set_credentials(kedge_link *link, kedge_span token, kedg
     if (status != KEDGE_OK) {
         return status;
     }
-    if (is_missing(token)) {
+    if (kedge_span_is_missing(token)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return link->operations->set_credentials(link, token);
@@ -804,7 +801,7 @@ kedge_status kedge_link_save(const kedge_link *link, uint8_t *buffer, size_t cap
 
 kedge_status kedge_link_load(kedge_link *link, kedge_span saved)
 {
-    if (link == NULL || is_missing(saved)) {
+    if (link == NULL || kedge_span_is_missing(saved)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return link->operations->load == NULL ? KEDGE_WRONG_ROLE : link->operations->load(link, saved);

@@ -4,6 +4,7 @@
 #include "decimal.h"
 #include "envelope.h"
 #include "memory.h"
+#include "span.h"
 
 /* The prefix of every protocol fits the raw block of a spliced frame, and the head of such a frame
  * the inline bytes of a scatter list. */
@@ -26,11 +27,6 @@ struct kedge_publication {
     bool is_control;
     uint8_t bytes[];
 };
-
-static bool is_missing(kedge_span span)
-{
-    return span.data == NULL && span.size != 0;
-}
 
 /* How an event of a protocol is written. */
 typedef struct event_form {
@@ -158,8 +154,9 @@ kedge_status kedge_publication_create(kedge_publication **publication, kedge_all
         return KEDGE_INVALID_ARGUMENT;
     }
     *publication = NULL;
-    if (allocator.resize == NULL || source == NULL || is_missing(source->name) ||
-        source->name.size == 0 || is_missing(source->payload) || !is_protocol(source->protocol)) {
+    if (allocator.resize == NULL || source == NULL || kedge_span_is_missing(source->name) ||
+        source->name.size == 0 || kedge_span_is_missing(source->payload) ||
+        !is_protocol(source->protocol)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return create(publication, allocator, source);
@@ -173,7 +170,8 @@ kedge_status kedge_publication_control(kedge_publication **publication, kedge_al
         return KEDGE_INVALID_ARGUMENT;
     }
     *publication = NULL;
-    if (allocator.resize == NULL || is_missing(text) || text.size == 0 || !is_protocol(protocol)) {
+    if (allocator.resize == NULL || kedge_span_is_missing(text) || text.size == 0 ||
+        !is_protocol(protocol)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     source.protocol = protocol;

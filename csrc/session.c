@@ -2,6 +2,7 @@
 
 #include "cursor.h"
 #include "memory.h"
+#include "span.h"
 
 #define FIRST_SPANS 2
 #define FOLD_AT_LEAST 4
@@ -159,16 +160,12 @@ static kedge_status reserve_readers(const kedge_session *session, kedge_log *log
 
 /* ---- Sessions ------------------------------------------------------------------------------------ */
 
-static bool span_right(kedge_span span)
-{
-    return span.data != NULL || span.size == 0;
-}
-
 static bool config_right(const kedge_session_config *config)
 {
     return config != NULL && kedge_log_limits_right(&config->own_limits) &&
-           span_right(config->id) && span_right(config->user) && config->spans_max < SIZE_MAX &&
-           config->id.size <= SIZE_MAX / 4 && config->user.size <= SIZE_MAX / 4;
+           !kedge_span_is_missing(config->id) && !kedge_span_is_missing(config->user) &&
+           config->spans_max < SIZE_MAX && config->id.size <= SIZE_MAX / 4 &&
+           config->user.size <= SIZE_MAX / 4;
 }
 
 static kedge_span copy_span(uint8_t *to, kedge_span from)

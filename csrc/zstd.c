@@ -4,6 +4,7 @@
 #include <zstd_errors.h>
 
 #include "memory.h"
+#include "span.h"
 
 /* RFC 8878, 3.1.1: the numbers of the format. */
 #define MAGIC 0xFD2FB528U
@@ -51,11 +52,6 @@ static uint8_t *write_little_endian(uint8_t *out, uint64_t value, size_t size)
     return out + size;
 }
 
-static bool is_missing(kedge_span span)
-{
-    return span.data == NULL && span.size != 0;
-}
-
 /* What the first bytes, perhaps fewer than the four of a magic number, begin. */
 static kedge_status check_magic(kedge_span bytes)
 {
@@ -82,7 +78,7 @@ kedge_status kedge_zstd_header_read(kedge_span bytes, kedge_zstd_header *header)
 {
     static const uint8_t dictionary_sizes[4] = {0, 1, 2, 4};
     static const uint8_t content_sizes[4] = {0, 2, 4, 8};
-    if (is_missing(bytes) || header == NULL) {
+    if (kedge_span_is_missing(bytes) || header == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_status status = check_magic(bytes);
@@ -363,7 +359,7 @@ static kedge_status status_of_encoding(size_t code)
 static kedge_status encode(kedge_zstd_encoder *encoder, kedge_span content, bool declare_size,
                            uint8_t *out, size_t capacity, size_t *size)
 {
-    if (encoder == NULL || is_missing(content) || out == NULL) {
+    if (encoder == NULL || kedge_span_is_missing(content) || out == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     (void)ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_contentSizeFlag, declare_size ? 1 : 0);
@@ -432,7 +428,8 @@ static uint8_t *write_header(uint8_t *out, uint64_t content_size, uint8_t window
 size_t kedge_zstd_splice_head(kedge_span prefix, const kedge_zstd_tail *tail,
                               uint8_t out[KEDGE_ZSTD_HEAD_MAX])
 {
-    if (is_missing(prefix) || prefix.size > KEDGE_ZSTD_PREFIX_MAX || tail == NULL || out == NULL) {
+    if (kedge_span_is_missing(prefix) || prefix.size > KEDGE_ZSTD_PREFIX_MAX || tail == NULL ||
+        out == NULL) {
         return 0;
     }
     uint8_t *end = write_header(out, prefix.size + tail->content_size, tail->window_descriptor);

@@ -1,5 +1,6 @@
 #include "kedge/utf8.h"
 
+#include "decimal.h"
 #include "members.h"
 #include "memory.h"
 #include "protocols/gateway_client_state.h"
@@ -65,24 +66,15 @@ static size_t append(uint8_t *out, size_t at, kedge_span text)
     return at + text.size;
 }
 
-static kedge_span decimal(uint32_t number, uint8_t digits[10])
-{
-    size_t first = 10;
-    do {
-        digits[--first] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return kedge_span_of(digits + first, 10 - first);
-}
-
 /* Path and query; with null only the size. */
 static size_t write_target(const kedge_gateway_client_config *config, uint8_t *out)
 {
-    uint8_t digits[10];
+    uint8_t digits[KEDGE_DECIMAL_DIGITS];
+    size_t digit_count = kedge_decimal(digits, config->protocol_version);
     bool has_query = memchr(config->path.data, '?', config->path.size) != NULL;
     size_t size = append(out, 0, config->path);
     size = append(out, size, kedge_text(has_query ? "&v=" : "?v="));
-    size = append(out, size, decimal(config->protocol_version, digits));
+    size = append(out, size, kedge_span_of(digits, digit_count));
     size = append(out, size, kedge_text("&encoding=json"));
     return config->compress ? append(out, size, kedge_text("&compress=zstd")) : size;
 }
