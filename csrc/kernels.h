@@ -34,8 +34,8 @@
 typedef struct kedge_kernel_table {
     kedge_kernels level;
 
-    /* kedge_mask with the key as a word in memory order, turned to the first
-   * byte. Null: scalar. */
+    /* kedge_mask of at least KEDGE_MASK_LEAST bytes, with the key as a word in memory order, turned
+     * to the first byte. Null: scalar. */
     void (*mask)(uint8_t *to, const uint8_t *from, size_t size, uint32_t key);
 
     /* `at` is the first byte of a character. Returns the first byte of a

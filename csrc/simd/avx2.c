@@ -12,9 +12,6 @@
 
 #define TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
-/* From this size on it pays to have no store cross a cache line. */
-#define ALIGN_FROM 192
-
 TARGET static inline __m256i load(const uint8_t *from)
 {
     return _mm256_loadu_si256((const __m256i *)from);
@@ -24,30 +21,40 @@ TARGET static inline __m256i load(const uint8_t *from)
  * -----------------------------------------------------------------------------------
  */
 
-TARGET static inline void mask_block(uint8_t *to, const uint8_t *from, __m256i key)
+TARGET static inline __m256i masked(const uint8_t *from, __m256i key)
 {
-    _mm256_storeu_si256((__m256i *)to, _mm256_xor_si256(load(from), key));
+    return _mm256_xor_si256(load(from), key);
 }
 
+TARGET static inline void store(uint8_t *to, __m256i block)
+{
+    _mm256_storeu_si256((__m256i *)to, block);
+}
+
+/* Blocks of the result that no store splits between cache lines; the first and the last 32 bytes,
+ * which overlap them, are read before anything is written, as `to` may be `from`. */
 TARGET static void mask_avx2(uint8_t *to, const uint8_t *from, size_t size, uint32_t key)
 {
-    size_t done = 0;
-    if (size >= ALIGN_FROM) {
-        done = -(uintptr_t)to & 31;
-        kedge_mask_words(to, from, done, key);
-        key = kedge_mask_turn(key, done);
+    size_t rest = size - 32;
+    __m256i first = masked(from, _mm256_set1_epi32((int)key));
+    __m256i last = masked(from + rest, _mm256_set1_epi32((int)kedge_mask_turn(key, rest)));
+    size_t done = -(uintptr_t)to & 31;
+    __m256i keys = _mm256_set1_epi32((int)kedge_mask_turn(key, done));
+    for (; done + 96 <= rest; done += 128) {
+        __m256i one = masked(from + done, keys);
+        __m256i two = masked(from + done + 32, keys);
+        __m256i three = masked(from + done + 64, keys);
+        __m256i four = masked(from + done + 96, keys);
+        store(to + done, one);
+        store(to + done + 32, two);
+        store(to + done + 64, three);
+        store(to + done + 96, four);
     }
-    __m256i keys = _mm256_set1_epi32((int)key);
-    for (; size - done >= 128; done += 128) {
-        mask_block(to + done, from + done, keys);
-        mask_block(to + done + 32, from + done + 32, keys);
-        mask_block(to + done + 64, from + done + 64, keys);
-        mask_block(to + done + 96, from + done + 96, keys);
+    for (; done < rest; done += 32) {
+        store(to + done, masked(from + done, keys));
     }
-    for (; size - done >= 32; done += 32) {
-        mask_block(to + done, from + done, keys);
-    }
-    kedge_mask_words(to + done, from + done, size - done, key);
+    store(to, first);
+    store(to + rest, last);
 }
 
 /* ---- utf8

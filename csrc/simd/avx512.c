@@ -1,5 +1,5 @@
-/* avx512.c: the kernels for x86 with AVX-512 F, BW, VL and VBMI. Ends that fill
- * no vector are read and written under a mask, which touches nothing else. */
+/* avx512.c: the kernels for x86 with AVX-512 F, BW, VL and VBMI. Ends that fill no vector are read
+ * under a mask, which touches nothing else. */
 #include "kernels.h"
 
 #ifdef KEDGE_X86
@@ -13,9 +13,6 @@
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx2,bmi,bmi2,popcnt")))
 
-/* From this size on it pays to have no store cross a cache line. */
-#define ALIGN_FROM 192
-
 /* The lowest `count` bits, of which there are fewer than 64. */
 static inline uint64_t lowest(size_t count)
 {
@@ -26,40 +23,35 @@ static inline uint64_t lowest(size_t count)
  * -----------------------------------------------------------------------------------
  */
 
-TARGET static inline void mask_part(uint8_t *to, const uint8_t *from, size_t size, __m512i key)
+TARGET static inline __m512i masked(const uint8_t *from, __m512i key)
 {
-    if (size == 0) {
-        return;
-    }
-    __mmask64 part = lowest(size);
-    __m512i block = _mm512_maskz_loadu_epi8(part, from);
-    _mm512_mask_storeu_epi8(to, part, _mm512_xor_si512(block, key));
+    return _mm512_xor_si512(_mm512_loadu_si512(from), key);
 }
 
-TARGET static inline void mask_block(uint8_t *to, const uint8_t *from, __m512i key)
-{
-    _mm512_storeu_si512(to, _mm512_xor_si512(_mm512_loadu_si512(from), key));
-}
-
+/* Blocks of the result that no store splits between cache lines; the first and the last 64 bytes,
+ * which overlap them, are read before anything is written, as `to` may be `from`. */
 TARGET static void mask_avx512(uint8_t *to, const uint8_t *from, size_t size, uint32_t key)
 {
-    __m512i keys = _mm512_set1_epi32((int)key);
-    size_t done = 0;
-    if (size >= ALIGN_FROM) {
-        done = -(uintptr_t)to & 63;
-        mask_part(to, from, done, keys);
-        keys = _mm512_set1_epi32((int)kedge_mask_turn(key, done));
+    size_t rest = size - 64;
+    __m512i first = masked(from, _mm512_set1_epi32((int)key));
+    __m512i last = masked(from + rest, _mm512_set1_epi32((int)kedge_mask_turn(key, rest)));
+    size_t done = -(uintptr_t)to & 63;
+    __m512i keys = _mm512_set1_epi32((int)kedge_mask_turn(key, done));
+    for (; done + 192 <= rest; done += 256) {
+        __m512i one = masked(from + done, keys);
+        __m512i two = masked(from + done + 64, keys);
+        __m512i three = masked(from + done + 128, keys);
+        __m512i four = masked(from + done + 192, keys);
+        _mm512_storeu_si512(to + done, one);
+        _mm512_storeu_si512(to + done + 64, two);
+        _mm512_storeu_si512(to + done + 128, three);
+        _mm512_storeu_si512(to + done + 192, four);
     }
-    for (; size - done >= 256; done += 256) {
-        mask_block(to + done, from + done, keys);
-        mask_block(to + done + 64, from + done + 64, keys);
-        mask_block(to + done + 128, from + done + 128, keys);
-        mask_block(to + done + 192, from + done + 192, keys);
+    for (; done < rest; done += 64) {
+        _mm512_storeu_si512(to + done, masked(from + done, keys));
     }
-    for (; size - done >= 64; done += 64) {
-        mask_block(to + done, from + done, keys);
-    }
-    mask_part(to + done, from + done, size - done, keys);
+    _mm512_storeu_si512(to, first);
+    _mm512_storeu_si512(to + rest, last);
 }
 
 /* ---- utf8
