@@ -105,10 +105,26 @@ kedge_json_value kedge_envelope_trim(kedge_json_value text)
 
 /* ---- decoding ------------------------------------------------------------------------------- */
 
+/* What it keeps decoded is left as it is: most names need none of that. */
+static void clear_name(kedge_envelope_name *name)
+{
+    name->value = KEDGE_NO_VALUE;
+    name->private_size = 0;
+    name->private_fits = false;
+}
+
 static void clear(kedge_envelope *envelope, kedge_protocol protocol)
 {
-    memset(envelope, 0, sizeof *envelope);
     envelope->protocol = protocol;
+    envelope->kind = KEDGE_ENVELOPE_KIND_NONE;
+    envelope->numbered = false;
+    envelope->sequence = 0;
+    clear_name(&envelope->type);
+    clear_name(&envelope->name);
+    envelope->id = KEDGE_NO_VALUE;
+    envelope->time = KEDGE_NO_VALUE;
+    envelope->payload = KEDGE_NO_VALUE;
+    envelope->error = KEDGE_NO_VALUE;
 }
 
 void kedge_envelope_fault_note(kedge_result *first, kedge_status status, size_t offset)

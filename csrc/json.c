@@ -19,7 +19,7 @@ enum {
     EXPECTS_END    /* white space only */
 };
 
-static const uint8_t kinds[256] = {
+const uint8_t kedge_json_kinds[256] = {
     ['n'] = KEDGE_JSON_KIND_NULL,    ['t'] = KEDGE_JSON_KIND_BOOLEAN,
     ['f'] = KEDGE_JSON_KIND_BOOLEAN, ['"'] = KEDGE_JSON_KIND_TEXT,
     ['['] = KEDGE_JSON_KIND_ARRAY,   ['{'] = KEDGE_JSON_KIND_OBJECT,
@@ -51,15 +51,13 @@ static bool is_digit(const uint8_t *at, const uint8_t *end)
     return at < end && *at >= '0' && *at <= '9';
 }
 
-/* The value of a hexadecimal digit, or 16. */
-static uint8_t hexadecimal(uint8_t digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return (uint8_t)(digit - '0');
-    }
-    uint8_t lower = digit | 0x20;
-    return lower >= 'a' && lower <= 'f' ? (uint8_t)(lower - 'a' + 10) : 16;
-}
+/* The value of a hexadecimal digit and 16, or 0. */
+static const uint8_t hexadecimal[256] = {
+    ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14, ['5'] = 0x15,
+    ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19, ['a'] = 0x1A, ['b'] = 0x1B,
+    ['c'] = 0x1C, ['d'] = 0x1D, ['e'] = 0x1E, ['f'] = 0x1F, ['A'] = 0x1A, ['B'] = 0x1B,
+    ['C'] = 0x1C, ['D'] = 0x1D, ['E'] = 0x1E, ['F'] = 0x1F,
+};
 
 /* ---- strings -------------------------------------------------------------------------------- */
 
@@ -70,10 +68,11 @@ static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bo
 {
     unsigned unit = 0;
     for (int i = 0; i < 4; i++, at++) {
-        uint8_t digit = at < reader->private_end ? hexadecimal(*at) : 16;
-        if (digit == 16) {
+        unsigned digit = at < reader->private_end ? hexadecimal[*at] : 0;
+        if (digit == 0) {
             return refuse(reader, KEDGE_JSON_ESCAPE, at);
         }
+        digit &= 0x0F;
         unit = unit << 4 | digit;
         bool is_low = i == 0 ? low_half && digit == 0xD : unit >= 0xDC && unit <= 0xDF;
         if (i < 2 && is_low != low_half) {
@@ -86,9 +85,23 @@ static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bo
     return at;
 }
 
+/* Are there four digits, and not of a surrogate? */
+static bool is_plain_unit(const uint8_t *at, const uint8_t *end)
+{
+    if (end - at < 4) {
+        return false;
+    }
+    unsigned all =
+        hexadecimal[at[0]] & hexadecimal[at[1]] & hexadecimal[at[2]] & hexadecimal[at[3]];
+    return (all & 0x10) != 0 && (hexadecimal[at[0]] != 0x1D || hexadecimal[at[1]] < 0x18);
+}
+
 /* What follows \u: one unit, or the two of a surrogate pair. */
 static const uint8_t *scan_unicode(kedge_json_reader *reader, const uint8_t *at)
 {
+    if (is_plain_unit(at, reader->private_end)) {
+        return at + 4;
+    }
     unsigned first = 0;
     at = scan_unit(reader, at, false, &first);
     if (at == NULL || first < 0xD8 || first > 0xDB) {
@@ -219,7 +232,7 @@ const uint8_t *kedge_json_scan_scalar(kedge_json_reader *reader, const uint8_t *
     if (at == reader->private_end) {
         return fail(reader, KEDGE_JSON_TRUNCATED, at);
     }
-    switch (kinds[*at]) {
+    switch (kedge_json_kinds[*at]) {
     case KEDGE_JSON_KIND_TEXT:
         return scan_text(reader, at + 1, escaped);
     case KEDGE_JSON_KIND_NUMBER:
@@ -347,7 +360,7 @@ static const uint8_t *scan_container(kedge_json_reader *reader, const uint8_t *a
 static const uint8_t *skip_container(kedge_json_reader *reader, const uint8_t *at)
 {
     const kedge_kernel_table *kernels = kedge_kernels_get();
-    const uint8_t *behind = kernels->json == NULL ? NULL : kernels->json(reader, at);
+    const uint8_t *behind = kernels->json == NULL ? NULL : kernels->json(reader, at, NULL);
     if (behind == NULL) {
         reader->private_status = KEDGE_OK;
         behind = scan_container(reader, at);
@@ -400,7 +413,7 @@ static bool open_container(kedge_json_reader *reader, uint8_t bracket)
     if (at < reader->private_end && *at == bracket) {
         at = enter(reader, at);
     } else {
-        bool other = at < reader->private_end && kinds[*at] != KEDGE_JSON_KIND_NONE;
+        bool other = at < reader->private_end && kedge_json_kinds[*at] != KEDGE_JSON_KIND_NONE;
         at = refuse(reader, other ? KEDGE_JSON_TYPE : KEDGE_JSON_SYNTAX, at);
     }
     if (at == NULL) {
@@ -457,7 +470,8 @@ kedge_json_kind kedge_json_peek(const kedge_json_reader *reader)
         return KEDGE_JSON_KIND_NONE;
     }
     const uint8_t *at = skip_space(reader->private_next, reader->private_end);
-    return at == reader->private_end ? KEDGE_JSON_KIND_NONE : (kedge_json_kind)kinds[*at];
+    return at == reader->private_end ? KEDGE_JSON_KIND_NONE
+                                     : (kedge_json_kind)kedge_json_kinds[*at];
 }
 
 bool kedge_json_read(kedge_json_reader *reader, kedge_json_value *value)
@@ -477,9 +491,33 @@ bool kedge_json_read(kedge_json_reader *reader, kedge_json_value *value)
     }
     settle(reader, at);
     if (value != NULL) {
-        *value = (kedge_json_value){(kedge_json_kind)kinds[*first], escaped,
+        *value = (kedge_json_value){(kedge_json_kind)kedge_json_kinds[*first], escaped,
                                     kedge_span_of(first, (size_t)(at - first))};
     }
+    return true;
+}
+
+bool kedge_json_read_outline(kedge_json_reader *reader, kedge_json_outline *outline)
+{
+    const kedge_kernel_table *kernels = kedge_kernels_get();
+    if (kernels->json == NULL || reader->private_status != KEDGE_OK ||
+        reader->private_expects != EXPECTS_VALUE) {
+        return false;
+    }
+    const uint8_t *first = skip_space(reader->private_next, reader->private_end);
+    if (first == reader->private_end || *first != '{') {
+        return false;
+    }
+    outline->first = first;
+    outline->escaped = false;
+    outline->count = 0;
+    const uint8_t *at = kernels->json(reader, first, outline);
+    if (at == NULL || outline->count > 2 * KEDGE_JSON_OUTLINE) {
+        reader->private_status = KEDGE_OK;
+        reader->private_next = first;
+        return false;
+    }
+    settle(reader, at);
     return true;
 }
 
@@ -626,7 +664,7 @@ static unsigned unit_at(const uint8_t *digits)
 {
     unsigned unit = 0;
     for (int i = 0; i < 4; i++) {
-        unit = unit << 4 | hexadecimal(digits[i]);
+        unit = unit << 4 | (hexadecimal[digits[i]] & 0x0FU);
     }
     return unit;
 }

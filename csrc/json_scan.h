@@ -8,6 +8,51 @@
 
 #include "kedge/json.h"
 
+#include <string.h>
+
+/* How many members an object may have whose outline a kernel draws. */
+#define KEDGE_JSON_OUTLINE 32
+
+/* Where the members of one object lie: its colons and what ends their values (a comma, at last the closing
+ * bracket), in turn. It is drawn while the object is judged, so that nobody needs to walk through what
+ * lies between. */
+typedef struct kedge_json_outline {
+    const uint8_t *first; /* the opening bracket */
+    bool escaped;         /* is there a backslash in the object? */
+    unsigned count;
+    const uint8_t *places[2 * KEDGE_JSON_OUTLINE];
+} kedge_json_outline;
+
+/* Reads the object that stands next, whole, and draws its outline. False: nothing was read, since that is
+ * no object, is not well-formed, has too many members, or there is no kernel; read it otherwise. */
+bool kedge_json_read_outline(kedge_json_reader *reader, kedge_json_outline *outline);
+
+/* The kind of value that a byte begins. */
+extern const uint8_t kedge_json_kinds[256];
+
+static inline bool kedge_json_is_space(uint8_t byte)
+{
+    return byte <= ' ' && (byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t');
+}
+
+/* What lies between two places, without the white space around it. */
+static inline void kedge_json_outlined(const kedge_json_outline *outline, const uint8_t *before,
+                                       const uint8_t *end, kedge_json_value *value)
+{
+    const uint8_t *first = before + 1;
+    while (kedge_json_is_space(*first)) {
+        first++;
+    }
+    while (kedge_json_is_space(end[-1])) {
+        end--;
+    }
+    size_t size = (size_t)(end - first);
+    value->kind = (kedge_json_kind)kedge_json_kinds[*first];
+    value->escaped = outline->escaped && *first == '"' && memchr(first, '\\', size) != NULL;
+    value->raw.data = first;
+    value->raw.size = size;
+}
+
 /* A value that is neither array nor object. */
 const uint8_t *kedge_json_scan_scalar(kedge_json_reader *reader, const uint8_t *at, bool *escaped);
 

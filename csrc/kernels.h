@@ -8,7 +8,7 @@
 #define KEDGE_PRIVATE_KERNELS_H
 
 #include "atomic.h"
-#include "kedge/json.h"
+#include "json_scan.h"
 #include "kedge/kernels.h"
 
 /* Function attributes give each kernel its instructions, so that the rest is
@@ -45,8 +45,10 @@ typedef struct kedge_kernel_table {
 
     /* The array or object whose opening bracket is at `at`: the place behind it, or NULL where it
      * is not well-formed or too deep for the kernel. The reader's status and next place may then be
-     * anything. Null: scalar. */
-    const uint8_t *(*json)(kedge_json_reader *reader, const uint8_t *at);
+     * anything. `outline`, unless it is null, is filled for the members of an object; it
+     * has more of them than fit if its `count` says so. Null: scalar. */
+    const uint8_t *(*json)(kedge_json_reader *reader, const uint8_t *at,
+                           kedge_json_outline *outline);
 } kedge_kernel_table;
 
 #ifdef KEDGE_X86

@@ -1,6 +1,8 @@
 /* members.c: see members.h. */
 #include "members.h"
 
+#include "json_scan.h"
+
 /* Values that were just read are handed on by address: to copy a struct as a whole, right after its
  * members were written one by one, makes the processor wait, and so each call by value would. */
 
@@ -29,13 +31,43 @@ static void note_first(kedge_result *fault, kedge_status status, size_t offset)
     }
 }
 
+static inline uint32_t differ_4(const uint8_t *a, const char *b)
+{
+    uint32_t one;
+    uint32_t other;
+    memcpy(&one, a, sizeof one);
+    memcpy(&other, b, sizeof other);
+    return one ^ other;
+}
+
+static inline uint64_t differ_8(const uint8_t *a, const char *b)
+{
+    uint64_t one;
+    uint64_t other;
+    memcpy(&one, a, sizeof one);
+    memcpy(&other, b, sizeof other);
+    return one ^ other;
+}
+
+/* memcmp() == 0; for most names without a call, by two words that overlap. */
+static inline bool is_same(const uint8_t *a, const char *b, size_t size)
+{
+    if (size < 4 || size > 16) {
+        return memcmp(a, b, size) == 0;
+    }
+    if (size < 8) {
+        return (differ_4(a, b) | differ_4(a + size - 4, b + size - 4)) == 0;
+    }
+    return (differ_8(a, b) | differ_8(a + size - 8, b + size - 8)) == 0;
+}
+
 static bool is_named(const kedge_member *member, const kedge_json_value *name)
 {
     if (name->escaped) {
         return kedge_json_text_equals(*name, kedge_span_of(member->name, member->name_size));
     }
     return name->raw.size == member->name_size + 2 &&
-           memcmp(name->raw.data + 1, member->name, member->name_size) == 0;
+           is_same(name->raw.data + 1, member->name, member->name_size);
 }
 
 /* The table's index of a name; its size, if it is none that is read. */
@@ -61,43 +93,41 @@ static kedge_status check_word(const kedge_words *words, const kedge_json_value 
     return KEDGE_ENVELOPE_MEMBER_VALUE;
 }
 
-static bool is_integer(const kedge_json_value *value)
+#define KIND(kind) (1U << KEDGE_JSON_KIND_##kind)
+
+/* The kinds of values that a kind of member takes; numbers must be integers besides. */
+static const uint8_t accepted[] = {
+    [KEDGE_MEMBER_ANY] = UINT8_MAX,
+    [KEDGE_MEMBER_BOOLEAN] = KIND(BOOLEAN),
+    [KEDGE_MEMBER_INTEGER] = KIND(NUMBER),
+    [KEDGE_MEMBER_SIGNED] = KIND(NUMBER),
+    [KEDGE_MEMBER_UNSIGNED] = KIND(NUMBER),
+    [KEDGE_MEMBER_TEXT] = KIND(TEXT),
+    [KEDGE_MEMBER_OBJECT] = KIND(OBJECT),
+    [KEDGE_MEMBER_ARRAY] = KIND(ARRAY),
+    [KEDGE_MEMBER_TEXT_OR_OBJECT] = KIND(TEXT) | KIND(OBJECT),
+    [KEDGE_MEMBER_TEXT_OR_INTEGER] = KIND(TEXT) | KIND(NUMBER),
+    [KEDGE_MEMBER_INTEGERS] = KIND(NUMBER),
+    [KEDGE_MEMBER_TEXTS] = KIND(TEXT),
+    [KEDGE_MEMBER_WORD] = KIND(TEXT),
+};
+
+#undef KIND
+
+static bool is_integer(kedge_member_kind kind, const kedge_json_value *value)
 {
     int64_t integer;
     uint64_t unsigned_integer;
-    return kedge_json_integer(*value, &integer) == KEDGE_OK ||
-           kedge_json_unsigned(*value, &unsigned_integer) == KEDGE_OK;
+    return (kind != KEDGE_MEMBER_UNSIGNED && kedge_json_integer(*value, &integer) == KEDGE_OK) ||
+           (kind != KEDGE_MEMBER_SIGNED &&
+            kedge_json_unsigned(*value, &unsigned_integer) == KEDGE_OK);
 }
 
 static bool is_of_kind(kedge_member_kind kind, const kedge_json_value *value)
 {
-    int64_t integer;
-    uint64_t unsigned_integer;
-    switch (kind) {
-    case KEDGE_MEMBER_BOOLEAN:
-        return value->kind == KEDGE_JSON_KIND_BOOLEAN;
-    case KEDGE_MEMBER_INTEGER:
-    case KEDGE_MEMBER_INTEGERS:
-        return is_integer(value);
-    case KEDGE_MEMBER_SIGNED:
-        return kedge_json_integer(*value, &integer) == KEDGE_OK;
-    case KEDGE_MEMBER_UNSIGNED:
-        return kedge_json_unsigned(*value, &unsigned_integer) == KEDGE_OK;
-    case KEDGE_MEMBER_OBJECT:
-        return value->kind == KEDGE_JSON_KIND_OBJECT;
-    case KEDGE_MEMBER_ARRAY:
-        return value->kind == KEDGE_JSON_KIND_ARRAY;
-    case KEDGE_MEMBER_TEXT_OR_INTEGER:
-        return value->kind == KEDGE_JSON_KIND_TEXT || is_integer(value);
-    case KEDGE_MEMBER_TEXT_OR_OBJECT:
-        return value->kind == KEDGE_JSON_KIND_TEXT || value->kind == KEDGE_JSON_KIND_OBJECT;
-    case KEDGE_MEMBER_TEXT:
-    case KEDGE_MEMBER_TEXTS:
-    case KEDGE_MEMBER_WORD:
-        return value->kind == KEDGE_JSON_KIND_TEXT;
-    default:
-        return true;
-    }
+    return (accepted[kind] >> value->kind & 1) != 0 &&
+           (value->kind != KEDGE_JSON_KIND_NUMBER || kind == KEDGE_MEMBER_ANY ||
+            is_integer(kind, value));
 }
 
 static kedge_status check_value(const member_pass *pass, const kedge_member *member,
@@ -110,30 +140,27 @@ static kedge_status check_value(const member_pass *pass, const kedge_member *mem
     return !array && is_of_kind(member->kind, value) ? KEDGE_OK : KEDGE_ENVELOPE_MEMBER_TYPE;
 }
 
-/* An array of INTEGERS or TEXTS, its elements checked as they are read. */
-static kedge_json_value read_array(member_pass *pass, const kedge_member *member)
+/* The elements of an array of INTEGERS or TEXTS, which is known to be JSON. */
+static void check_elements(member_pass *pass, const kedge_member *member,
+                           const kedge_json_value *array)
 {
+    static const kedge_json_options checked = {KEDGE_JSON_DEPTH_MAXIMUM, true};
+    kedge_json_reader reader;
     kedge_json_value element;
-    size_t first = kedge_json_position(pass->reader);
-    kedge_json_array_begin(pass->reader);
-    while (kedge_json_next_element(pass->reader, &element)) {
+    kedge_json_begin(&reader, array->raw, &checked);
+    kedge_json_array_begin(&reader);
+    while (kedge_json_next_element(&reader, &element)) {
         if (!is_of_kind(member->kind, &element)) {
             note_first(&pass->wrong, KEDGE_ENVELOPE_MEMBER_TYPE, offset_of(pass, &element));
         }
     }
-    size_t size = kedge_json_position(pass->reader) - first;
-    return (kedge_json_value){KEDGE_JSON_KIND_ARRAY, false,
-                              kedge_span_of(pass->start + first, size)};
 }
 
-static void read_value(member_pass *pass, const kedge_member *member, kedge_json_value *value)
+static void check_member(member_pass *pass, const kedge_member *member, kedge_json_value *value)
 {
     bool array = member->kind == KEDGE_MEMBER_INTEGERS || member->kind == KEDGE_MEMBER_TEXTS;
-    if (array && kedge_json_peek(pass->reader) == KEDGE_JSON_KIND_ARRAY) {
-        *value = read_array(pass, member);
-        return;
-    }
-    if (!kedge_json_read(pass->reader, value)) {
+    if (array && value->kind == KEDGE_JSON_KIND_ARRAY) {
+        check_elements(pass, member, value);
         return;
     }
     if (value->kind == KEDGE_JSON_KIND_NULL && !member->required &&
@@ -147,23 +174,50 @@ static void read_value(member_pass *pass, const kedge_member *member, kedge_json
     }
 }
 
+/* Notes that a member stands here; where its value belongs, null if it is not read. */
+static const kedge_member *note_member(member_pass *pass, const kedge_json_value *name)
+{
+    size_t index = find_member(pass->table, name);
+    if (index == pass->table->count) {
+        return NULL;
+    }
+    uint32_t bit = UINT32_C(1) << index;
+    if ((pass->seen & bit) != 0) {
+        note_first(&pass->doubled, KEDGE_ENVELOPE_MEMBER_DOUBLED, offset_of(pass, name));
+        pass->twice |= bit;
+    }
+    pass->seen |= bit;
+    return &pass->table->members[index];
+}
+
+static void read_outlined(member_pass *pass, const kedge_json_outline *outline)
+{
+    const uint8_t *before = outline->first;
+    for (unsigned i = 0; i + 1 < outline->count; i += 2) {
+        const uint8_t *colon = outline->places[i];
+        kedge_json_value name;
+        kedge_json_outlined(outline, before, colon, &name);
+        before = outline->places[i + 1];
+        const kedge_member *member = note_member(pass, &name);
+        if (member != NULL) {
+            kedge_json_value *value = &pass->values[member - pass->table->members];
+            kedge_json_outlined(outline, colon, before, value);
+            check_member(pass, member, value);
+        }
+    }
+}
+
 static void read_members(member_pass *pass)
 {
     kedge_json_value name;
     kedge_json_object_begin(pass->reader);
     while (kedge_json_next_name(pass->reader, &name)) {
-        size_t index = find_member(pass->table, &name);
-        if (index == pass->table->count) {
-            kedge_json_read(pass->reader, NULL);
-            continue;
+        const kedge_member *member = note_member(pass, &name);
+        kedge_json_value *place =
+            member == NULL ? NULL : &pass->values[member - pass->table->members];
+        if (kedge_json_read(pass->reader, place) && member != NULL) {
+            check_member(pass, member, place);
         }
-        uint32_t bit = UINT32_C(1) << index;
-        if ((pass->seen & bit) != 0) {
-            note_first(&pass->doubled, KEDGE_ENVELOPE_MEMBER_DOUBLED, offset_of(pass, &name));
-            pass->twice |= bit;
-        }
-        pass->seen |= bit;
-        read_value(pass, &pass->table->members[index], &pass->values[index]);
     }
 }
 
@@ -231,10 +285,14 @@ kedge_result kedge_members_take(const kedge_member_table *table, kedge_json_read
     for (size_t i = 0; i < table->count; i++) {
         values[i] = KEDGE_NO_VALUE;
     }
-    if (kedge_json_peek(reader) != KEDGE_JSON_KIND_OBJECT) {
+    kedge_json_outline outline;
+    if (kedge_json_read_outline(reader, &outline)) {
+        read_outlined(&pass, &outline);
+    } else if (kedge_json_peek(reader) == KEDGE_JSON_KIND_OBJECT) {
+        read_members(&pass);
+    } else {
         return refuse_other_kind(&pass);
     }
-    read_members(&pass);
     return judge(&pass);
 }
 

@@ -10,7 +10,7 @@
 #include "utf8_character.h"
 #include "utf8_tables.h"
 
-#define TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
+#define TARGET __attribute__((target("avx2,pclmul,bmi,bmi2,popcnt")))
 
 TARGET static inline __m256i load(const uint8_t *from)
 {
@@ -166,35 +166,54 @@ TARGET static inline uint64_t at_most(__m256i low, __m256i high, char byte)
 
 TARGET static inline void classify(const uint8_t *at, size_t size, kedge_json_masks *masks)
 {
-    uint8_t bytes[KEDGE_JSON_BLOCK] = {0};
-    if (size < sizeof bytes) {
-        memcpy(bytes, at, size);
-        at = bytes;
-    }
+    uint8_t bytes[KEDGE_JSON_BLOCK];
+    at = kedge_json_whole(at, size, bytes);
     __m256i low = load(at);
     __m256i high = load(at + 32);
-    const __m256i fold = _mm256_set1_epi8(' '); /* [ is { and ] is } but for this bit */
-    __m256i low_folded = _mm256_or_si256(low, fold);
-    __m256i high_folded = _mm256_or_si256(high, fold);
-    const __m256i zero = _mm256_set1_epi8('0');
+    const __m256i space = _mm256_set1_epi8(' '); /* [ is { and ] is } but for this bit */
+    __m256i low_folded = _mm256_or_si256(low, space);
+    __m256i high_folded = _mm256_or_si256(high, space);
     masks->quote = equal(low, high, '"');
     masks->backslash = equal(low, high, '\\');
-    masks->control = at_most(low, high, 0x1F);
-    masks->high = bits(low, high);
+    masks->strange = bits(_mm256_cmpgt_epi8(space, low), _mm256_cmpgt_epi8(space, high));
     masks->space = bits(_mm256_cmpeq_epi8(low, look_up(kedge_json_spaces, low)),
                         _mm256_cmpeq_epi8(high, look_up(kedge_json_spaces, high)));
     masks->open = equal(low_folded, high_folded, '{');
     masks->close = equal(low_folded, high_folded, '}');
     masks->colon = equal(low, high, ':');
     masks->comma = equal(low, high, ',');
-    masks->digit = at_most(_mm256_sub_epi8(low, zero), _mm256_sub_epi8(high, zero), 9);
-    masks->minus = equal(low, high, '-');
-    masks->zero = equal(low, high, '0');
 }
 
-TARGET static const uint8_t *json_avx2(kedge_json_reader *reader, const uint8_t *at)
+TARGET static inline void find_digits(const uint8_t *at, size_t size, kedge_json_digits *digits)
 {
-    return kedge_json_blocks(reader, at, classify, utf8_avx2);
+    uint8_t bytes[KEDGE_JSON_BLOCK];
+    at = kedge_json_whole(at, size, bytes);
+    const __m256i zero = _mm256_set1_epi8('0');
+    __m256i low = _mm256_sub_epi8(load(at), zero);
+    __m256i high = _mm256_sub_epi8(load(at + 32), zero);
+    digits->digit = at_most(low, high, 9);
+    digits->zero = equal(low, high, 0);
+}
+
+TARGET static inline uint64_t find_high(const uint8_t *at, size_t size)
+{
+    uint8_t bytes[KEDGE_JSON_BLOCK];
+    at = kedge_json_whole(at, size, bytes);
+    return bits(load(at), load(at + 32));
+}
+
+TARGET static inline uint64_t parity(uint64_t quotes)
+{
+    __m128i product =
+        _mm_clmulepi64_si128(_mm_set_epi64x(0, (long long)quotes), _mm_set1_epi8((char)0xFF), 0);
+    return (uint64_t)_mm_cvtsi128_si64(product);
+}
+
+TARGET static const uint8_t *json_avx2(kedge_json_reader *reader, const uint8_t *at,
+                                       kedge_json_outline *outline)
+{
+    static const kedge_json_parts parts = {classify, find_digits, find_high, utf8_avx2, parity};
+    return kedge_json_blocks(reader, at, &parts, outline);
 }
 
 const kedge_kernel_table kedge_kernels_avx2 = {

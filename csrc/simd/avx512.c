@@ -11,7 +11,8 @@
 #include "utf8_character.h"
 #include "utf8_tables.h"
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx2,bmi,bmi2,popcnt")))
+#define TARGET                                                                                     \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx2,pclmul,bmi,bmi2,popcnt")))
 
 /* The lowest `count` bits, of which there are fewer than 64. */
 static inline uint64_t lowest(size_t count)
@@ -167,23 +168,43 @@ TARGET static inline void classify(const uint8_t *at, size_t size, kedge_json_ma
     __m512i folded = _mm512_or_si512(block, space); /* [ is { and ] is } but for a bit */
     masks->quote = equal(block, '"');
     masks->backslash = equal(block, '\\');
-    masks->control = bits(_mm512_cmplt_epu8_mask(block, space));
-    masks->high = bits(_mm512_movepi8_mask(block));
+    masks->strange = bits(_mm512_cmplt_epi8_mask(block, space));
     masks->space = bits(
         _mm512_cmpeq_epi8_mask(block, _mm512_shuffle_epi8(table_of(kedge_json_spaces), block)));
     masks->open = equal(folded, '{');
     masks->close = equal(folded, '}');
     masks->colon = equal(block, ':');
     masks->comma = equal(block, ',');
-    masks->digit = bits(_mm512_cmplt_epu8_mask(_mm512_sub_epi8(block, _mm512_set1_epi8('0')),
-                                               _mm512_set1_epi8(10)));
-    masks->minus = equal(block, '-');
-    masks->zero = equal(block, '0');
 }
 
-TARGET static const uint8_t *json_avx512(kedge_json_reader *reader, const uint8_t *at)
+TARGET static inline __m512i load(const uint8_t *at, size_t size)
 {
-    return kedge_json_blocks(reader, at, classify, utf8_avx512);
+    return size == 64 ? _mm512_loadu_si512(at) : _mm512_maskz_loadu_epi8(lowest(size), at);
+}
+
+TARGET static inline void find_digits(const uint8_t *at, size_t size, kedge_json_digits *digits)
+{
+    __m512i value = _mm512_sub_epi8(load(at, size), _mm512_set1_epi8('0'));
+    digits->digit = bits(_mm512_cmplt_epu8_mask(value, _mm512_set1_epi8(10)));
+    digits->zero = bits(_mm512_testn_epi8_mask(value, value));
+}
+
+TARGET static inline uint64_t find_high(const uint8_t *at, size_t size)
+{
+    return bits(_mm512_movepi8_mask(load(at, size)));
+}
+
+TARGET static inline uint64_t parity(uint64_t b)
+{
+    return (uint64_t)_mm_cvtsi128_si64(
+        _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)b), _mm_set1_epi8((char)0xff), 0));
+}
+
+TARGET static const uint8_t *json_avx512(kedge_json_reader *reader, const uint8_t *at,
+                                         kedge_json_outline *outline)
+{
+    static const kedge_json_parts parts = {classify, find_digits, find_high, utf8_avx512, parity};
+    return kedge_json_blocks(reader, at, &parts, outline);
 }
 
 const kedge_kernel_table kedge_kernels_avx512 = {

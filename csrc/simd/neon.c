@@ -144,35 +144,47 @@ static inline uint64_t spaces(uint8x16x4_t block)
     return bits(block);
 }
 
+static inline uint8x16x4_t load_block(const uint8_t *at, size_t size)
+{
+    uint8_t bytes[KEDGE_JSON_BLOCK];
+    return vld1q_u8_x4(kedge_json_whole(at, size, bytes));
+}
+
 static inline void classify(const uint8_t *at, size_t size, kedge_json_masks *masks)
 {
-    uint8_t bytes[KEDGE_JSON_BLOCK] = {0};
-    if (size < sizeof bytes) {
-        memcpy(bytes, at, size);
-        at = bytes;
-    }
-    uint8x16x4_t block = vld1q_u8_x4(at);
+    uint8x16x4_t block = load_block(at, size);
     uint8x16x4_t folded = block; /* [ is { and ] is } but for a bit */
     for (int i = 0; i < 4; i++) {
         folded.val[i] = vorrq_u8(block.val[i], vdupq_n_u8(' '));
     }
     masks->quote = equal(block, '"');
     masks->backslash = equal(block, '\\');
-    masks->control = within(block, 0, 0x1F);
-    masks->high = within(block, 0x80, 0x7F);
+    masks->strange = within(block, 0x80, 0x9F);
     masks->space = spaces(block);
     masks->open = equal(folded, '{');
     masks->close = equal(folded, '}');
     masks->colon = equal(block, ':');
     masks->comma = equal(block, ',');
-    masks->digit = within(block, '0', 9);
-    masks->minus = equal(block, '-');
-    masks->zero = equal(block, '0');
 }
 
-static const uint8_t *json_neon(kedge_json_reader *reader, const uint8_t *at)
+static inline void find_digits(const uint8_t *at, size_t size, kedge_json_digits *digits)
 {
-    return kedge_json_blocks(reader, at, classify, utf8_neon);
+    uint8x16x4_t block = load_block(at, size);
+    digits->digit = within(block, '0', 9);
+    digits->zero = equal(block, '0');
+}
+
+static inline uint64_t find_high(const uint8_t *at, size_t size)
+{
+    return within(load_block(at, size), 0x80, 0x7F);
+}
+
+static const uint8_t *json_neon(kedge_json_reader *reader, const uint8_t *at,
+                                kedge_json_outline *outline)
+{
+    static const kedge_json_parts parts = {classify, find_digits, find_high, utf8_neon,
+                                           kedge_json_parity};
+    return kedge_json_blocks(reader, at, &parts, outline);
 }
 
 const kedge_kernel_table kedge_kernels_neon = {
