@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "levels.h"
 #include "protocols/gateway_messages.h"
 #include "vectors.h"
 
@@ -177,6 +178,44 @@ START_TEST(the_order_of_members_never_matters)
                  KEDGE_ENVELOPE_MEMBER_TYPE);
     check_orders((const char *const[]){"\"u\":1", "\"seq\":5", "\"v\":5", "\"d\":1"},
                  KEDGE_ENVELOPE_MEMBER_MISSING);
+}
+END_TEST
+
+/* Writes a message with so many other members before its last, and white space around each token;
+ * returns where the name of the last one begins. */
+static size_t write_members(char *text, size_t others, const char *space, const char *last)
+{
+    int size = sprintf(text, "{%s\"type\"%s:%s\"x\"%s,", space, space, space, space);
+    size += sprintf(text + size, "%s\"seq\"%s:%s7%s,", space, space, space, space);
+    for (size_t i = 0; i < others; i++) {
+        size += sprintf(text + size, "%s\"o%zu\"%s:%s[%s{%s}%s,\"\\u00e9\"]%s,", space, i, space,
+                        space, space, space, space, space);
+    }
+    sprintf(text + size, "%s%s%s:%s{%s}%s}", space, last, space, space, space, space);
+    return (size_t)size + strlen(space);
+}
+
+static void check_members(size_t others, const char *space)
+{
+    char text[4096];
+    kedge_envelope envelope;
+    write_members(text, others, space, "\"\\u0064\"");
+    assert_result(decode(&envelope, text), KEDGE_OK, strlen(text), text);
+    assert_span(kedge_envelope_name_text(&envelope.type), "x");
+    ck_assert_uint_eq(envelope.sequence, 7);
+    ck_assert_uint_eq(envelope.payload.raw.size, 2 + strlen(space));
+    size_t doubled = write_members(text, others, space, "\"s\\u0065q\"");
+    assert_result(decode(&envelope, text), KEDGE_ENVELOPE_MEMBER_DOUBLED, doubled, text);
+}
+
+START_TEST(members_are_found_however_many_there_are)
+{
+    static const char *const spaces[] = {"", " ", "\n\t  \r"};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t others = 0; others < 40; others++) {
+            check_members(others, spaces[i]);
+        }
+    }
 }
 END_TEST
 
@@ -621,10 +660,8 @@ END_TEST
 
 Suite *kedge_envelope_suite(void);
 
-Suite *kedge_envelope_suite(void)
+static void add_tests(TCase *cases)
 {
-    Suite *suite = suite_create("envelope");
-    TCase *cases = tcase_create("envelope");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, gateway_vectors);
     tcase_add_test(cases, a_message_cut_short_is_truncated_wherever_that_is);
@@ -641,6 +678,12 @@ Suite *kedge_envelope_suite(void)
     tcase_add_test(cases, payload_vectors);
     tcase_add_test(cases, the_lists_of_words_can_be_set);
     tcase_add_test(cases, a_payload_is_not_judged_by_its_depth_again);
-    suite_add_tcase(suite, cases);
+    tcase_add_test(cases, members_are_found_however_many_there_are);
+}
+
+Suite *kedge_envelope_suite(void)
+{
+    Suite *suite = suite_create("envelope");
+    levels_add(suite, add_tests);
     return suite;
 }

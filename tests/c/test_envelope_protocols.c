@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "levels.h"
 #include "vectors.h"
 
 /* A protocol, its vectors, and whether its ids are texts to be trimmed. */
@@ -989,10 +990,8 @@ END_TEST
 
 Suite *kedge_envelope_protocols_suite(void);
 
-Suite *kedge_envelope_protocols_suite(void)
+static void add_tests(TCase *cases)
 {
-    Suite *suite = suite_create("envelope_protocols");
-    TCase *cases = tcase_create("envelope_protocols");
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, vectors, 0, SUBJECTS);
     tcase_add_loop_test(cases, a_message_cut_short_is_truncated_wherever_that_is, 0, SUBJECTS);
@@ -1015,6 +1014,11 @@ Suite *kedge_envelope_protocols_suite(void)
     tcase_add_test(cases, parts_that_were_checked_are_not_again);
     tcase_add_loop_test(cases, no_part_may_be_a_null_pointer_with_a_size, 0, 6);
     tcase_add_test(cases, what_is_larger_than_memory_is_over_the_limit);
-    suite_add_tcase(suite, cases);
+}
+
+Suite *kedge_envelope_protocols_suite(void)
+{
+    Suite *suite = suite_create("envelope_protocols");
+    levels_add(suite, add_tests);
     return suite;
 }
