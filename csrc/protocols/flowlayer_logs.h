@@ -10,12 +10,12 @@
 
 /* Which entries are wanted, and how many at most. */
 typedef struct kedge_flowlayer_query {
-    kedge_span service;       /* of that service, where `filtered` */
+    kedge_span service; /* of that service, where `filtered` */
     bool filtered;
-    uint64_t after;           /* seq > after */
-    uint64_t before;          /* seq < before; UINT64_MAX where none is named */
-    uint64_t limit;           /* the effective one: of those that match, the last so many */
-    size_t room;              /* bytes that the data may take, at most */
+    uint64_t after;  /* seq > after */
+    uint64_t before; /* seq < before; UINT64_MAX where none is named */
+    uint64_t limit;  /* the effective one: of those that match, the last so many */
+    size_t room;     /* bytes that the data may take, at most */
 } kedge_flowlayer_query;
 
 /* The query that a command's arguments make. `service` is theirs, decoded; `limit` is the effective one

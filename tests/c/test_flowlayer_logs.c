@@ -26,9 +26,8 @@ static void tear_down(void)
 
 static void append(const char *payload)
 {
-    kedge_publication_source source = {.protocol = KEDGE_FLOWLAYER,
-                                       .name = kedge_text("log"),
-                                       .payload = kedge_text(payload)};
+    kedge_publication_source source = {
+        .protocol = KEDGE_FLOWLAYER, .name = kedge_text("log"), .payload = kedge_text(payload)};
     kedge_publication *publication = NULL;
     ck_assert_int_eq(
         kedge_publication_create(&publication, memory_probe_allocator(&probe), &source), KEDGE_OK);
@@ -70,7 +69,8 @@ static const char *answer(const kedge_flowlayer_query *query)
 START_TEST(none_is_an_empty_array)
 {
     kedge_flowlayer_query query = all();
-    ck_assert_str_eq(answer(&query), "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
+    ck_assert_str_eq(answer(&query),
+                     "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
 }
 END_TEST
 
@@ -78,8 +78,9 @@ START_TEST(the_oldest_comes_first)
 {
     kedge_flowlayer_query query = all();
     append_many(3);
-    ck_assert_str_eq(answer(&query), "{\"entries\":[" A(1) "," B(2) "," A(3) "],\"truncated\":false,"
-                                     "\"effective_limit\":500}");
+    ck_assert_str_eq(answer(&query),
+                     "{\"entries\":[" A(1) "," B(2) "," A(3) "],\"truncated\":false,"
+                                                             "\"effective_limit\":500}");
 }
 END_TEST
 
@@ -90,17 +91,21 @@ START_TEST(bounds_are_exclusive)
     query.after = 2;
     query.before = 5;
     ck_assert_str_eq(answer(&query), "{\"entries\":[" A(3) "," B(4) "],\"truncated\":false,"
-                                     "\"effective_limit\":500}");
+                                                                    "\"effective_limit\":500}");
     query.before = 3;
-    ck_assert_str_eq(answer(&query), "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
+    ck_assert_str_eq(answer(&query),
+                     "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
     query.after = UINT64_MAX;
     query.before = UINT64_MAX;
-    ck_assert_str_eq(answer(&query), "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
+    ck_assert_str_eq(answer(&query),
+                     "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
     query.after = 0;
     query.before = 0;
-    ck_assert_str_eq(answer(&query), "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
+    ck_assert_str_eq(answer(&query),
+                     "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
     query.before = 1;
-    ck_assert_str_eq(answer(&query), "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
+    ck_assert_str_eq(answer(&query),
+                     "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
 }
 END_TEST
 
@@ -114,11 +119,14 @@ START_TEST(a_service_filters)
     append("{\"message\":1,\"s\\u0065rvice\":\"\\u0062\"}");
     query.filtered = true;
     query.service = kedge_text("b");
-    ck_assert_str_eq(answer(&query),
-                     "{\"entries\":[" B(2) "," B(4) ",{\"seq\":8,\"message\":1,"
-                     "\"s\\u0065rvice\":\"\\u0062\"}],\"truncated\":false,\"effective_limit\":500}");
+    ck_assert_str_eq(
+        answer(&query),
+        "{\"entries\":[" B(2) "," B(
+            4) ",{\"seq\":8,\"message\":1,"
+               "\"s\\u0065rvice\":\"\\u0062\"}],\"truncated\":false,\"effective_limit\":500}");
     query.service = kedge_text("c");
-    ck_assert_str_eq(answer(&query), "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
+    ck_assert_str_eq(answer(&query),
+                     "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
 }
 END_TEST
 
@@ -128,14 +136,14 @@ START_TEST(the_limit_keeps_the_last_and_says_so)
     append_many(5);
     query.limit = 2;
     ck_assert_str_eq(answer(&query), "{\"entries\":[" B(4) "," A(5) "],\"truncated\":true,"
-                                     "\"effective_limit\":2}");
+                                                                    "\"effective_limit\":2}");
     query.filtered = true;
     query.service = kedge_text("b");
     ck_assert_str_eq(answer(&query), "{\"entries\":[" B(2) "," B(4) "],\"truncated\":false,"
-                                     "\"effective_limit\":2}");
+                                                                    "\"effective_limit\":2}");
     query.limit = 1;
     ck_assert_str_eq(answer(&query), "{\"entries\":[" B(4) "],\"truncated\":true,"
-                                     "\"effective_limit\":1}");
+                                                           "\"effective_limit\":1}");
 }
 END_TEST
 
@@ -145,16 +153,17 @@ START_TEST(what_has_left_the_log_is_truncated)
     append_many(10); /* 1 and 2 have gone */
     query.before = 4;
     ck_assert_str_eq(answer(&query), "{\"entries\":[" A(3) "],\"truncated\":true,"
-                                     "\"effective_limit\":500}");
+                                                           "\"effective_limit\":500}");
     query.after = 1;
     ck_assert_str_eq(answer(&query), "{\"entries\":[" A(3) "],\"truncated\":true,"
-                                     "\"effective_limit\":500}");
+                                                           "\"effective_limit\":500}");
     query.after = 2;
     ck_assert_str_eq(answer(&query), "{\"entries\":[" A(3) "],\"truncated\":false,"
-                                     "\"effective_limit\":500}");
+                                                           "\"effective_limit\":500}");
     query.after = 1;
     query.before = 2;
-    ck_assert_str_eq(answer(&query), "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
+    ck_assert_str_eq(answer(&query),
+                     "{\"entries\":[],\"truncated\":false,\"effective_limit\":500}");
 }
 END_TEST
 
@@ -179,17 +188,17 @@ START_TEST(arguments_make_the_query)
 {
     kedge_flowlayer_arguments arguments;
     const char *payload = "{\"service\":\"a\",\"limit\":3,\"after_seq\":4,\"before_seq\":9}";
-    ck_assert_int_eq(kedge_flowlayer_read_arguments(KEDGE_FLOWLAYER_GET_LOGS, kedge_text(payload),
-                                                    &arguments)
-                         .status,
-                     KEDGE_OK);
+    ck_assert_int_eq(
+        kedge_flowlayer_read_arguments(KEDGE_FLOWLAYER_GET_LOGS, kedge_text(payload), &arguments)
+            .status,
+        KEDGE_OK);
     kedge_flowlayer_query query =
         kedge_flowlayer_query_of(&arguments, kedge_text("a"), 500, sizeof text);
     ck_assert(query.filtered);
     ck_assert_uint_eq(query.limit, 3);
     append_many(8);
     ck_assert_str_eq(answer(&query), "{\"entries\":[" A(5) "," A(7) "],\"truncated\":false,"
-                                     "\"effective_limit\":3}");
+                                                                    "\"effective_limit\":3}");
 }
 END_TEST
 
