@@ -1,4 +1,4 @@
-"""Every row of the gateway's contract names the tests that prove it, and those tests exist."""
+"""Every row of a protocol's contract names the tests that prove it, and those tests exist."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT / "tests/vectors"
 ROLES = ("server", "client")
 
-with (VECTORS / "gateway_rows.json").open() as rows_file:
-    ROWS: list[dict[str, Any]] = json.load(rows_file)["rows"]
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(file.read_text())["rows"]
+    return rows
+
+
+ROWS = {file.name[: -len("_rows.json")]: rows_of(file) for file in VECTORS.glob("*_rows.json")}
+ROWS_OF_ALL = [
+    pytest.param(row, id=f"{protocol}:{row['id']}")
+    for protocol, rows in sorted(ROWS.items())
+    for row in rows
+]
 
 
 @cache
@@ -60,7 +70,7 @@ def exists(test: str) -> bool:
     return name in c_tests(suite)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["id"]))
+@pytest.mark.parametrize("row", ROWS_OF_ALL)
 def test_a_row_names_tests_that_exist(row: dict[str, Any]) -> None:
     assert set(row) <= {"id", "says", *ROLES}
     assert row["says"]
@@ -72,14 +82,15 @@ def test_a_row_names_tests_that_exist(row: dict[str, Any]) -> None:
         assert [test for test in row[role] if not exists(test)] == []
 
 
-def test_an_id_stands_once() -> None:
-    ids = [row["id"] for row in ROWS]
+@pytest.mark.parametrize("protocol", sorted(ROWS))
+def test_an_id_stands_once(protocol: str) -> None:
+    ids = [row["id"] for row in ROWS[protocol]]
     assert sorted(ids) == sorted(set(ids))
 
 
 @pytest.mark.parametrize("code", range(4000, 4013))
-def test_every_close_code_has_its_row_for_both_sides(code: int) -> None:
-    (row,) = [row for row in ROWS if row["id"] == f"code/{code}"]
+def test_every_close_code_of_the_gateway_has_its_row_for_both_sides(code: int) -> None:
+    (row,) = [row for row in ROWS["gateway"] if row["id"] == f"code/{code}"]
     assert all(role in row for role in ROLES)
 
 
@@ -89,7 +100,7 @@ def test_what_does_not_exist_is_found_out() -> None:
         "no_such_suite.every_state_and_input",
         "gateway_envelope.json: no such case",
         "no_such_file.json: type alone",
-        "test_gateway_rows.py::test_no_such_thing",
+        "test_protocol_rows.py::test_no_such_thing",
     ):
         assert not exists(test)
-    assert exists("test_gateway_rows.py::test_an_id_stands_once")
+    assert exists("test_protocol_rows.py::test_an_id_stands_once")
