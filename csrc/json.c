@@ -61,10 +61,8 @@ static const uint8_t hexadecimal[256] = {
 
 /* ---- strings -------------------------------------------------------------------------------- */
 
-/* The four digits of \u. Those of a low surrogate must stand behind a high one and nowhere else;
- * *first is set to the value of the first two. */
-static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bool low_half,
-                                unsigned *first)
+/* The four digits of \u. Those of a low surrogate must stand behind a high one and nowhere else. */
+static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bool low_half)
 {
     unsigned unit = 0;
     for (int i = 0; i < 4; i++, at++) {
@@ -77,9 +75,6 @@ static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bo
         bool is_low = i == 0 ? low_half && digit == 0xD : unit >= 0xDC && unit <= 0xDF;
         if (i < 2 && is_low != low_half) {
             return fail(reader, KEDGE_JSON_LONE_SURROGATE, at);
-        }
-        if (i == 1) {
-            *first = unit;
         }
     }
     return at;
@@ -102,10 +97,9 @@ static const uint8_t *scan_unicode(kedge_json_reader *reader, const uint8_t *at)
     if (is_plain_unit(at, reader->private_end)) {
         return at + 4;
     }
-    unsigned first = 0;
-    at = scan_unit(reader, at, false, &first);
-    if (at == NULL || first < 0xD8 || first > 0xDB) {
-        return at;
+    at = scan_unit(reader, at, false);
+    if (at == NULL) {
+        return NULL;
     }
     if (at == reader->private_end || *at != '\\') {
         return refuse(reader, KEDGE_JSON_LONE_SURROGATE, at);
@@ -114,7 +108,7 @@ static const uint8_t *scan_unicode(kedge_json_reader *reader, const uint8_t *at)
     if (at == reader->private_end || *at != 'u') {
         return refuse(reader, KEDGE_JSON_LONE_SURROGATE, at);
     }
-    return scan_unit(reader, at + 1, true, &first);
+    return scan_unit(reader, at + 1, true);
 }
 
 const uint8_t *kedge_json_scan_escape(kedge_json_reader *reader, const uint8_t *at)
@@ -500,8 +494,7 @@ bool kedge_json_read(kedge_json_reader *reader, kedge_json_value *value)
 bool kedge_json_read_outline(kedge_json_reader *reader, kedge_json_outline *outline)
 {
     const kedge_kernel_table *kernels = kedge_kernels_get();
-    if (kernels->json == NULL || reader->private_status != KEDGE_OK ||
-        reader->private_expects != EXPECTS_VALUE) {
+    if (kernels->json == NULL || !is_value_due(reader)) {
         return false;
     }
     const uint8_t *first = skip_space(reader->private_next, reader->private_end);

@@ -93,10 +93,16 @@ typedef struct kedge_json_aside {
     const uint8_t *escaped; /* the end of the last escape */
 } kedge_json_aside;
 
-/* The bits below `count`, of which there are at most 64. */
+/* The bits below `place`, which is less than 64. */
+static KEDGE_ALWAYS_INLINE uint64_t kedge_json_below_bit(size_t place)
+{
+    return (UINT64_C(1) << place) - 1;
+}
+
+/* The lowest `count` bits, or all. */
 static KEDGE_ALWAYS_INLINE uint64_t kedge_json_low(size_t count)
 {
-    return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+    return count >= 64 ? UINT64_MAX : kedge_json_below_bit(count);
 }
 
 /* The block with zeros behind its end, in `bytes` if it is not a whole one. */
@@ -145,7 +151,7 @@ static inline bool kedge_json_escapes(kedge_json_aside *aside, const uint8_t *bl
                                       uint64_t *escaped, uint64_t *starts)
 {
     if (aside->escaped > block) {
-        uint64_t done = kedge_json_low((size_t)(aside->escaped - block));
+        uint64_t done = kedge_json_below_bit((size_t)(aside->escaped - block));
         left &= ~done;
         *escaped |= done;
     }
@@ -157,7 +163,7 @@ static inline bool kedge_json_escapes(kedge_json_aside *aside, const uint8_t *bl
         }
         uint64_t done = kedge_json_low((size_t)(aside->escaped - block));
         *starts |= UINT64_C(1) << place;
-        *escaped |= done & ~kedge_json_low(place);
+        *escaped |= done & ~kedge_json_below_bit(place);
         left &= ~done;
     }
     return true;
@@ -245,7 +251,7 @@ static inline bool kedge_json_last_word(kedge_json_aside *aside, const uint8_t *
 {
     unsigned start = kedge_json_run_start(*runs, 64);
     const uint8_t *behind = kedge_json_word(aside, block + start);
-    *runs &= kedge_json_low(start);
+    *runs &= kedge_json_below_bit(start);
     if (behind == NULL || behind == aside->reader->private_end) {
         return false;
     }
@@ -304,12 +310,12 @@ static inline bool kedge_json_are_empty(const uint8_t *block, uint64_t closing)
     return true;
 }
 
-/* Judges who follows whom, within the value. `space` is that of the masks. */
+/* Judges who follows whom, within the value. */
 static KEDGE_ALWAYS_INLINE bool kedge_json_order(kedge_json_walk *walk, const uint8_t *block,
-                                                 const kedge_json_masks *masks, uint64_t space,
-                                                 uint64_t inside, uint64_t objects, uint64_t word,
-                                                 uint64_t within)
+                                                 const kedge_json_masks *masks, uint64_t inside,
+                                                 uint64_t objects, uint64_t word, uint64_t within)
 {
+    uint64_t space = masks->space;
     uint64_t comma = masks->comma;
     uint64_t open = masks->open;
     uint64_t close = masks->close;
@@ -414,10 +420,7 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_block(kedge_json_walk *walk, kedge_js
     if ((bad & *within) != 0) {
         return false;
     }
-    /* Most texts have none: then nothing needs to look past it. */
-    return masks->space == 0
-               ? kedge_json_order(walk, block, masks, 0, inside, objects, word, *within)
-               : kedge_json_order(walk, block, masks, masks->space, inside, objects, word, *within);
+    return kedge_json_order(walk, block, masks, inside, objects, word, *within);
 }
 
 /* The array or object that begins at `at`: the place behind it, or NULL. */

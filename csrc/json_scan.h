@@ -30,9 +30,10 @@ bool kedge_json_read_outline(kedge_json_reader *reader, kedge_json_outline *outl
 /* The kind of value that a byte begins. */
 extern const uint8_t kedge_json_kinds[256];
 
+/* In a text that is well-formed, between its tokens. */
 static inline bool kedge_json_is_space(uint8_t byte)
 {
-    return byte <= ' ' && (byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t');
+    return byte <= ' ';
 }
 
 /* What lies between two places, without the white space around it. */

@@ -7,36 +7,33 @@ kedge_atomic_pointer kedge_kernels_chosen;
 
 #ifdef KEDGE_X86
 
-static bool has_avx2(void)
+/* 1 or 0: so that several are asked for without a branch each. */
+#define HAS(feature) (unsigned)(__builtin_cpu_supports(feature) != 0)
+
+static unsigned has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("popcnt");
+    return HAS("avx2") & HAS("pclmul") & HAS("bmi") & HAS("bmi2") & HAS("popcnt");
 }
 
 /* VBMI is asked for, since processors that lack it slow down as a whole under
  * wide vectors. */
-static bool has_avx512(void)
+static unsigned has_avx512(void)
 {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi");
+    return has_avx2() & HAS("avx512f") & HAS("avx512bw") & HAS("avx512vl") & HAS("avx512vbmi");
 }
 
 /* The table of a level, or null where the machine does not have it. */
 static const kedge_kernel_table *find_table(kedge_kernels level)
 {
-    switch (level) {
-    case KEDGE_KERNELS_SCALAR:
-        return &scalar;
-    case KEDGE_KERNELS_SSE2:
-        return __builtin_cpu_supports("sse2") ? &kedge_kernels_sse2 : NULL;
-    case KEDGE_KERNELS_AVX2:
-        return has_avx2() ? &kedge_kernels_avx2 : NULL;
-    case KEDGE_KERNELS_AVX512:
-        return has_avx512() ? &kedge_kernels_avx512 : NULL;
-    default:
-        return NULL;
-    }
+    static const kedge_kernel_table *const tables[KEDGE_KERNELS_COUNT] = {
+        [KEDGE_KERNELS_SCALAR] = &scalar,
+        [KEDGE_KERNELS_SSE2] = &kedge_kernels_sse2,
+        [KEDGE_KERNELS_AVX2] = &kedge_kernels_avx2,
+        [KEDGE_KERNELS_AVX512] = &kedge_kernels_avx512,
+    };
+    const unsigned has = 1U << KEDGE_KERNELS_SCALAR | HAS("sse2") << KEDGE_KERNELS_SSE2 |
+                         has_avx2() << KEDGE_KERNELS_AVX2 | has_avx512() << KEDGE_KERNELS_AVX512;
+    return (has >> level & 1) != 0 ? tables[level] : NULL;
 }
 
 #else

@@ -620,6 +620,19 @@ static kedge_status check_with_words(const char *type, const char *payload,
     return kedge_gateway_check_payload(&envelope.type, kedge_text(payload), words).status;
 }
 
+START_TEST(the_payloads_can_be_listed)
+{
+    static const char *const types[] = {"voice_state_update", "presence_update", "typing",
+                                        "typing_start",       "mls_relay",       "cpace_relay",
+                                        "voice_codec_neg",    "stage_response"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        ck_assert_ptr_nonnull(kedge_gateway_payload_at(i));
+        ck_assert_str_eq(kedge_gateway_payload_at(i)->type, types[i]);
+    }
+    ck_assert_ptr_null(kedge_gateway_payload_at(sizeof types / sizeof types[0]));
+}
+END_TEST
+
 START_TEST(the_lists_of_words_can_be_set)
 {
     static const char *const mls[] = {"key_package", "commit"};
@@ -676,6 +689,7 @@ static void add_tests(TCase *cases)
     tcase_add_test(cases, misuse_of_encoding_is_a_status);
     tcase_add_test(cases, a_payload_larger_than_memory_is_over_the_limit);
     tcase_add_test(cases, payload_vectors);
+    tcase_add_test(cases, the_payloads_can_be_listed);
     tcase_add_test(cases, the_lists_of_words_can_be_set);
     tcase_add_test(cases, a_payload_is_not_judged_by_its_depth_again);
     tcase_add_test(cases, members_are_found_however_many_there_are);

@@ -7,6 +7,7 @@
 #include "kedge/json.h"
 #include "kedge/mask.h"
 #include "kedge/utf8.h"
+#include "kernels.h"
 #include "levels.h"
 
 enum { LONGEST = 300, ALIGNMENTS = 65, ROOM = LONGEST + ALIGNMENTS + 64 };
@@ -37,6 +38,14 @@ START_TEST(each_level_has_a_name_and_can_be_forced_where_it_is)
     ck_assert(level_use(KEDGE_KERNELS_SCALAR));
     level_restore();
     ck_assert_int_eq(kedge_kernels_level(), chosen);
+}
+END_TEST
+
+START_TEST(the_best_level_is_chosen_when_it_is_first_asked_for)
+{
+    kedge_kernels best = kedge_kernels_level();
+    memset(&kedge_kernels_chosen, 0, sizeof kedge_kernels_chosen); /* as in a new process */
+    ck_assert_int_eq(kedge_kernels_level(), best);
 }
 END_TEST
 
@@ -439,6 +448,31 @@ START_TEST(words_across_blocks_are_judged_as_the_scalar_code_does)
 }
 END_TEST
 
+/* A long string with something at every place of a block, whole and cut short behind it. */
+START_TEST(strings_across_blocks_are_judged_as_the_scalar_code_does)
+{
+    static const char *const parts[] = {
+        "x",       "\\n",     "\\u00e9", "\\\"",    "\\\\",     "\\ud83d\\ude00",
+        "\\ud83d", "\\ude00", "\\x",     "\\u00g0", "\xC3\xA9", "\xF0\x9F\x98\x80",
+        "\xC3",    "\x80",    "\x01"};
+    kedge_kernels level = kedge_kernels_level();
+    char text[512];
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        for (size_t place = 2; place < 140; place++) {
+            memset(text, 'x', sizeof text);
+            memcpy(text, "[\"", 2);
+            memcpy(text + place, parts[i], strlen(parts[i]));
+            size_t size = place + strlen(parts[i]) + 140;
+            memcpy(text + size, "\"]", 2);
+            compare(level, validate_json, kedge_span_of(text, size + 2));
+            for (size_t cut = place; cut < size; cut += 7) {
+                compare(level, validate_json, kedge_span_of(text, cut));
+            }
+        }
+    }
+}
+END_TEST
+
 /* Many small arrays in a text that is not ASCII: no byte of it is checked again for each. */
 START_TEST(elements_read_one_by_one_are_those_of_the_whole)
 {
@@ -496,6 +530,7 @@ static void add_tests(TCase *cases)
     tcase_add_test(cases, json_is_judged_as_the_scalar_code_does);
     tcase_add_test(cases, any_order_of_tokens_is_judged_as_the_scalar_code_does);
     tcase_add_test(cases, words_across_blocks_are_judged_as_the_scalar_code_does);
+    tcase_add_test(cases, strings_across_blocks_are_judged_as_the_scalar_code_does);
     tcase_add_test(cases, elements_read_one_by_one_are_those_of_the_whole);
     tcase_add_test(cases, depth_is_judged_as_the_scalar_code_does);
 }
@@ -508,6 +543,7 @@ Suite *kedge_kernels_suite(void)
     TCase *cases = tcase_create("choice");
     tcase_add_test(cases, each_level_has_a_name_and_can_be_forced_where_it_is);
     tcase_add_test(cases, what_is_no_level_is_refused);
+    tcase_add_test(cases, the_best_level_is_chosen_when_it_is_first_asked_for);
     suite_add_tcase(suite, cases);
     levels_add(suite, add_tests);
     return suite;
