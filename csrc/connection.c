@@ -66,7 +66,7 @@ static kedge_status create(kedge_connection **made, const kedge_connection_confi
 static void let_go(kedge_connection *connection)
 {
     kedge_link *link = connection->link;
-    if (link != NULL && link->holder == &connection->link) {
+    if (link != NULL) { /* then this connection is its holder */
         link->holder = NULL;
     }
     connection->link = NULL;

@@ -259,6 +259,7 @@ static void place_masked(kedge_connection *connection, kedge_outgoing *slot, ked
 static void take_end(kedge_connection *connection, const kedge_output *output)
 {
     connection->link_told = true;
+    /* unreachable: a link closes with nothing that cannot be written */
     if (output->kind != KEDGE_OUTPUT_CLOSE ||
         kedge_connection_begin_close(connection, output->code, output->reason) != KEDGE_OK) {
         kedge_connection_abandon(connection);

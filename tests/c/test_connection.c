@@ -1486,6 +1486,46 @@ START_TEST(an_older_connection_never_reaches_the_link)
 }
 END_TEST
 
+START_TEST(a_connection_outlives_its_hub)
+{
+    connect_links(false);
+    kedge_hub_destroy(pair.server.hub);
+    pair.server.hub = NULL;
+    kedge_connection_lost(pair.server.connection, pair.now);
+    connection_host_pull(&pair.server, pair.now);
+    CONNECTION_LOG_IS(&pair.server, "closed LOST 0 0");
+    ck_assert(kedge_connection_finished(pair.server.connection));
+}
+END_TEST
+
+/* What the link says of its next connection is told through the one that is over; once the host has begun
+ * another by itself, that one has no part in the link any more. */
+START_TEST(a_host_may_go_on_without_a_connection)
+{
+    connect_links(false);
+    kedge_connection *older = pair.client.connection;
+    kedge_link *link = pair.client.link;
+    kedge_connection_lost(older, pair.now);
+    connection_host_pull(&pair.client, pair.now);
+    ck_assert(kedge_connection_finished(older));
+    pair.now = kedge_link_deadline(link);
+    ck_assert_int_eq(kedge_link_tick(link, pair.now), KEDGE_OK);
+    ck_assert(!kedge_connection_finished(older));
+    connection_host_pull(&pair.client, pair.now);
+    ck_assert(pair.client.wants);
+    ck_assert(kedge_connection_finished(older));
+    kedge_link_handshake handshake;
+    ck_assert_int_eq(kedge_link_handshake_begin(link, &handshake, pair.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_opened(link, pair.now), KEDGE_OK);
+    kedge_connection_lost(older, pair.now);
+    ck_assert(!kedge_link_event_waiting(link));
+    ck_assert(kedge_connection_finished(older));
+    ck_assert_int_eq(kedge_link_lost(link, pair.now), KEDGE_OK);
+    ck_assert(kedge_link_event_waiting(link));
+    ck_assert(kedge_connection_finished(older));
+}
+END_TEST
+
 START_TEST(a_hub_knows_when_a_connection_is_due)
 {
     connection_pair_link(&pair, false);
@@ -1775,6 +1815,8 @@ static void add_linked(TCase *tests)
     tcase_add_test(tests, a_host_and_its_connection_have_reminders_of_their_own);
     tcase_add_test(tests, a_link_that_was_stopped_drops_its_connection);
     tcase_add_loop_test(tests, an_older_connection_never_reaches_the_link, 0, 2);
+    tcase_add_test(tests, a_host_may_go_on_without_a_connection);
+    tcase_add_test(tests, a_connection_outlives_its_hub);
     tcase_add_test(tests, a_hub_knows_when_a_connection_is_due);
     tcase_add_test(tests, a_published_event_makes_the_link_ready);
     tcase_add_loop_test(tests, destroying_is_clean_in_every_state, 0, 20);
