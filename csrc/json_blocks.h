@@ -52,7 +52,7 @@ typedef struct kedge_json_digits {
 static const uint8_t kedge_json_spaces[16] = {
     [0] = ' ', ['\t'] = '\t', ['\n'] = '\n', ['\r'] = '\r'};
 
-/* Fills the masks for `size` bytes at `at`, 64 at most; what the rest of the masks says does not matter. */
+/* Fills the masks for `size` bytes at `at`, 64 at most, and takes the rest of a block for zeros. */
 typedef void kedge_json_classify(const uint8_t *at, size_t size, kedge_json_masks *masks);
 
 typedef void kedge_json_find_digits(const uint8_t *at, size_t size, kedge_json_digits *digits);
@@ -368,8 +368,8 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_block(kedge_json_walk *walk, kedge_js
                                                  kedge_json_outline *outline, uint64_t *within)
 {
     if ((masks->quote | masks->backslash | masks->strange | ~walk->in_string) == 0 &&
-        aside->escaped <= block && size == KEDGE_JSON_BLOCK) {
-        return true; /* in the midst of a string */
+        aside->escaped <= block) {
+        return true; /* in the midst of a string: behind the end would be zeros, which are strange */
     }
     uint64_t bad = 0;
     if (masks->backslash != 0 || aside->escaped > block) {
