@@ -32,9 +32,11 @@ static void tear_down(void)
 /* An entry of a server's process; its text is no literal, so that a wrong byte read is found. */
 static kedge_status live_of(uint64_t seq, const char *message)
 {
-    static char text[128];
+    static char texts[2][128]; /* a message stays while the next one comes */
+    static size_t turn;
+    char *text = texts[turn++ % 2];
     kedge_flowlayer_log log;
-    (void)snprintf(text, sizeof text, "{\"seq\":%" PRIu64 ",\"message\":\"%s\"}", seq, message);
+    (void)snprintf(text, sizeof texts[0], "{\"seq\":%" PRIu64 ",\"message\":\"%s\"}", seq, message);
     ck_assert_int_eq(kedge_flowlayer_read_log(kedge_text(text), &log).status, KEDGE_OK);
     return kedge_continuity_live(&logs, &log, kedge_text(text));
 }
@@ -371,6 +373,50 @@ START_TEST(without_an_answer_a_live_entry_tells_the_epoch)
 }
 END_TEST
 
+START_TEST(without_an_answer_what_is_missing_is_a_gap)
+{
+    reconnect_at(5);
+    ck_assert_str_eq(ask(), "after=4 limit=10");
+    live(9);
+    kedge_continuity_failed(&logs);
+    ck_assert_str_eq(tell(), "");
+    ck_assert_str_eq(ask(), "after=4 limit=10"); /* for the hole that showed itself since */
+    kedge_continuity_failed(&logs);
+    ck_assert_str_eq(ask(), "");
+    ck_assert_str_eq(tell(), "GAP(6-8) 9 ");
+}
+END_TEST
+
+START_TEST(an_entry_that_only_the_newest_brings_back_is_the_same_epoch)
+{
+    reconnect_at(5);
+    ck_assert_str_eq(ask(), "after=4 limit=10");
+    answer(0, 0, true);
+    ck_assert_str_eq(ask(), "limit=1");
+    answer(5, 5, true);
+    ck_assert_str_eq(tell(), "");
+    live(4); /* old news of the same process */
+    ck_assert_str_eq(tell(), "");
+    ck_assert_uint_eq(logs.duplicates, 1);
+    live(6);
+    live(7); /* before anything was pulled */
+    ck_assert_str_eq(tell(), "6 7 ");
+}
+END_TEST
+
+START_TEST(entries_out_of_order_are_passed_over)
+{
+    reconnect_at(5);
+    ck_assert_str_eq(ask(), "after=4 limit=10");
+    ck_assert_int_eq(
+        try_answer("{\"entries\":[{\"seq\":5,\"message\":\"m\"},{\"seq\":7},{\"seq\":6}],"
+                   "\"truncated\":false,\"effective_limit\":10}"),
+        KEDGE_OK);
+    ck_assert_str_eq(tell(), "GAP(6-6) 7 ");
+    ck_assert_uint_eq(logs.held, 0);
+}
+END_TEST
+
 START_TEST(a_disconnect_forgets_what_was_held)
 {
     reconnect_at(5);
@@ -594,6 +640,9 @@ Suite *kedge_flowlayer_continuity_suite(void)
     tcase_add_test(tests, no_entries_at_all_are_a_new_epoch);
     tcase_add_test(tests, an_entry_that_left_the_ring_is_a_gap);
     tcase_add_test(tests, without_an_answer_a_live_entry_tells_the_epoch);
+    tcase_add_test(tests, without_an_answer_what_is_missing_is_a_gap);
+    tcase_add_test(tests, an_entry_that_only_the_newest_brings_back_is_the_same_epoch);
+    tcase_add_test(tests, entries_out_of_order_are_passed_over);
     tcase_add_test(tests, a_disconnect_forgets_what_was_held);
     tcase_add_loop_test(tests, fingerprints_are_of_what_is_said, 0,
                         (int)(sizeof fingerprint_cases / sizeof fingerprint_cases[0]));

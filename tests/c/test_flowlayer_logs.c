@@ -115,7 +115,7 @@ START_TEST(a_service_filters)
     append_many(4);
     append("{\"service\":7}");
     append("{\"service\":null,\"x\":1}");
-    append("{\"message\":\"no service\"}");
+    append("{\"service\":\"b\",\"service\":\"b\"}"); /* which of them? */
     append("{\"message\":1,\"s\\u0065rvice\":\"\\u0062\"}");
     query.filtered = true;
     query.service = kedge_text("b");
