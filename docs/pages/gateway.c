@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kedge/gateway.h"
+#include "page.h"
 #include "protocols/gateway_client.h"
 #include "protocols/gateway_messages.h"
 #include "protocols/gateway_retry.h"
@@ -15,104 +16,46 @@
 
 /* ---- The server's side -------------------------------------------------------------------------- */
 
-static bool server_moves(kedge_gateway_server_state state, kedge_gateway_server_input input)
+static page_word server_state(size_t state)
 {
-    kedge_gateway_server_action action = kedge_gateway_server_cell_of(state, input).action;
-    return action != KEDGE_GATEWAY_ACTION_NOTHING && action != KEDGE_GATEWAY_ACTION_MISUSE &&
-           action != KEDGE_GATEWAY_ACTION_NEVER;
+    kedge_gateway_server_word word =
+        kedge_gateway_server_state_word((kedge_gateway_server_state)state);
+    return (page_word){word.name, word.text};
 }
 
-/* The inputs that lead from one state to another, on one line. */
-static void server_edge(kedge_gateway_server_state from, kedge_gateway_server_state to)
+static page_word server_input(size_t input)
 {
-    const char *separator = ": ";
-    for (int i = 0; i < KEDGE_GATEWAY_INPUT_COUNT; i++) {
-        kedge_gateway_server_input input = (kedge_gateway_server_input)i;
-        if (server_moves(from, input) && kedge_gateway_server_cell_of(from, input).next == to) {
-            if (separator[0] == ':') {
-                printf("    %s --> %s", kedge_gateway_server_state_word(from).name,
-                       kedge_gateway_server_state_word(to).name);
-            }
-            printf("%s%s", separator, kedge_gateway_server_input_word(input).name);
-            separator = ", ";
-        }
-    }
-    if (separator[0] == ',') {
-        printf("\n");
-    }
+    kedge_gateway_server_word word =
+        kedge_gateway_server_input_word((kedge_gateway_server_input)input);
+    return (page_word){word.name, word.text};
 }
 
-/* What ends a conversation ends it from everywhere: drawn, it would hide the rest. */
-static void server_diagram(void)
+static page_word server_action(size_t action)
 {
-    printf("```mermaid\nstateDiagram-v2\n    [*] --> NEW\n");
-    for (int from = 0; from < KEDGE_GATEWAY_SERVER_STATE_COUNT; from++) {
-        for (int to = 0; to < KEDGE_GATEWAY_SERVER_STATE_COUNT; to++) {
-            if (from != to && to != KEDGE_GATEWAY_SERVER_CLOSED) {
-                server_edge((kedge_gateway_server_state)from, (kedge_gateway_server_state)to);
-            }
-        }
-    }
-    printf("    CLOSED --> [*]\n```\n\nWhat leads to CLOSED stands in the table.\n\n");
+    kedge_gateway_server_word word =
+        kedge_gateway_server_action_word((kedge_gateway_server_action)action);
+    return (page_word){word.name, word.text};
 }
 
-static void server_states(void)
+static page_cell server_cell(size_t state, size_t input)
 {
-    printf("| state | means |\n| --- | --- |\n");
-    for (int i = 0; i < KEDGE_GATEWAY_SERVER_STATE_COUNT; i++) {
-        kedge_gateway_server_word word =
-            kedge_gateway_server_state_word((kedge_gateway_server_state)i);
-        printf("| `%s` | %s |\n", word.name, word.text);
-    }
-    printf("\n");
+    kedge_gateway_server_cell cell = kedge_gateway_server_cell_of(
+        (kedge_gateway_server_state)state, (kedge_gateway_server_input)input);
+    return (page_cell){cell.action > KEDGE_GATEWAY_ACTION_NEVER,
+                       cell.action == KEDGE_GATEWAY_ACTION_MISUSE, cell.action, cell.code,
+                       cell.next};
 }
 
-static void server_cell(kedge_gateway_server_state state, kedge_gateway_server_input input)
-{
-    kedge_gateway_server_cell cell = kedge_gateway_server_cell_of(state, input);
-    if (!server_moves(state, input)) {
-        printf(" %s |", cell.action == KEDGE_GATEWAY_ACTION_MISUSE ? "misuse" : "");
-        return;
-    }
-    printf(" %s", kedge_gateway_server_action_word(cell.action).name);
-    if (cell.code != 0) {
-        printf(" %u", (unsigned)cell.code);
-    }
-    if (cell.next != state && cell.next != KEDGE_GATEWAY_SERVER_CLOSED) {
-        printf(" → %s", kedge_gateway_server_state_word(cell.next).name);
-    }
-    printf(" |");
-}
-
-static void server_table(void)
-{
-    printf("| input |");
-    for (int state = 0; state < KEDGE_GATEWAY_SERVER_CLOSED; state++) {
-        printf(" %s |", kedge_gateway_server_state_word((kedge_gateway_server_state)state).name);
-    }
-    printf("\n| --- |");
-    for (int state = 0; state < KEDGE_GATEWAY_SERVER_CLOSED; state++) {
-        printf(" --- |");
-    }
-    for (int i = 0; i < KEDGE_GATEWAY_INPUT_COUNT; i++) {
-        kedge_gateway_server_input input = (kedge_gateway_server_input)i;
-        kedge_gateway_server_word word = kedge_gateway_server_input_word(input);
-        printf("\n| **%s** %s |", word.name, word.text);
-        for (int state = 0; state < KEDGE_GATEWAY_SERVER_CLOSED; state++) {
-            server_cell((kedge_gateway_server_state)state, input);
-        }
-    }
-    printf("\n\nA closed link takes no notice of anything. `misuse` is a call of the host's in the "
-           "wrong "
-           "order: WRONG_STATE. An empty\ncell cannot happen or does not matter.\n\n");
-    printf("| action | does |\n| --- | --- |\n");
-    for (int i = KEDGE_GATEWAY_ACTION_NEVER + 1; i < KEDGE_GATEWAY_ACTION_COUNT; i++) {
-        kedge_gateway_server_word word =
-            kedge_gateway_server_action_word((kedge_gateway_server_action)i);
-        printf("| %s | %s |\n", word.name, word.text);
-    }
-    printf("\n");
-}
+static const page_machine server = {
+    .states = KEDGE_GATEWAY_SERVER_STATE_COUNT,
+    .inputs = KEDGE_GATEWAY_INPUT_COUNT,
+    .actions = KEDGE_GATEWAY_ACTION_COUNT,
+    .first_action = KEDGE_GATEWAY_ACTION_NEVER + 1,
+    .state = server_state,
+    .input = server_input,
+    .action = server_action,
+    .cell = server_cell,
+};
 
 /* ---- The client's side -------------------------------------------------------------------------- */
 
@@ -377,9 +320,9 @@ int main(void)
     messages();
     client_payloads();
     printf("## Server\n\n");
-    server_states();
-    server_diagram();
-    server_table();
+    page_states(&server);
+    page_diagram(&server);
+    page_table(&server);
     printf("## Client\n\n");
     client_states_table();
     client_diagram();
