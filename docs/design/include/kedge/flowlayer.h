@@ -8,7 +8,9 @@
  *   - A link that `log` outruns counts the loss and goes on (topic policy COUNT); a link whose queued
  *     answers exceed 32 MiB is closed with 1013.
  *   - `snapshot` is the answer to the question SNAPSHOT (ticket), asked when the link opened; commands
- *     that came before it wait behind it.
+ *     that came before it wait behind it. The link reads statuses and logs from its acceptance on, so what
+ *     is published while the application composes the snapshot follows behind it: nothing is missed, and a
+ *     status that the snapshot knew already may come again.
  *   - Commands are kedge/requests.h: accept_request is the `ack`, reply the `result`. `get_logs` is
  *     answered by the library from the log, unless the application keeps older entries.
  */
@@ -22,14 +24,18 @@ extern "C" {
 #endif
 
 typedef struct kedge_flowlayer_server_config {
-    kedge_words capabilities;      /* the seven commands */
-    size_t queue_limit;            /* 32 MiB */
-    size_t message_limit;          /* 16 MiB */
-    uint32_t commands_max;         /* 100 in flight, then service_busy */
-    kedge_time snapshot_timeout;   /* 10 s for the application to give it */
-    uint64_t logs_limit_global;    /* effective_limit: 500 */
-    uint64_t logs_limit_all;       /* 0: the global one */
-    bool answer_logs_from_history; /* true */
+    kedge_words capabilities;    /* the seven commands */
+    kedge_words services;        /* none: the application knows them, and refuses a command for one
+                                       that there is not; else the library does (unknown_service) */
+    uint32_t commands_max;       /* 100 that wait or are in flight, then service_busy */
+    kedge_time decision_timeout; /* 30 s for the answer about the token, else 503 */
+    kedge_time snapshot_timeout; /* 10 s for the application to give it, else 1011 */
+    kedge_time command_timeout;  /* 60 s from a command to its result, else internal_error */
+    uint64_t logs_limit_global;  /* effective_limit: 500 */
+    uint64_t logs_limit_all;     /* without a service; 0: the global one */
+    const uint64_t *service_limits; /* of `services`, in their order, 0: the global one; or NULL */
+    bool answer_logs_from_history;  /* true: get_logs is answered by the library, but for a service
+                                       that only the application knows */
 } kedge_flowlayer_server_config;
 
 typedef struct kedge_flowlayer_client_config {
@@ -39,6 +45,7 @@ typedef struct kedge_flowlayer_client_config {
     kedge_time ack_timeout;      /* 5 s */
     kedge_time result_timeout;   /* 30 s */
     uint64_t logs_hold;          /* 10 000 entries held while a hole is fetched */
+    size_t services_max;         /* 10 000 that it remembers the status of */
     bool trim_to_effective_limit;
     bool stop_on_refusal; /* true: 401 and 403 stop it */
 } kedge_flowlayer_client_config;
