@@ -380,18 +380,36 @@ kedge_log *kedge_session_own_log(kedge_session *session)
 
 /* ---- Restore ------------------------------------------------------------------------------------- */
 
-static bool restored_span_right(const kedge_session_span *span)
+/* The stamp at an index that the log has given, as far as it is known: of those that were dropped only
+ * the newest one's is. */
+static uint64_t stamp_known(const kedge_log *log, uint64_t index)
 {
-    const kedge_log *log = span->log;
-    if (log == NULL || span->first == 0 || span->first > log->last + 1) {
-        return false;
-    }
-    return span->end == KEDGE_SPAN_OPEN || (span->end >= span->first && span->end <= log->last &&
-                                            span->end_stamp <= log->last_stamp);
+    return index > log->base ? kedge_log_entry_of(log, index)->stamp : log->base_stamp;
 }
 
-static kedge_status check_restored(const kedge_session *session, const kedge_session_span *spans,
-                                   size_t count)
+static bool restored_end_right(const kedge_session_span *span)
+{
+    const kedge_log *log = span->log;
+    if (span->end < span->first || span->end > log->last) {
+        return false;
+    }
+    uint64_t known = stamp_known(log, span->end);
+    return span->end < log->base ? span->end_stamp < known : span->end_stamp == known;
+}
+
+/* The checkpoint stands for all that came before the spans: what they hold is newer. */
+static bool restored_span_right(const kedge_session_span *span, uint64_t checkpoint_stamp)
+{
+    const kedge_log *log = span->log;
+    if (log == NULL || span->first == 0 || span->first > log->last + 1 ||
+        (span->end != KEDGE_SPAN_OPEN && !restored_end_right(span))) {
+        return false;
+    }
+    return kedge_span_entries(span) == 0 || stamp_known(log, span->first) > checkpoint_stamp;
+}
+
+static kedge_status check_restored(const kedge_session *session, uint64_t checkpoint_stamp,
+                                   const kedge_session_span *spans, size_t count)
 {
     if (spans == NULL || count == 0 || spans[0].end != KEDGE_SPAN_OPEN) {
         return KEDGE_INVALID_ARGUMENT;
@@ -401,7 +419,7 @@ static kedge_status check_restored(const kedge_session *session, const kedge_ses
         if (i == 0) {
             span.log = (kedge_log *)&session->own;
         }
-        if (!restored_span_right(&span) || (i > 0 && span.log->own)) {
+        if (!restored_span_right(&span, checkpoint_stamp) || (i > 0 && span.log->own)) {
             return KEDGE_INVALID_ARGUMENT;
         }
     }
@@ -430,7 +448,7 @@ kedge_status kedge_session_restore(kedge_session *session, uint64_t checkpoint_n
     if (session->cursors != NULL || session->span_count > 1 || session->checkpoint_stamp > 0) {
         return KEDGE_WRONG_STATE;
     }
-    kedge_status status = check_restored(session, spans, count);
+    kedge_status status = check_restored(session, checkpoint_stamp, spans, count);
     if (status == KEDGE_OK) {
         status = reserve_spans(session, count);
     }

@@ -1060,6 +1060,7 @@ START_TEST(what_cannot_be_restored_is_refused)
         {own, {log, 2, 1, 0}},                /* empty */
         {own, {log, 1, 3, 2}},                /* ends behind the end */
         {own, {log, 1, 2, 3}},                /* a stamp that the log has not reached */
+        {own, {log, 1, 2, 1}},                /* that of another entry */
         {own, {&other->own, 1, KEDGE_SPAN_OPEN, 0}},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -1072,6 +1073,12 @@ START_TEST(what_cannot_be_restored_is_refused)
     ck_assert_int_eq(kedge_session_restore(session, 0, 0, NULL, 1), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_session_restore(NULL, 0, 0, many, 1), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_session_restore(session, 2, 1, many, 1), KEDGE_INVALID_ARGUMENT);
+    const kedge_session_span held[] = {own, {log, 1, KEDGE_SPAN_OPEN, 0}};
+    ck_assert_int_eq(kedge_session_restore(session, 1, 1, held, 2), KEDGE_INVALID_ARGUMENT);
+    kedge_log_trim(log, 1); /* what was dropped is no older than the checkpoint either */
+    const kedge_session_span dropped[] = {own, {log, 1, 1, 1}};
+    ck_assert_int_eq(kedge_session_restore(session, 1, 1, held, 2), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore(session, 1, 1, dropped, 2), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_session_restore(session, 2, UINT64_MAX, many, 1),
                      KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_session_restore(session, UINT64_MAX - 2, UINT64_MAX - 1, many, 1),
@@ -1109,13 +1116,13 @@ START_TEST(a_restore_without_memory_changes_nothing)
     const kedge_session_span spans[] = {
         {NULL, 1, KEDGE_SPAN_OPEN, 0}, {log, 1, 1, 1}, {log, 2, KEDGE_SPAN_OPEN, 0}};
     probe.fails_at = probe.calls + 1;
-    ck_assert_int_eq(kedge_session_restore(session, 3, 9, spans, 3), KEDGE_NO_MEMORY);
+    ck_assert_int_eq(kedge_session_restore(session, 0, 0, spans, 3), KEDGE_NO_MEMORY);
     probe.fails_at = 0;
     ck_assert_uint_eq(kedge_session_last(session), 0);
     ck_assert_uint_eq(log->referring, 0);
-    ck_assert_int_eq(kedge_session_restore(session, 3, 9, spans, 3), KEDGE_OK);
-    ck_assert_uint_eq(kedge_session_last(session), 5);
-    ck_assert_uint_eq(kedge_session_base(session), 3);
+    ck_assert_int_eq(kedge_session_restore(session, 0, 0, spans, 3), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(session), 2);
+    ck_assert_uint_eq(kedge_session_base(session), 0);
     kedge_session_destroy(session);
     kedge_log_destroy(log);
 }

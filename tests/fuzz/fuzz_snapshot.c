@@ -143,12 +143,8 @@ static void check_same_history(kedge_session *a, kedge_session *b)
     kedge_step two;
     uint64_t base = kedge_session_base(a);
     FUZZ_CHECK(kedge_session_base(b) == base && base <= kedge_session_last(a));
-    kedge_status status = kedge_cursor_open(&first, a, base);
-    FUZZ_CHECK(status == kedge_cursor_open(&second, b, base));
-    if (status != KEDGE_OK) { /* a forged history that does not add up */
-        FUZZ_CHECK(status == KEDGE_HISTORY_LOST);
-        return;
-    }
+    FUZZ_CHECK(kedge_cursor_open(&first, a, base) == KEDGE_OK);
+    FUZZ_CHECK(kedge_cursor_open(&second, b, base) == KEDGE_OK);
     for (uint64_t number = base; number < kedge_session_last(a); number++) {
         FUZZ_CHECK(kedge_cursor_next(&first, &one) == KEDGE_OK && one.number == number + 1);
         FUZZ_CHECK(kedge_cursor_next(&second, &two) == KEDGE_OK && two.number == number + 1);
