@@ -5,7 +5,7 @@
 #include "kedge/link.h"
 
 #include "memory_probe.h"
-#include "protocols/gateway_client.h"
+#include "protocols/gateway_client_state.h"
 
 /* ---- A client and the scripted server before it -------------------------------------------------- */
 
@@ -1182,6 +1182,31 @@ START_TEST(a_full_hold_ends_the_replay)
     ck_assert_int_eq(state_of(&w), KEDGE_GATEWAY_CLIENT_LIVE);
     says(&w, RESUMED);
     expect_none(&w);
+    world_free(&w);
+}
+END_TEST
+
+static void hold_two(world *w, size_t bytes)
+{
+    world_configure(w);
+    w->config.as.gateway_client.hold_bytes = bytes;
+    world_create(w);
+    go_resuming(w);
+    dispatches(w, 4);
+    dispatches(w, 6);
+}
+
+START_TEST(what_fits_exactly_is_held)
+{
+    world w;
+    hold_two(&w, (size_t)1 << 20);
+    size_t bytes = kedge_gateway_client_const(w.link)->gate.bytes;
+    world_free(&w);
+    hold_two(&w, bytes);
+    expect_none(&w);
+    world_free(&w);
+    hold_two(&w, bytes - 1);
+    expect_gap(&w, 2, 3);
     world_free(&w);
 }
 END_TEST
@@ -3094,6 +3119,7 @@ static TCase *replay_case(void)
     tcase_add_test(tcase, what_is_free_to_go_goes_before_the_end_of_the_connection);
     tcase_add_test(tcase, what_came_before_the_end_is_told_before_it);
     tcase_add_loop_test(tcase, a_full_hold_ends_the_replay, 0, 2);
+    tcase_add_test(tcase, what_fits_exactly_is_held);
     tcase_add_test(tcase, without_room_nothing_is_held);
     tcase_add_loop_test(tcase, one_interval_ends_the_replay, 0, 2);
     tcase_add_test(tcase, without_resumed_the_ack_of_a_heartbeat_ends_the_replay);

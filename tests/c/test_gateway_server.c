@@ -165,14 +165,19 @@ END_TEST
 
 /* ---- Envelope, seq, compression ------------------------------------------------------------------ */
 
-START_TEST(compress_above_leaves_small_messages_plain)
+static void open_compressing_above(size_t size)
 {
-    settings()->compress_above = 1000;
+    settings()->compress_above = size;
     link_host_create(&host);
     ck_assert_int_eq(link_host_request(&host, "compress=zstd"), KEDGE_OK);
     check_pull(&host, "upgrade");
     ck_assert_int_eq(kedge_link_opened(host.link, host.now), KEDGE_OK);
     check_pull(&host, "{\"seq\":0,\"type\":\"hello\",\"d\":{\"heartbeat_interval\":45000}}");
+}
+
+START_TEST(compress_above_leaves_small_messages_plain)
+{
+    open_compressing_above(1000);
     kedge_session *session = link_host_identify(&host, "s");
     char payload[2000];
     memset(payload, 'a', sizeof payload);
@@ -184,6 +189,26 @@ START_TEST(compress_above_leaves_small_messages_plain)
     host.compressed = false;
     link_host_send(&host, session, "small", "1");
     check_pull(&host, "{\"seq\":3,\"type\":\"small\",\"d\":1}");
+    link_host_destroy(&host);
+    kedge_session_destroy(session);
+}
+END_TEST
+
+START_TEST(compress_above_is_the_largest_that_stays_plain)
+{
+    enum { ABOVE = 1000 };
+    static const char around[] = "{\"seq\":2,\"type\":\"e\",\"d\":}";
+    open_compressing_above(ABOVE);
+    kedge_session *session = link_host_identify(&host, "s");
+    char payload[ABOVE];
+    size_t size = ABOVE + (size_t)_i - (sizeof around - 1);
+    memset(payload, '1', size);
+    payload[size] = '\0';
+    link_host_send(&host, session, "e", payload);
+    host.compressed = _i == 1;
+    const char *message = link_host_pull(&host);
+    ck_assert_ptr_nonnull(message);
+    ck_assert_uint_eq(strlen(message), ABOVE + (size_t)_i);
     link_host_destroy(&host);
     kedge_session_destroy(session);
 }
@@ -1884,6 +1909,7 @@ static void add_connecting(TCase *tests)
     tcase_add_test(tests, connect_absent_version_is_1);
     tcase_add_test(tests, connect_nothing_is_sent_before_opened);
     tcase_add_test(tests, compress_above_leaves_small_messages_plain);
+    tcase_add_loop_test(tests, compress_above_is_the_largest_that_stays_plain, 0, 2);
     tcase_add_test(tests, compressed_form_is_made_once_and_charged_to_the_log);
     tcase_add_test(tests, client_text_on_a_compressed_connection_is_plain_binary_is_4002);
     tcase_add_loop_test(tests, identify_in_await_auth, 0, COUNT(identify_cases));
