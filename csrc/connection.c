@@ -247,9 +247,21 @@ void kedge_connection_tell_link(kedge_connection *connection, kedge_ending endin
     }
 }
 
-void kedge_connection_enter(kedge_connection *connection, kedge_time now)
+/* Never back, nor behind the link, which its hub may have told a later time: what the hub found due must
+ * be due here, or the hub finds it again. */
+static void advance(kedge_connection *connection, kedge_time now)
 {
     connection->now = now > connection->now ? now : connection->now;
+    if (kedge_connection_has_link(connection)) {
+        kedge_link *link = connection->link;
+        link->counts.clock_backward += now < link->now;
+        connection->now = link->now > connection->now ? link->now : connection->now;
+    }
+}
+
+void kedge_connection_enter(kedge_connection *connection, kedge_time now)
+{
+    advance(connection, now);
     if (!is_bereft(connection)) {
         return;
     }

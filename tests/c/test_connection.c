@@ -1526,6 +1526,23 @@ START_TEST(a_host_may_go_on_without_a_connection)
 }
 END_TEST
 
+/* A clock that went back stands still for the connection too: what the hub found due is done, not found
+ * due for ever. */
+START_TEST(a_connection_is_not_behind_its_hub)
+{
+    connection_pair_link(&pair, false);
+    ck_assert_int_eq(connection_host_accept(&pair.server, pair.now), KEDGE_OK);
+    kedge_time due = pair.now + 10 * KEDGE_SECOND;
+    kedge_hub_tick(pair.server.hub, due);
+    ck_assert_ptr_eq(kedge_hub_next_ready(pair.server.hub, due - 1), pair.server.link);
+    connection_host_pull(&pair.server, due - 1);
+    CONNECTION_LOG_IS(&pair.server, "closed TIMED_OUT 0 0");
+    (void)connection_host_output(&pair.server, NULL, due - 1);
+    ck_assert_ptr_null(kedge_hub_next_ready(pair.server.hub, due - 1));
+    ck_assert_uint_gt(kedge_link_counts_now(pair.server.link).clock_backward, 0);
+}
+END_TEST
+
 START_TEST(a_hub_knows_when_a_connection_is_due)
 {
     connection_pair_link(&pair, false);
@@ -1817,6 +1834,7 @@ static void add_linked(TCase *tests)
     tcase_add_loop_test(tests, an_older_connection_never_reaches_the_link, 0, 2);
     tcase_add_test(tests, a_host_may_go_on_without_a_connection);
     tcase_add_test(tests, a_connection_outlives_its_hub);
+    tcase_add_test(tests, a_connection_is_not_behind_its_hub);
     tcase_add_test(tests, a_hub_knows_when_a_connection_is_due);
     tcase_add_test(tests, a_published_event_makes_the_link_ready);
     tcase_add_loop_test(tests, destroying_is_clean_in_every_state, 0, 20);
