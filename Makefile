@@ -1,6 +1,7 @@
 # Every command installs first what it lacks (tools/setup.sh), once.
 #   PYTHON=  the Python to build for; by default the newest that can
 #   SECONDS= how long `make fuzz` runs each harness; ONLY= which ones
+#   SEEDS=, FIRST= how many worlds `make sim` runs, from which on; `make sim-mutants` SEEDS= for each
 #   ONLY=, QUICK=1  for `make bench`: the groups of rows; rough figures in seconds
 #   UPDATE=1 for `make bench-counts`: what is found is the baseline from now on
 #   PREFIX=  where `make install` installs; DESTDIR= is honoured
@@ -8,12 +9,14 @@
 PYTHON ?=
 PREFIX ?= /usr/local
 SECONDS ?= 60
+SEEDS ?= 1000
+FIRST ?= 0
 export PYTHON
 
 CHECK = .venv/bin/python tools/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-counts lint test-c test-python test-32 sanitize valgrind coverage fuzz docs format wheel install clean
+.PHONY: help demo test bench bench-counts lint test-c test-python test-32 sanitize valgrind coverage fuzz sim sim-mutants docs format wheel install clean
 
 help:
 	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
@@ -28,6 +31,8 @@ help:
 	@echo 'make valgrind     the C tests under valgrind'
 	@echo 'make coverage     lines and branches of csrc/ that no C test reaches; none may be left'
 	@echo 'make fuzz         every harness of tests/fuzz for SECONDS=$(SECONDS); ONLY=json,utf8 picks'
+	@echo 'make sim          SEEDS=$(SEEDS) simulated worlds, from FIRST=$(FIRST) on; one that breaks is made short'
+	@echo 'make sim-mutants  planted bugs, and in how many worlds the simulation finds each'
 	@echo 'make docs         the protocol pages, from the tables of the code'
 	@echo 'make format       bring all sources into shape'
 	@echo 'make wheel        an sdist, and a wheel built from it, in dist/'
@@ -55,6 +60,16 @@ fuzz:
 	@tools/setup.sh fuzz
 	@$(CHECK) build-fuzz
 	@.venv/bin/python tools/fuzz.py run $(SECONDS) $(ONLY)
+
+sim:
+	@tools/setup.sh test
+	@$(CHECK) build-c
+	@build/c/kedge-sim $(SEEDS) $(FIRST)
+
+sim-mutants:
+	@tools/setup.sh test
+	@$(CHECK) build-c
+	@.venv/bin/python tools/mutants.py build/c $(SEEDS) $(ONLY)
 
 docs:
 	@tools/setup.sh test

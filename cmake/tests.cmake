@@ -12,6 +12,13 @@ target_link_libraries(kedge-tests PRIVATE kedge_flags kedge_static PkgConfig::ch
 target_link_options(kedge-tests PRIVATE
     -Wl,--wrap=ZSTD_createCCtx -Wl,--wrap=ZSTD_createDCtx -Wl,--wrap=ZSTD_compress2)
 
+# The simulation, a program of its own (tests/sim/main.c).
+file(GLOB KEDGE_SIM_SOURCES CONFIGURE_DEPENDS tests/sim/*.c)
+add_executable(kedge-sim ${KEDGE_SIM_SOURCES})
+set_target_properties(kedge-sim PROPERTIES C_EXTENSIONS OFF)
+target_include_directories(kedge-sim PRIVATE csrc tests/sim)
+target_link_libraries(kedge-sim PRIVATE kedge_flags kedge_static)
+
 enable_testing()
 add_test(NAME kedge-tests COMMAND kedge-tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 

@@ -51,7 +51,7 @@ class Outcome:
     output: str = ""
 
 
-TARGETS = "-t kedge_shared -t kedge-tests -t kedge-fuzz"
+TARGETS = "-t kedge_shared -t kedge-tests -t kedge-fuzz -t kedge-sim"
 
 
 def cmake(folder: str, options: str, targets: str = TARGETS) -> str:
@@ -140,6 +140,7 @@ STEPS = (
     Step("clang-tidy", "clang-tidy", f"{PYTHON} tools/tidy.py", ("lint",)),
     Step("test-suites", "C tests", "build/c/kedge-tests", ("test-c",), ("build-c",)),
     replay("corpora", "the fuzz corpora", "build/c", "build-c", "test-c"),
+    Step("sim", "2000 simulated worlds", "build/c/kedge-sim 2000", ("test-c",), ("build-c",)),
     Step(
         "test-python",
         "Python tests",

@@ -1,0 +1,634 @@
+#include "world.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "steps.h"
+
+#define WALL ((kedge_time)1700000000 * KEDGE_SECOND)
+
+enum { ROUNDS_MAX = 20000, REST_ROUNDS = 12 };
+
+const char *const sim_users[SIM_USERS] = {"anna", "ben", "cleo"};
+const char *const sim_topics[SIM_TOPICS] = {"news", "sport", "music"};
+
+uint64_t sim_below(sim_world *world, uint64_t bound)
+{
+    return kedge_random_below(&world->dice, bound);
+}
+
+bool sim_chance(sim_world *world, unsigned percent)
+{
+    return sim_below(world, 100) < percent;
+}
+
+kedge_time sim_server_now(const sim_world *world)
+{
+    return world->now - world->server_began - world->server_back;
+}
+
+kedge_time sim_wall(const sim_world *world)
+{
+    return WALL + world->now;
+}
+
+bool sim_in_trouble(const sim_world *world, const sim_wire *wire)
+{
+    return world->now < world->trouble || world->now < wire->trouble;
+}
+
+void sim_trouble(sim_world *world, kedge_time *until, kedge_time last)
+{
+    kedge_time end = world->now > last ? world->now : last;
+    end = end > KEDGE_NEVER - SIM_AFTERMATH ? KEDGE_NEVER : end + SIM_AFTERMATH;
+    *until = *until > end ? *until : end;
+}
+
+/* ---- Publications ---------------------------------------------------------------------------- */
+
+uint64_t sim_number_of(kedge_span payload)
+{
+    uint64_t number = 0;
+    size_t at = 0;
+    while (at < payload.size && (payload.data[at] < '0' || payload.data[at] > '9')) {
+        at++;
+    }
+    for (; at < payload.size && payload.data[at] >= '0' && payload.data[at] <= '9'; at++) {
+        number = number * 10 + (uint64_t)(payload.data[at] - '0');
+    }
+    return number;
+}
+
+/* ---- What becomes of sessions ---------------------------------------------------------------- */
+
+sim_session *sim_any_session(sim_world *world)
+{
+    size_t count = world->model.session_count;
+    size_t start = count == 0 ? 0 : (size_t)sim_below(world, count);
+    for (size_t i = 0; i < count; i++) {
+        sim_session *session = world->model.sessions[(start + i) % count];
+        if (session->alive && !session->ending) {
+            return session;
+        }
+    }
+    return NULL;
+}
+
+void sim_detach(sim_world *world, sim_session *session)
+{
+    session->holder = NULL;
+    session->detached = world->now - world->server_back;
+}
+
+static void end_of_session(sim_world *world, const kedge_hub_event *event)
+{
+    static const char *const names[] = {"", "expired", "evicted", "ended"};
+    sim_session *session = sim_model_find(&world->model, event->session_id);
+    SIM_EXPECT(world, session != NULL && session->alive, "a session ended that there was not");
+    sim_note(&world->trace, "server: session %.6s %s", session->id, names[event->kind]);
+    session->ended = event->kind == KEDGE_HUB_SESSION_ENDED;
+    if (!session->ended) {
+        SIM_EXPECT(world, session->holder == NULL, "an attached session was given up");
+    }
+    if (event->kind == KEDGE_HUB_SESSION_EXPIRED) {
+        SIM_EXPECT(world, world->now - session->detached >= world->model.limits.ttl,
+                   "session %.6s expired too early", session->id);
+    }
+    SIM_EXPECT(world, event->last == sim_session_last(session),
+               "session %.6s ended at %" PRIu64 " instead of %" PRIu64, session->id, event->last,
+               sim_session_last(session));
+    session->alive = false;
+}
+
+void sim_take_hub_events(sim_world *world)
+{
+    kedge_hub_event event;
+    while (kedge_hub_next_event(world->hub, &event)) {
+        end_of_session(world, &event);
+    }
+}
+
+static void check_session(sim_world *world, const sim_session *session)
+{
+    kedge_session *real = kedge_hub_session(world->hub, kedge_text(session->id));
+    SIM_EXPECT(world, session->ending || !session->ended, "session %.6s ended without a reason",
+               session->id);
+    SIM_EXPECT(world, (real != NULL) == session->alive, "session %.6s is %s", session->id,
+               real != NULL ? "still there" : "not there");
+    if (real == NULL) {
+        return;
+    }
+    SIM_EXPECT(world, kedge_session_last(real) == sim_session_last(session),
+               "session %.6s has %" PRIu64 " events instead of %" PRIu64, session->id,
+               kedge_session_last(real), sim_session_last(session));
+    SIM_EXPECT(world, kedge_session_base(real) == sim_session_base(session),
+               "session %.6s begins behind %" PRIu64 " instead of %" PRIu64, session->id,
+               kedge_session_base(real), sim_session_base(session));
+}
+
+static void check_hub(sim_world *world)
+{
+    kedge_hub_counts counts = kedge_hub_counts_now(world->hub);
+    for (size_t i = 0; i < world->model.session_count; i++) {
+        check_session(world, world->model.sessions[i]);
+    }
+    SIM_EXPECT(world,
+               counts.history_entries <=
+                   (counts.topics + counts.sessions) * world->model.limits.count,
+               "logs hold more than they may: %zu", counts.history_entries);
+    SIM_EXPECT(world, counts.events_dropped == 0, "events of the hub were dropped");
+    SIM_EXPECT(world, !world->memory.wrong_size, "memory came back under a wrong size");
+}
+
+/* ---- The server's end of a wire -------------------------------------------------------------- */
+
+static bool write_out(kedge_connection *connection, sim_pipe *pipe, kedge_time server,
+                      kedge_time now)
+{
+    kedge_span parts[8];
+    size_t count;
+    while ((count = kedge_connection_output(connection, parts, 8, server)) > 0) {
+        size_t written = 0;
+        for (size_t i = 0; i < count; i++) {
+            size_t size = sim_pipe_write(pipe, parts[i], now);
+            written += size;
+            if (size < parts[i].size) {
+                (void)kedge_connection_consumed(connection, written, server);
+                return true;
+            }
+        }
+        (void)kedge_connection_consumed(connection, written, server);
+    }
+    return false;
+}
+
+/* Its link is over: what it was asked can be answered no more. */
+static void forget_questions(sim_world *world, const sim_wire *wire)
+{
+    for (size_t i = 0; i < SIM_QUESTIONS; i++) {
+        if (world->questions[i].wire == wire) {
+            world->questions[i].wire = NULL;
+        }
+    }
+}
+
+static void close_far(sim_world *world, sim_wire *wire)
+{
+    kedge_connection_destroy(wire->far, sim_server_now(world));
+    kedge_link_destroy(wire->link);
+    SIM_EXPECT(world, wire->ended || wire->session == NULL,
+               "a server's connection ended, and its link told nothing");
+    forget_questions(world, wire);
+    wire->far = NULL;
+    wire->link = NULL;
+    wire->down.ended = true;
+}
+
+static void check_queue(sim_world *world, const sim_wire *wire)
+{
+    SIM_EXPECT(world, kedge_link_queued(wire->link) <= world->hub_config.link.queue_limit,
+               "a link has more queued than it may");
+}
+
+/* What can be written has been, since the hub called the link ready. */
+static void check_written(sim_world *world, const sim_wire *wire)
+{
+    SIM_EXPECT(world, wire->far_blocked || !kedge_connection_output_waiting(wire->far),
+               "wire %zu has something to say, and the hub does not call it ready",
+               (size_t)(wire - world->wires));
+}
+
+static void serve_far(sim_world *world, sim_wire *wire)
+{
+    kedge_connection_event event;
+    while (wire->far != NULL &&
+           kedge_connection_next_event(wire->far, &event, sim_server_now(world))) {
+        if (event.kind != KEDGE_CONNECTION_LINK) {
+            continue;
+        }
+        if (event.link.kind == KEDGE_EVENT_CLOSED) {
+            SIM_EXPECT(world, !wire->ended, "a server's link ended twice");
+            wire->ended = true;
+            wire->sent = event.link.as.closed.sent;
+            forget_questions(world, wire);
+        }
+        world->protocol->server_event(world, wire, &event.link);
+    }
+    wire->far_blocked = write_out(wire->far, &wire->down, sim_server_now(world), world->now);
+    check_queue(world, wire);
+    if (kedge_connection_finished(wire->far)) {
+        close_far(world, wire);
+    }
+}
+
+/* ---- The client's end ------------------------------------------------------------------------ */
+
+/* False while its host does not look after the client's end, or where there is none. */
+static bool is_awake(const sim_world *world, const sim_wire *wire)
+{
+    return wire->near != NULL && wire->near_asleep <= world->now;
+}
+
+/* A connection ends by what happened to its own wire, not to one before. */
+static void check_end(sim_world *world, const sim_client *client, const kedge_event *event)
+{
+    const sim_wire *wire = client->wire;
+    if (wire == NULL) {
+        return;
+    }
+    SIM_EXPECT(world, event->as.closed.cause != KEDGE_LOST || sim_in_trouble(world, wire),
+               "client %zu lost a connection that was well", client->index);
+    SIM_EXPECT(world,
+               event->as.closed.received == 0 || !wire->ended ||
+                   event->as.closed.received == wire->sent,
+               "client %zu was closed with %u, and its server said %u", client->index,
+               event->as.closed.received, wire->sent);
+}
+
+static void take_client_event(sim_world *world, sim_client *client, const kedge_event *event)
+{
+    world->events++;
+    if (event->kind == KEDGE_EVENT_CONNECT) {
+        client->wants = true;
+    } else if (event->kind == KEDGE_EVENT_CLOSED) {
+        check_end(world, client, event);
+        client->wire = NULL;
+        client->stopped = event->as.closed.action == KEDGE_ACTION_STOP ||
+                          event->as.closed.action == KEDGE_ACTION_CREDENTIALS;
+        client->credentials = event->as.closed.action == KEDGE_ACTION_CREDENTIALS;
+    }
+    world->protocol->client_event(world, client, event);
+}
+
+static void close_near(sim_world *world, sim_wire *wire)
+{
+    kedge_connection_destroy(wire->near, world->now);
+    wire->near = NULL;
+    wire->up.ended = true;
+}
+
+static void serve_near(sim_world *world, sim_wire *wire)
+{
+    kedge_connection_event event;
+    while (kedge_connection_next_event(wire->near, &event, world->now)) {
+        if (event.kind == KEDGE_CONNECTION_LINK) {
+            take_client_event(world, wire->client, &event.link);
+        }
+    }
+    (void)write_out(wire->near, &wire->up, world->now, world->now);
+    if (kedge_connection_finished(wire->near)) {
+        close_near(world, wire);
+    }
+}
+
+/* A link that has no connection is looked after by itself. */
+static bool serve_client(sim_world *world, sim_client *client)
+{
+    bool moved = false;
+    kedge_event event;
+    if (client->link == NULL) {
+        return false;
+    }
+    if (client->wire == NULL || !is_awake(world, client->wire)) {
+        (void)kedge_link_tick(client->link, world->now);
+        while (kedge_link_next_event(client->link, &event)) {
+            take_client_event(world, client, &event);
+            moved = true;
+        }
+    }
+    if (client->wants) {
+        client->wants = false;
+        sim_connect(world, client);
+        moved = true;
+    }
+    return moved;
+}
+
+/* ---- The network ----------------------------------------------------------------------------- */
+
+/* Bytes are given in a block of their own size, so that reading beyond it is found. */
+static uint8_t *take_piece(sim_world *world, sim_pipe *pipe, size_t *size)
+{
+    size_t arrived = sim_pipe_arrived(pipe, world->now);
+    unsigned kind = (unsigned)sim_below(world, 4);
+    *size = kind == 0                   ? 1 + (size_t)sim_below(world, arrived)
+            : kind == 1 && arrived > 16 ? 1 + (size_t)sim_below(world, 16)
+                                        : arrived;
+    uint8_t *bytes = malloc(*size);
+    if (bytes == NULL) {
+        abort();
+    }
+    sim_pipe_read(pipe, bytes, *size);
+    return bytes;
+}
+
+static bool deliver_up(sim_world *world, sim_wire *wire)
+{
+    if (sim_pipe_arrived(&wire->up, world->now) == 0) {
+        return false;
+    }
+    if (wire->far == NULL) {
+        sim_pipe_clear(&wire->up);
+        return false;
+    }
+    if (!kedge_connection_reading_wanted(wire->far)) {
+        return false;
+    }
+    size_t size;
+    uint8_t *bytes = take_piece(world, &wire->up, &size);
+    kedge_status status = kedge_connection_receive(wire->far, bytes, size, sim_server_now(world));
+    SIM_EXPECT(world, status == KEDGE_OK, "a server cannot receive: %s", kedge_status_name(status));
+    wire->far_heard = world->now;
+    serve_far(world, wire);
+    free(bytes);
+    return true;
+}
+
+static bool deliver_down(sim_world *world, sim_wire *wire)
+{
+    if (sim_pipe_arrived(&wire->down, world->now) == 0) {
+        return false;
+    }
+    if (wire->near == NULL) {
+        sim_pipe_clear(&wire->down);
+        return false;
+    }
+    if (!is_awake(world, wire) || !kedge_connection_reading_wanted(wire->near)) {
+        return false;
+    }
+    size_t size;
+    uint8_t *bytes = take_piece(world, &wire->down, &size);
+    kedge_status status = kedge_connection_receive(wire->near, bytes, size, world->now);
+    SIM_EXPECT(world, status == KEDGE_OK, "a client cannot receive: %s", kedge_status_name(status));
+    serve_near(world, wire);
+    free(bytes);
+    return true;
+}
+
+/* Who is at the end of the stream, or learns that the line is cut. */
+static bool notice_ends(sim_world *world, sim_wire *wire)
+{
+    bool moved = false;
+    if (is_awake(world, wire) && (wire->near_lost <= world->now || sim_pipe_over(&wire->down))) {
+        sim_pipe_clear(&wire->down);
+        kedge_connection_lost(wire->near, world->now);
+        serve_near(world, wire);
+        if (wire->near != NULL) {
+            close_near(world, wire);
+        }
+        moved = true;
+    }
+    if (wire->far != NULL && (wire->far_lost <= world->now || sim_pipe_over(&wire->up))) {
+        sim_pipe_clear(&wire->up);
+        kedge_connection_lost(wire->far, sim_server_now(world));
+        serve_far(world, wire);
+        if (wire->far != NULL) {
+            close_far(world, wire);
+        }
+        moved = true;
+    }
+    return moved;
+}
+
+static bool serve_writable(sim_world *world, sim_wire *wire)
+{
+    if (wire->far != NULL && wire->far_blocked && wire->down.size < wire->down.room &&
+        wire->down.count < SIM_PIPE_PARTS) {
+        serve_far(world, wire);
+        return true;
+    }
+    return false;
+}
+
+static bool serve_wire(sim_world *world, sim_wire *wire)
+{
+    if (!wire->used) {
+        return false;
+    }
+    if (is_awake(world, wire)) {
+        serve_near(world, wire);
+    }
+    bool moved = notice_ends(world, wire);
+    moved |= deliver_up(world, wire);
+    moved |= deliver_down(world, wire);
+    moved |= serve_writable(world, wire);
+    wire->used = wire->near != NULL || wire->far != NULL;
+    return moved;
+}
+
+static bool serve_hub(sim_world *world)
+{
+    bool moved = false;
+    kedge_link *link;
+    while (world->hub != NULL &&
+           (link = kedge_hub_next_ready(world->hub, sim_server_now(world))) != NULL) {
+        sim_wire *wire = kedge_link_context(link);
+        SIM_EXPECT(world, wire->link == link, "the hub calls a link ready that is not there");
+        serve_far(world, wire);
+        moved = true;
+    }
+    return moved;
+}
+
+void sim_settle(sim_world *world)
+{
+    bool moved = true;
+    sim_model_age(&world->model, sim_wall(world));
+    for (size_t round = 0; moved; round++) {
+        SIM_EXPECT(world, round < ROUNDS_MAX, "the world does not come to rest");
+        moved = serve_hub(world);
+        if (world->hub != NULL) {
+            sim_take_hub_events(world);
+        }
+        for (size_t i = 0; i < world->client_count; i++) {
+            moved |= serve_client(world, &world->clients[i]);
+        }
+        for (size_t i = 0; i < SIM_WIRES; i++) {
+            moved |= serve_wire(world, &world->wires[i]);
+        }
+    }
+    if (world->hub != NULL) {
+        check_hub(world);
+    }
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        if (world->wires[i].used && world->wires[i].far != NULL) {
+            check_written(world, &world->wires[i]);
+        }
+    }
+    world->protocol->check(world);
+}
+
+/* ---- Time ------------------------------------------------------------------------------------ */
+
+static kedge_time earlier(kedge_time a, kedge_time b)
+{
+    return a < b ? a : b;
+}
+
+static kedge_time near_due(const sim_world *world, const sim_wire *wire)
+{
+    if (wire->near == NULL) {
+        return KEDGE_NEVER;
+    }
+    if (!is_awake(world, wire)) {
+        return wire->near_asleep;
+    }
+    kedge_time due = earlier(wire->near_lost, kedge_connection_deadline(wire->near));
+    return kedge_connection_reading_wanted(wire->near) ? earlier(due, sim_pipe_due(&wire->down))
+                                                       : due;
+}
+
+/* By its own time the hub looks after the server's end; what comes and goes by the wire it cannot know. */
+static kedge_time far_due(const sim_wire *wire)
+{
+    if (wire->far == NULL) {
+        return KEDGE_NEVER;
+    }
+    return kedge_connection_reading_wanted(wire->far)
+               ? earlier(wire->far_lost, sim_pipe_due(&wire->up))
+               : wire->far_lost;
+}
+
+/* When something is due next, by everybody's clock. */
+static kedge_time next_due(sim_world *world)
+{
+    kedge_time due = KEDGE_NEVER;
+    if (world->hub != NULL) {
+        kedge_time hub = kedge_hub_deadline(world->hub);
+        due = hub == KEDGE_NEVER ? due : hub + world->server_began;
+    }
+    for (size_t i = 0; i < world->client_count; i++) {
+        const sim_client *client = &world->clients[i];
+        if (client->link != NULL && (client->wire == NULL || !is_awake(world, client->wire))) {
+            due = earlier(due, kedge_link_deadline(client->link));
+        }
+    }
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        const sim_wire *wire = &world->wires[i];
+        if (wire->used) {
+            due = earlier(due, earlier(near_due(world, wire), far_due(wire)));
+        }
+    }
+    return due;
+}
+
+void sim_pass(sim_world *world, kedge_time span)
+{
+    kedge_time end = world->now + span;
+    while (world->now < end) {
+        kedge_time due = next_due(world);
+        SIM_EXPECT(world, due > world->now, "something is due at once, and nobody does it");
+        world->now = earlier(due, end);
+        world->trace.now = world->now;
+        sim_settle(world);
+    }
+}
+
+/* ---- A world --------------------------------------------------------------------------------- */
+
+static void throw_dice(sim_world *world, uint64_t what)
+{
+    kedge_entropy entropy = {{0}};
+    for (size_t i = 0; i < 8; i++) {
+        entropy.bytes[i] = (uint8_t)(world->seed >> (8 * i));
+        entropy.bytes[8 + i] = (uint8_t)(what >> (8 * i));
+    }
+    kedge_random_init(&world->dice, &entropy);
+}
+
+static void begin(sim_world *world)
+{
+    throw_dice(world, UINT64_MAX);
+    world->now = 1000 * KEDGE_SECOND + sim_below(world, 1000 * KEDGE_SECOND);
+    world->trace.now = world->now;
+    world->server_began = sim_below(world, world->now);
+    world->hub_config = kedge_hub_config_default(world->protocol->protocol);
+    world->protocol->configure(world, &world->hub_config);
+    sim_start_server(world);
+    world->client_count = 2 + (size_t)sim_below(world, SIM_CLIENTS - 1);
+    for (size_t i = 0; i < world->client_count; i++) {
+        sim_client *client = &world->clients[i];
+        client->index = i;
+        client->user = (size_t)sim_below(world, SIM_USERS);
+        client->compress = sim_chance(world, 50);
+        sim_start_client(world, client);
+    }
+}
+
+/* All that is wrong with the world is mended; then everybody must get what there is. */
+static void come_to_rest(sim_world *world)
+{
+    bool at_rest = false;
+    throw_dice(world, UINT64_MAX - 1);
+    world->resting = true;
+    sim_note(&world->trace, "all is mended");
+    for (size_t round = 0; round < REST_ROUNDS && !at_rest; round++) {
+        sim_mend(world);
+        sim_pass(world, 100 * KEDGE_SECOND);
+        at_rest = true;
+        for (size_t i = 0; i < world->client_count; i++) {
+            at_rest = at_rest && world->protocol->is_at_rest(world, &world->clients[i]);
+        }
+    }
+    for (size_t i = 0; i < world->client_count; i++) {
+        SIM_EXPECT(world, world->protocol->is_at_rest(world, &world->clients[i]),
+                   "client %zu does not get what there is", i);
+    }
+}
+
+static void end(sim_world *world)
+{
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        sim_wire *wire = &world->wires[i];
+        kedge_connection_destroy(wire->near, world->now);
+        kedge_connection_destroy(wire->far, sim_server_now(world));
+        kedge_link_destroy(wire->link);
+    }
+    for (size_t i = 0; i < world->client_count; i++) {
+        kedge_link_destroy(world->clients[i].link);
+    }
+    kedge_hub_destroy(world->hub);
+    SIM_EXPECT(world, world->memory.count == 0, "%zu blocks of memory were not given back",
+               world->memory.count);
+}
+
+static void live(sim_world *world, const bool *left_out)
+{
+    begin(world);
+    sim_settle(world);
+    for (uint64_t i = 0; i < SIM_STEPS; i++) {
+        if (left_out == NULL || !left_out[i]) {
+            throw_dice(world, i);
+            sim_step(world);
+        }
+    }
+    come_to_rest(world);
+    end(world);
+}
+
+bool sim_world_run(uint64_t seed, const bool *left_out, FILE *out, sim_result *result)
+{
+    static sim_world world;
+    jmp_buf way_out;
+    memset(&world, 0, offsetof(sim_world, wires));
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        world.wires[i].used = false;
+        world.wires[i].near = NULL;
+        world.wires[i].far = NULL;
+        world.wires[i].link = NULL;
+    }
+    world.seed = seed;
+    world.protocol = &sim_gateway;
+    sim_trace_begin(&world.trace, out, &way_out);
+    bool sound = setjmp(way_out) == 0;
+    if (sound) {
+        live(&world, left_out);
+    }
+    sim_model_free(&world.model);
+    sim_memory_free(&world.memory);
+    result->events = world.events;
+    result->fingerprint = world.trace.fingerprint;
+    memcpy(result->broken, world.trace.broken, sizeof result->broken);
+    return sound;
+}

@@ -1,0 +1,188 @@
+/* tests/sim/world.h: one hub, its clients, and the network between them.
+ *
+ * A world is made from a seed, and lives by steps. What a step does is drawn from the seed and the step's
+ * number alone, so that a world goes on in the same way when other steps are left out: that is how a
+ * broken one is made short. Between steps everything that is due is done, as good hosts do it: a server
+ * looks only at links that its hub calls ready, and at sockets that can be read or written.
+ *
+ * A world speaks one protocol. What differs between protocols is a sim_protocol: how hosts answer, what an
+ * application sees, and what it may never see.
+ */
+#ifndef KEDGE_SIM_WORLD_H
+#define KEDGE_SIM_WORLD_H
+
+#include "kedge/connection.h"
+#include "kedge/hub.h"
+#include "memory.h"
+#include "model.h"
+#include "random.h"
+#include "trace.h"
+#include "wire.h"
+
+enum {
+    SIM_CLIENTS = 4,
+    SIM_USERS = 3,
+    SIM_WIRES = 16,
+    SIM_STEPS = 100,
+    SIM_QUESTIONS = 32,
+    SIM_NOTICES = 4096, /* messages of clients */
+    SIM_SNAPSHOT = 1 << 20
+};
+
+/* So long after the last trouble a time-out may still come of it. */
+#define SIM_AFTERMATH (400 * KEDGE_SECOND)
+
+typedef struct sim_world sim_world;
+typedef struct sim_wire sim_wire;
+
+/* A client's process: its link, and what its application has seen. */
+typedef struct sim_client {
+    size_t index;
+    kedge_link *link;
+    sim_wire *wire; /* the connection that its link has; null: none */
+    size_t user;
+    bool compress;
+    bool wants;       /* CONNECT was told, and is not yet answered */
+    bool stopped;     /* it does not come back by itself */
+    bool credentials; /* ... but with new ones */
+    char session[SIM_ID];
+    uint64_t position;     /* the last number that the application saw */
+    uint64_t resumed_from; /* the position with which the connection began */
+    bool lost;             /* it was told that something is lost */
+    uint64_t seen;         /* events, in all */
+} sim_client;
+
+/* A socket's two ends and what is between them. */
+struct sim_wire {
+    bool used;
+    sim_client *client;     /* null: its process is gone */
+    kedge_connection *near; /* the client's end; null: closed */
+    kedge_connection *far;  /* the server's */
+    kedge_link *link;       /* the server's link; null: gone */
+    bool ended;             /* that link told CLOSED */
+    uint16_t sent;          /* with which code; 0: none */
+    sim_pipe up;
+    sim_pipe down;
+    kedge_time near_lost; /* when the client learns that the line is cut */
+    kedge_time far_lost;
+    kedge_time near_asleep; /* until when the client's host does not look after it */
+    bool far_blocked;       /* the server has more to write than there is room for */
+    kedge_time far_heard;   /* when bytes came there last */
+    kedge_time trouble;     /* until when something was wrong with it */
+    sim_session *session;   /* that the server's link has */
+    uint64_t notices;       /* the highest number of the client's messages that came */
+    uint64_t replay_end;    /* the session's last number when it was resumed, without delay */
+    uint16_t expected;      /* the code with which the server must close it; 0: none */
+};
+
+/* What the server was asked, answered or not: who answers late, twice or too late is told so. */
+typedef struct sim_question {
+    kedge_ticket ticket; /* 0: none */
+    sim_wire *wire;      /* null: its link is gone */
+    kedge_event_kind kind;
+    size_t user;
+    char session[SIM_ID];
+    uint64_t position;
+    uint64_t receipt;
+    kedge_time asked;
+    bool answered;
+} sim_question;
+
+typedef struct sim_protocol {
+    const char *name;
+    kedge_protocol protocol;
+
+    /* Draws the settings. */
+    void (*configure)(sim_world *world, kedge_hub_config *hub);
+    kedge_link_config (*client_config)(sim_world *world, const sim_client *client);
+
+    /* An event of a server's link, of a client's link. */
+    void (*server_event)(sim_world *world, sim_wire *wire, const kedge_event *event);
+    void (*client_event)(sim_world *world, sim_client *client, const kedge_event *event);
+
+    /* What its applications do of themselves. */
+    void (*server_step)(sim_world *world);
+    void (*client_step)(sim_world *world, sim_client *client);
+
+    /* What must hold after each step, and for each client at the end, when all has come to rest. */
+    void (*check)(sim_world *world);
+    bool (*is_at_rest)(sim_world *world, const sim_client *client);
+} sim_protocol;
+
+extern const sim_protocol sim_gateway;
+
+struct sim_world {
+    sim_trace trace;
+    const sim_protocol *protocol;
+    uint64_t seed;
+    kedge_random dice; /* of the step */
+    sim_memory memory;
+    sim_model model;
+
+    kedge_hub *hub;
+    kedge_hub_config hub_config;
+    kedge_time now;          /* of the clients' clocks */
+    kedge_time server_began; /* when the server's clock stood at zero */
+    kedge_time server_back;  /* so much it goes back for a moment */
+    kedge_time trouble;      /* until when something was wrong with everybody */
+    bool resting;            /* nothing goes wrong any more */
+    uint64_t processes;
+    uint64_t receipts;
+    uint64_t published;
+    uint64_t noticed;
+    bool notices[SIM_NOTICES]; /* that came to the server */
+
+    sim_client clients[SIM_CLIENTS];
+    size_t client_count;
+    sim_question questions[SIM_QUESTIONS];
+    size_t question_count;     /* ever */
+    uint64_t events;           /* that applications saw */
+    sim_wire wires[SIM_WIRES]; /* last, since they are large */
+};
+
+extern const char *const sim_users[SIM_USERS];
+extern const char *const sim_topics[SIM_TOPICS];
+
+typedef struct sim_result {
+    uint64_t events; /* that applications saw */
+    uint64_t fingerprint;
+    char broken[512]; /* why it is; empty: it is not */
+} sim_result;
+
+/* Runs the world of a seed, but for the steps whose `left_out` is true (may be null), and writes its
+ * trace to `out` (may be null). False: it is broken. */
+bool sim_world_run(uint64_t seed, const bool *left_out, FILE *out, sim_result *result);
+
+/* ---- For protocols --------------------------------------------------------------------------- */
+
+uint64_t sim_below(sim_world *world, uint64_t bound);
+bool sim_chance(sim_world *world, unsigned percent);
+
+/* The server's clock, and the wall clock. */
+kedge_time sim_server_now(const sim_world *world);
+kedge_time sim_wall(const sim_world *world);
+
+/* Whether something was wrong with the wire, or with everybody, so lately that time-outs are no wonder;
+ * and that it is so until `last`, and for a while after it. */
+bool sim_in_trouble(const sim_world *world, const sim_wire *wire);
+void sim_trouble(sim_world *world, kedge_time *until, kedge_time last);
+
+/* Everybody does what is due now, until nothing moves. Then all must be as it ought to be. */
+void sim_settle(sim_world *world);
+
+/* What the hub tells of sessions, after a call that may have ended one. */
+void sim_take_hub_events(sim_world *world);
+
+/* The session's link is gone. While the server's clock is back, a link holds it to be the latest time that
+ * it was told itself. */
+void sim_detach(sim_world *world, sim_session *session);
+
+/* The first number in a payload. */
+uint64_t sim_number_of(kedge_span payload);
+
+/* Any session that is alive, null if there is none. */
+sim_session *sim_any_session(sim_world *world);
+
+#define SIM_EXPECT(world, condition, ...) SIM_CHECK(&(world)->trace, condition, __VA_ARGS__)
+
+#endif
