@@ -26,6 +26,7 @@ def nanoseconds(operation: str) -> Unit:
     return Unit(f"ns/{operation}", lambda seconds: seconds * 1e9)
 
 
+BYTES = Unit("bytes", lambda counted: counted)
 GIGABYTES = Unit("GB/s", lambda seconds: 1e-9 / seconds)
 
 

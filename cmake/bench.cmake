@@ -11,12 +11,15 @@ function(kedge_bench_program name)
     add_executable(bench-${name} EXCLUDE_FROM_ALL ${ARGN})
     target_include_directories(bench-${name} PRIVATE benchmarks/c)
     target_link_libraries(bench-${name} PRIVATE kedge_bench kedge_static)
+    target_link_options(bench-${name} PRIVATE ${KEDGE_LTO_LINK}) # the library as a shared one has it
 endfunction()
 
 kedge_bench_program(mask benchmarks/c/mask.c)
 kedge_bench_program(utf8 benchmarks/c/utf8.c)
 kedge_bench_program(zstd benchmarks/c/zstd.c)
 target_link_libraries(bench-zstd PRIVATE PkgConfig::kedge_libzstd)
+kedge_bench_program(hub benchmarks/c/hub.c)
+target_link_libraries(bench-hub PRIVATE PkgConfig::kedge_libzstd)
 kedge_bench_program(frame benchmarks/c/frame.c)
 target_link_libraries(bench-frame PRIVATE wslay)
 

@@ -12,6 +12,7 @@
 #include <valgrind/callgrind.h>
 #else
 #define CALLGRIND_ZERO_STATS
+#define CALLGRIND_TOGGLE_COLLECT
 #define CALLGRIND_DUMP_STATS_AT(name) (void)(name)
 #endif
 
@@ -21,6 +22,7 @@
 static size_t counted_times; /* 0: time is measured */
 static size_t pairs;
 static double sample_seconds;
+static double paused_seconds; /* of the sample that runs */
 static const char *file_name;
 static volatile uint64_t last_digest; /* keeps the compiler from leaving the work out */
 
@@ -99,11 +101,24 @@ uint64_t bench_random(void)
     return mixed ^ (mixed >> 31);
 }
 
+void bench_pause(void)
+{
+    paused_seconds -= cpu_seconds();
+    CALLGRIND_TOGGLE_COLLECT;
+}
+
+void bench_go_on(void)
+{
+    CALLGRIND_TOGGLE_COLLECT;
+    paused_seconds += cpu_seconds();
+}
+
 static double seconds_of(bench_work *work, void *context, size_t times)
 {
+    paused_seconds = 0;
     double begin = cpu_seconds();
     last_digest = work(context, times);
-    return cpu_seconds() - begin;
+    return cpu_seconds() - begin - paused_seconds;
 }
 
 /* How many times take a sample's time; finding it warms up. */
@@ -130,14 +145,28 @@ static void count_row(const bench_row *row)
            row->operations * (double)counted_times);
 }
 
-static void time_row(const bench_row *row)
+static void print_head(const bench_row *row)
 {
-    size_t our_times = times_for(row->ours, row->context);
-    size_t their_times = times_for(row->theirs, row->context);
     printf("{\"row\": \"%s\", \"peer\": \"%s\", \"version\": \"%s\", \"kernels\": \"%s\", "
            "\"unchecked\": \"%s\", \"pairs\": [",
            row->name, row->peer, row->version, kedge_kernels_name(kedge_kernels_level()),
            row->unchecked == NULL ? "" : row->unchecked);
+}
+
+void bench_tell(const char *name, const char *peer, double ours, double theirs)
+{
+    bench_row row = {.name = name, .peer = peer, .version = ""};
+    if (counted_times == 0) {
+        print_head(&row);
+        printf("[%.6e, %.6e], [%.6e, %.6e]]}\n", ours, theirs, ours, theirs);
+    }
+}
+
+static void time_row(const bench_row *row)
+{
+    size_t our_times = times_for(row->ours, row->context);
+    size_t their_times = times_for(row->theirs, row->context);
+    print_head(row);
     for (size_t i = 0; i < pairs; i++) {
         double ours = 0;
         double theirs = 0;

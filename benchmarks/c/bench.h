@@ -45,6 +45,14 @@ void bench_begin(int count, char **arguments);
 /* Compares the digests, times the pairs and prints the line. What is not equal ends the program. */
 void bench_compare(const bench_row *row);
 
+/* Between the two the clock stands: for what a work must do and its row does not mean. Each costs about
+ * as much as a thousand instructions. */
+void bench_pause(void);
+void bench_go_on(void);
+
+/* Prints the line of a row whose figures are counted, not timed. */
+void bench_tell(const char *name, const char *peer, double ours, double theirs);
+
 /* Ends the program with that sentence unless `true_one` is true. */
 void bench_require(bool true_one, const char *sentence);
 

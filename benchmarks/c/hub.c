@@ -1,0 +1,719 @@
+/* hub.c: what a gateway's hub costs: a publish to ten thousand links, what they write, a replay; and how
+ * sessions that nobody reads make nothing dearer.
+ *
+ * Everything is done by the calls that a server makes. What a row does not mean, as the pulling of output
+ * where a publish is measured, is done while the clock stands (bench_pause). */
+#include "bench.h"
+
+#include <inttypes.h>
+#include <kedge/frame.h>
+#include <kedge/hub.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+enum { LINKS = 10000, BATCH = 512, REPLAYED = 1000, PAYLOAD = 1024, ID = 40, LEVEL = 3 };
+
+#define EVER ((kedge_time)1 << 60)
+
+/* ---- Memory: counted, so that rows can tell how much is taken --------------------------------- */
+
+static size_t bytes_taken;
+
+static void *resize(void *context, void *block, size_t old_size, size_t new_size)
+{
+    (void)context;
+    bytes_taken += new_size;
+    bytes_taken -= old_size;
+    if (new_size == 0) {
+        free(block);
+        return NULL;
+    }
+    return realloc(block, new_size);
+}
+
+static const kedge_allocator counting = {resize, NULL};
+
+/* ---- A server and its clients ----------------------------------------------------------------- */
+
+typedef struct world {
+    kedge_hub *hub;
+    kedge_time now;
+    bool compress;
+    kedge_publication *publication;
+    size_t sessions;
+    char (*ids)[ID]; /* of sessions, in the order in which they began */
+    kedge_link **links;
+    size_t link_count;
+    kedge_ticket tickets[BATCH];
+    uint64_t written; /* outputs that were pulled */
+    uint64_t framed;  /* bytes of frame headers */
+} world;
+
+static kedge_hub_config settings(void)
+{
+    kedge_hub_config config = kedge_hub_config_default(KEDGE_GATEWAY);
+    config.link.as.gateway_server.rate_burst = 0;
+    config.link.as.gateway_server.heartbeat_interval =
+        EVER / 8 / KEDGE_MILLISECOND * KEDGE_MILLISECOND;
+    config.link.as.gateway_server.identify_timeout = EVER;
+    config.link.as.gateway_server.send_resumed = false;
+    config.session_ttl = EVER;
+    config.sessions_max = SIZE_MAX / 2;
+    config.sessions_per_user_max = SIZE_MAX / 2;
+    config.topic_limits.age = KEDGE_NEVER;
+    config.topic_limits.bytes = SIZE_MAX / 2;
+    config.own_limits = config.topic_limits;
+    return config;
+}
+
+static void begin_world(world *w, const kedge_hub_config *config, size_t room)
+{
+    kedge_entropy entropy = {{1}};
+    memset(w, 0, sizeof *w);
+    w->now = KEDGE_SECOND;
+    bench_require(kedge_hub_create(&w->hub, config, &entropy, counting, w->now) == KEDGE_OK,
+                  "there is a hub");
+    w->ids = calloc(room, sizeof *w->ids);
+    w->links = calloc(room < LINKS ? LINKS : room, sizeof(kedge_link *));
+    bench_require(w->ids != NULL && w->links != NULL, "there is memory");
+}
+
+static kedge_publication *event_of(size_t payload_size)
+{
+    char payload[PAYLOAD + 1];
+    kedge_publication *publication = NULL;
+    kedge_publication_source source = {.protocol = KEDGE_GATEWAY};
+    for (size_t i = 0; i < payload_size; i++) {
+        payload[i] = (char)('a' + bench_random() % 16);
+    }
+    payload[0] = payload[payload_size - 1] = '"';
+    source.name = kedge_text("message_create");
+    source.payload = kedge_span_of(payload, payload_size);
+    bench_require(kedge_publication_create(&publication, counting, &source) == KEDGE_OK,
+                  "there is a publication");
+    return publication;
+}
+
+static void drain(world *w, kedge_link *link)
+{
+    kedge_output output;
+    while (kedge_link_next_output(link, &output)) {
+        w->written++;
+        kedge_output_release(&output);
+    }
+}
+
+static kedge_link *connect_link(world *w)
+{
+    kedge_link *link = NULL;
+    kedge_request request = {.is_upgrade = true};
+    request.path = kedge_text("/gateway");
+    request.query = kedge_text(w->compress ? "compress=zstd" : "v=1");
+    bench_require(kedge_hub_link(w->hub, &link, NULL, w->now) == KEDGE_OK &&
+                      kedge_link_requested(link, &request, w->now) == KEDGE_OK,
+                  "there is a link");
+    drain(w, link);
+    bench_require(kedge_link_opened(link, w->now) == KEDGE_OK, "it opens");
+    drain(w, link);
+    return link;
+}
+
+/* Says it, and returns the question's ticket. */
+static kedge_ticket ask(const world *w, kedge_link *link, const char *text)
+{
+    kedge_event event;
+    bench_require(kedge_link_receive(link, KEDGE_MESSAGE_TEXT, kedge_text(text), w->now) ==
+                          KEDGE_OK &&
+                      kedge_link_next_event(link, &event) && event.ticket != 0,
+                  "it asks");
+    return event.ticket;
+}
+
+static void accept_ticket(const world *w, kedge_ticket ticket, const kedge_span *topics,
+                          size_t count)
+{
+    kedge_acceptance acceptance = {.user = {(const uint8_t *)"u", 1}};
+    acceptance.topics = topics;
+    acceptance.topic_count = count;
+    bench_require(kedge_hub_accept(w->hub, ticket, &acceptance, w->now) == KEDGE_OK,
+                  "it is accepted");
+}
+
+static void take_events(kedge_link *link)
+{
+    kedge_event event;
+    while (kedge_link_next_event(link, &event)) {
+    }
+}
+
+/* A new session, whose id is kept in place `i`. */
+static kedge_link *log_in(world *w, size_t i, const kedge_span *topics, size_t count)
+{
+    kedge_link *link = connect_link(w);
+    accept_ticket(w, ask(w, link, "{\"type\":\"identify\",\"d\":{\"token\":\"t\"}}"), topics,
+                  count);
+    kedge_span id = kedge_session_id(kedge_link_session(link));
+    memcpy(w->ids[i], id.data, id.size);
+    take_events(link);
+    drain(w, link);
+    return link;
+}
+
+static kedge_ticket ask_resume(const world *w, kedge_link *link, const char *id, uint64_t position)
+{
+    char text[160];
+    (void)snprintf(text, sizeof text,
+                   "{\"type\":\"resume\",\"d\":{\"token\":\"t\",\"session_id\":\"%s\","
+                   "\"last_seq\":%" PRIu64 "}}",
+                   id, position);
+    return ask(w, link, text);
+}
+
+/* So many sessions that follow a topic and have no link. */
+static void leave_sessions(world *w, size_t count)
+{
+    kedge_span topic = kedge_text("all");
+    for (size_t i = 0; i < count; i++) {
+        kedge_link_destroy(log_in(w, i, &topic, 1));
+    }
+    w->sessions = count;
+    (void)kedge_hub_next_ready(w->hub, w->now);
+}
+
+static void end_world(world *w)
+{
+    for (size_t i = 0; i < w->link_count; i++) {
+        kedge_link_destroy(w->links[i]);
+    }
+    kedge_publication_release(w->publication);
+    kedge_hub_destroy(w->hub);
+    free(w->ids);
+    free(w->links);
+}
+
+/* ---- A publish to ten thousand links ------------------------------------------------------------ */
+
+static void publish(const world *w, const char *topic)
+{
+    bench_require(kedge_hub_publish(w->hub, kedge_text(topic), w->publication, NULL, w->now) ==
+                      KEDGE_OK,
+                  "it is published");
+}
+
+static uint64_t pull_ready(world *w)
+{
+    kedge_link *link;
+    w->written = 0;
+    while ((link = kedge_hub_next_ready(w->hub, w->now)) != NULL) {
+        drain(w, link);
+    }
+    return w->written;
+}
+
+/* Logged, and every link on the list of those that are ready. */
+static uint64_t our_publish(void *context, size_t times)
+{
+    world *w = context;
+    for (size_t i = 0; i < times; i++) {
+        publish(w, "all");
+        bench_require(kedge_hub_ready_waiting(w->hub), "links are ready");
+        bench_pause();
+        bench_require(pull_ready(w) == LINKS, "every link has one output");
+        bench_go_on();
+    }
+    return LINKS;
+}
+
+static uint64_t our_pull(void *context, size_t times)
+{
+    world *w = context;
+    for (size_t i = 0; i < times; i++) {
+        bench_pause();
+        publish(w, "all");
+        bench_require(kedge_hub_ready_waiting(w->hub), "links are ready");
+        bench_go_on();
+        bench_require(pull_ready(w) == LINKS, "every link has one output");
+    }
+    return LINKS;
+}
+
+static uint64_t our_both(void *context, size_t times)
+{
+    world *w = context;
+    for (size_t i = 0; i < times; i++) {
+        bench_pause();
+        kedge_publication_release(w->publication);
+        w->publication = event_of(PAYLOAD);
+        bench_go_on();
+        publish(w, "all");
+        bench_require(pull_ready(w) == LINKS, "every link has one output");
+    }
+    return LINKS;
+}
+
+/* The floor: a field of 8 bytes in each of so many structs of the link's size, in no order. */
+typedef struct field {
+    uint8_t *structs;
+    size_t size;
+    uint32_t order[LINKS];
+    uint8_t message[2 * PAYLOAD];
+    size_t message_size;
+    ZSTD_CCtx *encoder;
+} field;
+
+static field floor_of;
+
+static uint64_t touch(void *context, size_t times)
+{
+    (void)context;
+    for (size_t i = 0; i < times; i++) {
+        for (size_t j = 0; j < LINKS; j++) {
+            uint64_t *one =
+                (uint64_t *)(void *)(floor_of.structs + floor_of.order[j] * floor_of.size);
+            *one += 1;
+        }
+    }
+    return LINKS;
+}
+
+static uint64_t compress_each(void *context, size_t times)
+{
+    (void)context;
+    uint8_t out[2 * PAYLOAD];
+    for (size_t i = 0; i < times; i++) {
+        for (size_t j = 0; j < LINKS; j++) {
+            floor_of.message[7] = (uint8_t)('0' + j % 10);
+            bench_require(
+                !ZSTD_isError(ZSTD_compressCCtx(floor_of.encoder, out, sizeof out, floor_of.message,
+                                                floor_of.message_size, LEVEL)),
+                "libzstd compresses");
+        }
+    }
+    return LINKS;
+}
+
+static void make_floor(size_t link_size)
+{
+    floor_of.size = (link_size + 7) / 8 * 8;
+    floor_of.structs = bench_memory(LINKS * floor_of.size);
+    for (uint32_t i = 0; i < LINKS; i++) {
+        floor_of.order[i] = i;
+    }
+    for (size_t i = LINKS - 1; i > 0; i--) {
+        size_t other = (size_t)(bench_random() % (i + 1));
+        uint32_t kept = floor_of.order[i];
+        floor_of.order[i] = floor_of.order[other];
+        floor_of.order[other] = kept;
+    }
+}
+
+static void make_message(const kedge_publication *publication)
+{
+    kedge_scatter parts;
+    bench_require(kedge_publication_write(publication, 1234567, false, &parts) == KEDGE_OK,
+                  "it is written");
+    for (size_t i = 0; i < parts.count; i++) {
+        memcpy(floor_of.message + floor_of.message_size, parts.parts[i].data, parts.parts[i].size);
+        floor_of.message_size += parts.parts[i].size;
+    }
+    floor_of.encoder = ZSTD_createCCtx();
+    bench_require(floor_of.encoder != NULL, "libzstd has a context");
+}
+
+static void log_in_all(world *w)
+{
+    kedge_span topic = kedge_text("all");
+    for (size_t i = 0; i < LINKS; i++) {
+        w->links[i] = log_in(w, i, &topic, 1);
+    }
+    w->link_count = LINKS;
+    (void)pull_ready(w);
+}
+
+static void publish_rows(void)
+{
+    static world w;
+    kedge_hub_config config = settings();
+    begin_world(&w, &config, LINKS);
+    log_in_all(&w);
+    size_t before = bytes_taken;
+    kedge_link *link = connect_link(&w);
+    make_floor(bytes_taken - before);
+    kedge_link_destroy(link);
+    w.publication = event_of(200);
+    bench_row row = {"publish-10k", "touching 10 000 structs", "", NULL, our_publish, touch, &w, 1};
+    bench_compare(&row);
+    row.name = "pull-10k";
+    row.ours = our_pull;
+    bench_compare(&row);
+    end_world(&w);
+    begin_world(&w, &config, LINKS);
+    w.compress = true;
+    log_in_all(&w);
+    w.publication = event_of(PAYLOAD);
+    make_message(w.publication);
+    row = (bench_row){"publish-10k-zstd",
+                      "libzstd",
+                      ZSTD_versionString(),
+                      NULL,
+                      our_both,
+                      compress_each,
+                      &w,
+                      LINKS};
+    bench_compare(&row);
+    end_world(&w);
+}
+
+/* ---- A replay ------------------------------------------------------------------------------------ */
+
+typedef struct replay {
+    world w;
+    size_t topics;
+    uint8_t *copy_from;
+    uint8_t *copy_to;
+    size_t bytes;
+    uint64_t last;
+} replay;
+
+static char topic_names[10][8];
+
+static void resume(replay *r)
+{
+    world *w = &r->w;
+    w->links[0] = connect_link(w);
+    w->link_count = 1;
+    kedge_ticket ticket = ask_resume(w, w->links[0], w->ids[0], r->last - REPLAYED);
+    accept_ticket(w, ticket, NULL, 0);
+    take_events(w->links[0]);
+}
+
+/* To a scatter list, with the numbers and the headers of frames. */
+static uint64_t our_replay(void *context, size_t times)
+{
+    replay *r = context;
+    uint64_t count = 0;
+    static kedge_output outputs[64];
+    static uint8_t headers[64][KEDGE_FRAME_HEADER_MAX];
+    for (size_t i = 0; i < times; i++) {
+        bench_pause();
+        resume(r);
+        bench_go_on();
+        count = 0;
+        size_t at = 0;
+        while (kedge_link_next_output(r->w.links[0], &outputs[at])) {
+            kedge_frame_header header = {.fin = true, .opcode = KEDGE_OPCODE_TEXT};
+            header.payload_size = outputs[at].message.size;
+            r->w.framed += kedge_frame_write(&header, headers[at]);
+            kedge_output_release(&outputs[at]);
+            at = (at + 1) % 64;
+            count++;
+        }
+        bench_pause();
+        kedge_link_destroy(r->w.links[0]);
+        r->w.link_count = 0;
+        bench_go_on();
+    }
+    return count;
+}
+
+static uint64_t copy_replay(void *context, size_t times)
+{
+    replay *r = context;
+    for (size_t i = 0; i < times; i++) {
+        memcpy(r->copy_to, r->copy_from, r->bytes);
+    }
+    return REPLAYED;
+}
+
+static void replay_row(const char *name, size_t topics)
+{
+    static replay r;
+    kedge_span names[10];
+    kedge_hub_config config = settings();
+    config.topic_limits.count = 2 * REPLAYED;
+    begin_world(&r.w, &config, 1);
+    for (size_t i = 0; i < topics; i++) {
+        (void)snprintf(topic_names[i], sizeof topic_names[i], "t%zu", i);
+        names[i] = kedge_text(topic_names[i]);
+    }
+    kedge_link_destroy(log_in(&r.w, 0, names, topics));
+    r.bytes = 0;
+    for (size_t i = 0; i < REPLAYED; i++) {
+        r.w.publication = event_of(PAYLOAD);
+        publish(&r.w, topic_names[bench_random() % topics]);
+        r.bytes += kedge_publication_plain_size(r.w.publication, i + 2) + 4;
+        kedge_publication_release(r.w.publication);
+        r.w.publication = NULL;
+    }
+    r.last = REPLAYED + 1;
+    r.copy_from = bench_memory(r.bytes);
+    r.copy_to = bench_memory(r.bytes);
+    bench_row row = {name, "memcpy", "", NULL, our_replay, copy_replay, &r, REPLAYED};
+    bench_compare(&row);
+    end_world(&r.w);
+}
+
+/* ---- Sessions that nobody reads ------------------------------------------------------------------ */
+
+static void pick(const world *w, const char *ids[BATCH])
+{
+    size_t step = w->sessions / BATCH;
+    for (size_t i = 0; i < BATCH; i++) {
+        ids[i] = w->ids[i * step + (size_t)(bench_random() % step)];
+    }
+}
+
+static void ask_all(world *w)
+{
+    const char *ids[BATCH];
+    pick(w, ids);
+    for (size_t i = 0; i < BATCH; i++) {
+        w->links[i] = connect_link(w);
+        w->tickets[i] = ask_resume(w, w->links[i], ids[i], 1);
+    }
+    w->link_count = BATCH;
+}
+
+static void accept_all(const world *w)
+{
+    for (size_t i = 0; i < BATCH; i++) {
+        accept_ticket(w, w->tickets[i], NULL, 0);
+    }
+}
+
+static void leave_all(world *w)
+{
+    for (size_t i = 0; i < BATCH; i++) {
+        kedge_link_destroy(w->links[i]);
+    }
+    w->link_count = 0;
+}
+
+static uint64_t attach(void *context, size_t times)
+{
+    world *w = context;
+    for (size_t i = 0; i < times; i++) {
+        bench_pause();
+        ask_all(w);
+        bench_go_on();
+        accept_all(w);
+        bench_pause();
+        leave_all(w);
+        bench_go_on();
+    }
+    return BATCH;
+}
+
+static uint64_t detach(void *context, size_t times)
+{
+    world *w = context;
+    for (size_t i = 0; i < times; i++) {
+        bench_pause();
+        ask_all(w);
+        accept_all(w);
+        bench_go_on();
+        leave_all(w);
+    }
+    return BATCH;
+}
+
+static void leave_batch(world *w)
+{
+    kedge_span topic = kedge_text("all");
+    for (size_t i = 0; i < BATCH; i++) {
+        kedge_link_destroy(log_in(w, 0, &topic, 1));
+    }
+}
+
+/* Batches of sessions were left a second apart: as a second passes, one expires, and is replaced. */
+static uint64_t expire(void *context, size_t times)
+{
+    world *w = context;
+    kedge_hub_event event;
+    for (size_t i = 0; i < times; i++) {
+        w->now += KEDGE_SECOND;
+        kedge_hub_tick(w->hub, w->now);
+        size_t count = 0;
+        while (kedge_hub_next_event(w->hub, &event)) {
+            count++;
+        }
+        bench_pause();
+        bench_require(count == BATCH, "as many expire as are due");
+        leave_batch(w);
+        bench_go_on();
+    }
+    return BATCH;
+}
+
+static uint64_t tick_idle(void *context, size_t times)
+{
+    world *w = context;
+    for (size_t i = 0; i < times; i++) {
+        kedge_hub_tick(w->hub, w->now);
+        bench_require(kedge_hub_deadline(w->hub) > w->now, "nothing is due");
+    }
+    return 1;
+}
+
+static uint64_t publish_unread(void *context, size_t times)
+{
+    world *w = context;
+    for (size_t i = 0; i < times; i++) {
+        publish(w, "all");
+    }
+    return 1;
+}
+
+typedef struct growth {
+    world small; /* a thousand sessions */
+    world large;
+    bench_work *work;
+} growth;
+
+static uint64_t grow_large(void *context, size_t times)
+{
+    growth *g = context;
+    return g->work(&g->large, times);
+}
+
+static uint64_t grow_small(void *context, size_t times)
+{
+    growth *g = context;
+    return g->work(&g->small, times);
+}
+
+static void begin_detached(world *w, size_t count)
+{
+    kedge_hub_config config = settings();
+    begin_world(w, &config, count);
+    leave_sessions(w, count);
+    w->publication = event_of(200);
+}
+
+static void begin_expiring(world *w, size_t count)
+{
+    size_t batches = (count + BATCH - 1) / BATCH;
+    kedge_hub_config config = settings();
+    config.session_ttl = batches * KEDGE_SECOND;
+    begin_world(w, &config, 1);
+    for (size_t i = 0; i < batches; i++) {
+        w->now += KEDGE_SECOND;
+        leave_batch(w);
+    }
+}
+
+static void growth_row(growth *g, const char *what, const char *size, bench_work *work,
+                       double batch)
+{
+    char name[40];
+    (void)snprintf(name, sizeof name, "%s-%s", what, size);
+    g->work = work;
+    bench_row row = {name, "the same with 1 k", "", NULL, grow_large, grow_small, g, batch};
+    bench_compare(&row);
+}
+
+static void growth_rows(size_t sessions, const char *size)
+{
+    static growth g;
+    begin_detached(&g.small, 1000);
+    begin_detached(&g.large, sessions);
+    growth_row(&g, "attach", size, attach, BATCH);
+    growth_row(&g, "detach", size, detach, BATCH);
+    growth_row(&g, "tick", size, tick_idle, 1);
+    growth_row(&g, "publish-unread", size, publish_unread, 1);
+    end_world(&g.small);
+    end_world(&g.large);
+    begin_expiring(&g.small, 1000);
+    begin_expiring(&g.large, sessions);
+    growth_row(&g, "expire", size, expire, BATCH);
+    end_world(&g.small);
+    end_world(&g.large);
+}
+
+/* ---- Memory --------------------------------------------------------------------------------------- */
+
+typedef struct footprint {
+    double link;
+    double session;
+    double topic;
+    double event;
+} footprint;
+
+static double session_bytes(size_t count, size_t topics)
+{
+    static world w;
+    static char names[10][8];
+    kedge_span spans[10];
+    kedge_hub_config config = settings();
+    for (size_t i = 0; i < topics; i++) {
+        (void)snprintf(names[i], sizeof names[i], "t%zu", i);
+        spans[i] = kedge_text(names[i]);
+    }
+    size_t before = bytes_taken;
+    begin_world(&w, &config, count);
+    for (size_t i = 0; i < count; i++) {
+        kedge_link_destroy(log_in(&w, i, spans, topics));
+    }
+    double taken = (double)(bytes_taken - before) / (double)count;
+    end_world(&w);
+    return taken;
+}
+
+static double event_bytes(size_t count, size_t payload)
+{
+    static world w;
+    kedge_hub_config config = settings();
+    config.topic_limits.count = count;
+    begin_detached(&w, 1000);
+    (void)kedge_hub_limit_topic(w.hub, kedge_text("all"), &config.topic_limits, w.now);
+    size_t before = bytes_taken;
+    for (size_t i = 0; i < count; i++) {
+        kedge_publication_release(w.publication);
+        w.publication = event_of(payload);
+        publish(&w, "all");
+    }
+    double taken = (double)(bytes_taken - before) / (double)count;
+    end_world(&w);
+    return taken;
+}
+
+static double link_bytes(size_t count)
+{
+    static world w;
+    kedge_hub_config config = settings();
+    begin_world(&w, &config, count);
+    size_t before = bytes_taken;
+    for (size_t i = 0; i < count; i++) {
+        w.links[i] = connect_link(&w);
+    }
+    w.link_count = count;
+    double taken = (double)(bytes_taken - before) / (double)count;
+    end_world(&w);
+    return taken;
+}
+
+static void memory_rows(void)
+{
+    bench_tell("bytes-link", "the same with 100", link_bytes(LINKS), link_bytes(100));
+    double many = session_bytes(100000, 1);
+    double few = session_bytes(1000, 1);
+    bench_tell("bytes-session", "the same with 1 k", many, few);
+    bench_tell("bytes-topic-followed", "the same with 1 k", (session_bytes(100000, 10) - many) / 9,
+               (session_bytes(1000, 10) - few) / 9);
+    bench_tell("bytes-event", "its message's 256 bytes", event_bytes(1000, 256 - 42), 256);
+}
+
+int main(int count, char **arguments)
+{
+    bench_begin(count, arguments);
+    publish_rows();
+    replay_row("replay-1-topic", 1);
+    replay_row("replay-10-topics", 10);
+    growth_rows(10000, "10k");
+    growth_rows(100000, "100k");
+    growth_rows(1000000, "1m");
+    memory_rows();
+    return 0;
+}
