@@ -4,22 +4,27 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 /* The digits of UINT64_MAX. */
 #define KEDGE_DECIMAL_DIGITS 20
 
-/* Writes the digits of `number`, without a zero at the end; returns how many. */
+static inline size_t kedge_decimal_size(uint64_t number)
+{
+    size_t size = 1;
+    for (; number >= 10000; number /= 10000) {
+        size += 4;
+    }
+    return size + (number >= 10) + (number >= 100) + (number >= 1000);
+}
+
+/* Writes the digits of `number`, without a zero at the begin or at the end; returns how many. */
 static inline size_t kedge_decimal(uint8_t buffer[KEDGE_DECIMAL_DIGITS], uint64_t number)
 {
-    uint8_t digits[KEDGE_DECIMAL_DIGITS];
-    size_t first = KEDGE_DECIMAL_DIGITS;
-    do {
-        digits[--first] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    memcpy(buffer, digits + first, KEDGE_DECIMAL_DIGITS - first);
-    return KEDGE_DECIMAL_DIGITS - first;
+    size_t size = kedge_decimal_size(number);
+    for (size_t i = size; i-- > 0; number /= 10) {
+        buffer[i] = (uint8_t)('0' + number % 10);
+    }
+    return size;
 }
 
 #endif

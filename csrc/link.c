@@ -938,9 +938,11 @@ void kedge_link_drop_output(kedge_link *link)
     link->abort_waits = false;
 }
 
-bool kedge_link_compresses(const kedge_link *link, size_t plain_size)
+bool kedge_link_compresses(const kedge_link *link, const kedge_publication *publication,
+                           uint64_t number)
 {
-    return link->compressed && plain_size > link->compress_above;
+    return link->compressed &&
+           kedge_publication_plain_size(publication, number) > link->compress_above;
 }
 
 kedge_status kedge_link_emit(kedge_link *link, kedge_publication *publication, uint64_t number,
@@ -960,8 +962,7 @@ kedge_status kedge_link_emit(kedge_link *link, kedge_publication *publication, u
 kedge_status kedge_link_emit_control(kedge_link *link, kedge_publication *publication,
                                      uint64_t number, kedge_output *output)
 {
-    bool compressed =
-        kedge_link_compresses(link, kedge_publication_plain_size(publication, number));
+    bool compressed = kedge_link_compresses(link, publication, number);
     kedge_zstd_encoder *encoder = NULL;
     kedge_status status = KEDGE_OK;
     if (compressed && !kedge_publication_is_compressed(publication)) {

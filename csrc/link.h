@@ -346,8 +346,9 @@ kedge_status kedge_link_emit(kedge_link *link, kedge_publication *publication, u
 kedge_status kedge_link_emit_control(kedge_link *link, kedge_publication *publication,
                                      uint64_t number, kedge_output *output);
 
-/* Whether a message of that plain size goes out compressed on this link. */
-bool kedge_link_compresses(const kedge_link *link, size_t plain_size);
+/* Whether the message with that number goes out compressed on this link. */
+bool kedge_link_compresses(const kedge_link *link, const kedge_publication *publication,
+                           uint64_t number);
 
 /* Memory that lives until the next receive; what was there before is wiped and freed. */
 kedge_status kedge_link_scratch(kedge_link *link, size_t size, uint8_t **memory);

@@ -100,6 +100,9 @@ bool kedge_timers_set(kedge_timers *timers, kedge_timer *timer, kedge_time deadl
         return true;
     }
     if (kedge_timer_is_set(timer)) {
+        if (timer->deadline == deadline) {
+            return true;
+        }
         timer->deadline = deadline;
         put_anywhere(timers, timer->position, slot);
         return true;

@@ -1268,8 +1268,7 @@ static bool give_dispatch(kedge_gateway_server *server, kedge_output *output)
         return false;
     }
     kedge_publication *publication = kedge_publication_hold(step.publication);
-    bool compressed =
-        kedge_link_compresses(link, kedge_publication_plain_size(publication, step.number));
+    bool compressed = kedge_link_compresses(link, publication, step.number);
     kedge_status status = compressed ? compress_step(link, &step) : KEDGE_OK;
     if (status == KEDGE_OK) {
         status = kedge_link_emit(link, publication, step.number, compressed, output);
