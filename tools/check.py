@@ -82,21 +82,36 @@ VALGRIND = (
 )
 
 
-def sanitized(compiler: str) -> Iterable[Step]:
-    """The C tests and the corpora under the sanitizers of gcc or clang."""
+def suites_of(part: int, parts: int) -> str:
+    """The names of every so many-th suite, so that no step takes too long."""
+    suites = re.findall(r"^SUITE\((\w+)\)", (ROOT / "tests/c/suites.h").read_text(), re.MULTILINE)
+    return " ".join(suites[part::parts])
+
+
+def sanitized(compiler: str, parts: int) -> Iterable[Step]:
+    """The C tests, the simulation and the corpora under the sanitizers of gcc or clang."""
     folder, build = f"build/sanitize-{compiler}", f"build-sanitize-{compiler}"
     options = (
         f"-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 -DCMAKE_C_COMPILER={compiler}"
         " -DKEDGE_SANITIZE=address,undefined"
     )
     yield Step(build, f"build with {compiler}'s ASan and UBSan", cmake(folder, options))
+    for part in range(parts):
+        yield Step(
+            f"suites-{compiler}-{part + 1}",
+            f"C tests under them, {compiler}, part {part + 1} of {parts}",
+            f"{folder}/kedge-tests {suites_of(part, parts)}",
+            ("sanitize",),
+            (build,),
+            environment=SANITIZERS | {"CK_TIMEOUT_MULTIPLIER": "10"},
+        )
     yield Step(
-        f"suites-{compiler}",
-        f"C tests under ASan and UBSan, {compiler}",
-        f"{folder}/kedge-tests",
+        f"sim-{compiler}",
+        f"1000 simulated worlds under them, {compiler}",
+        f"{folder}/kedge-sim 1000",
         ("sanitize",),
         (build,),
-        environment=SANITIZERS | {"CK_TIMEOUT_MULTIPLIER": "10"},
+        environment=SANITIZERS,
     )
     yield replay(
         f"corpora-{compiler}", f"the fuzz corpora under them, {compiler}", folder, build, "sanitize"
@@ -104,13 +119,12 @@ def sanitized(compiler: str) -> Iterable[Step]:
 
 
 def valgrinded(parts: int) -> Iterable[Step]:
-    """The C tests under valgrind, in parts, so that none takes too long."""
-    suites = re.findall(r"^SUITE\((\w+)\)", (ROOT / "tests/c/suites.h").read_text(), re.MULTILINE)
+    """The C tests under valgrind."""
     for part in range(parts):
         yield Step(
             f"suites-valgrind-{part + 1}",
             f"C tests under valgrind, part {part + 1} of {parts}",
-            f"{VALGRIND} build/valgrind/kedge-tests {' '.join(suites[part::parts])}",
+            f"{VALGRIND} build/valgrind/kedge-tests {suites_of(part, parts)}",
             ("valgrind",),
             ("build-valgrind",),
             environment={"CK_FORK": "no"},
@@ -167,8 +181,8 @@ STEPS = (
         ("lint",),
         ("build-python",),
     ),
-    *sanitized("gcc"),
-    *sanitized("clang"),
+    *sanitized("gcc", parts=4),
+    *sanitized("clang", parts=4),
     Step(
         "build-valgrind",
         "build for valgrind",
