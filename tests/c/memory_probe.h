@@ -6,19 +6,10 @@
 #ifndef KEDGE_TEST_MEMORY_PROBE_H
 #define KEDGE_TEST_MEMORY_PROBE_H
 
-#include <check.h>
 #include <stdlib.h>
 
 #include "kedge/base.h"
-
-/* As ck_assert, without its note to the test's parent each time, which takes longer than what is tested
- * where it is tested very often. */
-#define QUICK_ASSERT(condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            ck_abort_msg("%s", #condition);                                                        \
-        }                                                                                          \
-    } while (0)
+#include "quick_assert.h"
 
 typedef struct memory_probe {
     size_t blocks;   /* that are allocated now */

@@ -5,6 +5,7 @@
 
 #include "container.h"
 #include "log.h"
+#include "quick_assert.h"
 #include "session.h"
 
 size_t model_random(model_world *model, size_t below)
@@ -64,7 +65,7 @@ static void *grown(void *list, uint64_t length, size_t size)
         return list;
     }
     void *longer = realloc(list, (length == 0 ? 1 : 2 * (size_t)length) * size);
-    ck_assert_ptr_nonnull(longer);
+    QUICK_ASSERT(longer != NULL);
     return longer;
 }
 
@@ -114,19 +115,19 @@ static void notice(const model_world *model, const model_session *session, model
 
 static void compare_log(const model_world *model, const model_log *log)
 {
-    ck_assert_uint_eq(kedge_log_last(log->real), log->last);
-    ck_assert_uint_eq(kedge_log_base(log->real), log->base);
-    ck_assert_uint_eq(kedge_log_base_stamp(log->real),
-                      log->base == 0 ? 0 : log->entries[log->base - 1].stamp);
-    ck_assert_uint_eq(kedge_log_bytes(log->real), bytes_of(log));
-    ck_assert(is_within(log, model->now));
+    QUICK_ASSERT(kedge_log_last(log->real) == log->last);
+    QUICK_ASSERT(kedge_log_base(log->real) == log->base);
+    QUICK_ASSERT(kedge_log_base_stamp(log->real) ==
+                 (log->base == 0 ? 0 : log->entries[log->base - 1].stamp));
+    QUICK_ASSERT(kedge_log_bytes(log->real) == bytes_of(log));
+    QUICK_ASSERT(is_within(log, model->now));
     kedge_time deadline = KEDGE_NEVER;
     if (log->base < log->last && log->limits.age != KEDGE_NEVER) {
         deadline = log->entries[log->base].time + log->limits.age;
-        ck_assert_ptr_eq(kedge_log_at(log->real, log->base + 1)->publication,
-                         log->entries[log->base].publication);
+        QUICK_ASSERT(kedge_log_at(log->real, log->base + 1)->publication ==
+                     log->entries[log->base].publication);
     }
-    ck_assert_uint_eq(kedge_log_deadline(log->real), deadline);
+    QUICK_ASSERT(kedge_log_deadline(log->real) == deadline);
 }
 
 static void compare_cursor(const model_cursor *cursor)
@@ -134,19 +135,19 @@ static void compare_cursor(const model_cursor *cursor)
     if (!cursor->open) {
         return;
     }
-    ck_assert_uint_eq(kedge_cursor_position(&cursor->real), cursor->position);
-    ck_assert_int_eq(kedge_cursor_outrun(&cursor->real), cursor->outrun);
-    ck_assert_int_eq(kedge_cursor_pending(&cursor->real), cursor->pending);
-    ck_assert_uint_eq(cursor->woken, cursor->woken_right);
+    QUICK_ASSERT(kedge_cursor_position(&cursor->real) == cursor->position);
+    QUICK_ASSERT(kedge_cursor_outrun(&cursor->real) == cursor->outrun);
+    QUICK_ASSERT(kedge_cursor_pending(&cursor->real) == cursor->pending);
+    QUICK_ASSERT(cursor->woken == cursor->woken_right);
 }
 
 static void compare_session(model_world *model, model_session *session)
 {
-    ck_assert_uint_eq(kedge_session_last(session->real), session->last);
-    ck_assert_uint_eq(kedge_session_base(session->real), base_of(model, session));
+    QUICK_ASSERT(kedge_session_last(session->real) == session->last);
+    QUICK_ASSERT(kedge_session_base(session->real) == base_of(model, session));
     for (size_t topic = 0; topic < MODEL_TOPICS; topic++) {
-        ck_assert_int_eq(kedge_session_follows(session->real, model->logs[topic].real),
-                         session->follows[topic]);
+        QUICK_ASSERT(kedge_session_follows(session->real, model->logs[topic].real) ==
+                     session->follows[topic]);
     }
     for (size_t i = 0; i < MODEL_CURSORS; i++) {
         notice(model, session, &session->cursors[i]);
@@ -166,11 +167,11 @@ static void compare_counts(const model_world *model, size_t topic)
         for (size_t span = 0; span < session->span_count; span++) {
             referring += session->spans[span].log == log;
         }
-        ck_assert(kedge_session_refers(session, log) || !model->sessions[i].follows[topic]);
+        QUICK_ASSERT(kedge_session_refers(session, log) || !model->sessions[i].follows[topic]);
     }
-    ck_assert_uint_eq(log->following, following);
-    ck_assert_uint_eq(log->referring, referring);
-    ck_assert_uint_le(log->reader_count, referring * MODEL_CURSORS);
+    QUICK_ASSERT(log->following == following);
+    QUICK_ASSERT(log->referring == referring);
+    QUICK_ASSERT(log->reader_count <= referring * MODEL_CURSORS);
 }
 
 static void compare(model_world *model)
@@ -204,7 +205,7 @@ static bool succeeded(model_world *model, kedge_status status)
         compare(model);
         return false;
     }
-    ck_assert_int_eq(status, KEDGE_OK);
+    QUICK_ASSERT(status == KEDGE_OK);
     return true;
 }
 
@@ -221,7 +222,7 @@ static kedge_publication *publication_new(model_world *model)
     source.payload = kedge_span_of(text, size);
     kedge_publication *publication = NULL;
     kedge_allocator allocator = memory_probe_allocator(&model->plain_probe);
-    ck_assert_int_eq(kedge_publication_create(&publication, allocator, &source), KEDGE_OK);
+    QUICK_ASSERT(kedge_publication_create(&publication, allocator, &source) == KEDGE_OK);
     return publication;
 }
 
@@ -231,7 +232,7 @@ static void step_append(model_world *model, bool failing)
     model_log *log = &model->logs[which];
     kedge_publication *publication = publication_new(model);
     if (model_random(model, 4) == 0) {
-        ck_assert_int_eq(kedge_publication_compress(publication, model->encoder), KEDGE_OK);
+        QUICK_ASSERT(kedge_publication_compress(publication, model->encoder) == KEDGE_OK);
     }
     model->stamp += 1 + model_random(model, 3);
     fail_soon(model, failing);
@@ -240,7 +241,7 @@ static void step_append(model_world *model, bool failing)
                               : kedge_session_send(model->sessions[which - MODEL_TOPICS].real,
                                                    model->stamp, publication, model->now);
     if (kedge_publication_memory(publication) > log->limits.bytes) {
-        ck_assert_int_eq(status, KEDGE_LIMIT);
+        QUICK_ASSERT(status == KEDGE_LIMIT);
         model->probe.fails_at = 0;
         kedge_publication_release(publication);
     } else if (succeeded(model, status)) {
@@ -256,8 +257,8 @@ static void step_follow(model_world *model, bool failing)
     model_session *session = &model->sessions[model_random(model, MODEL_SESSIONS)];
     kedge_log *log = model->logs[topic].real;
     if (session->follows[topic] && model_random(model, 3) > 0) {
-        ck_assert_int_eq(kedge_session_unfollow(session->real, log), KEDGE_OK);
-        ck_assert_int_eq(kedge_session_unfollow(session->real, log), KEDGE_UNKNOWN);
+        QUICK_ASSERT(kedge_session_unfollow(session->real, log) == KEDGE_OK);
+        QUICK_ASSERT(kedge_session_unfollow(session->real, log) == KEDGE_UNKNOWN);
         session->follows[topic] = false;
     } else {
         fail_soon(model, failing);
@@ -272,23 +273,23 @@ static void read_one(const model_world *model, const model_session *session, mod
     kedge_step step;
     kedge_status status = kedge_cursor_next(&cursor->real, &step);
     if (cursor->outrun) {
-        ck_assert_int_eq(status, KEDGE_HISTORY_LOST);
+        QUICK_ASSERT(status == KEDGE_HISTORY_LOST);
         return;
     }
     if (cursor->position == session->last) {
-        ck_assert_int_eq(status, KEDGE_PARTIAL);
+        QUICK_ASSERT(status == KEDGE_PARTIAL);
         return;
     }
-    ck_assert_int_eq(status, KEDGE_OK);
+    QUICK_ASSERT(status == KEDGE_OK);
     const model_item *item = &session->history[cursor->position];
     const model_log *log = &model->logs[item->log];
     cursor->position++;
     cursor->pending = cursor->position < session->last;
-    ck_assert_uint_eq(step.number, cursor->position);
-    ck_assert_ptr_eq(step.log, log->real);
-    ck_assert_uint_eq(step.index, item->index);
-    ck_assert_uint_eq(step.stamp, log->entries[item->index - 1].stamp);
-    ck_assert_ptr_eq(step.publication, log->entries[item->index - 1].publication);
+    QUICK_ASSERT(step.number == cursor->position);
+    QUICK_ASSERT(step.log == log->real);
+    QUICK_ASSERT(step.index == item->index);
+    QUICK_ASSERT(step.stamp == log->entries[item->index - 1].stamp);
+    QUICK_ASSERT(step.publication == log->entries[item->index - 1].publication);
 }
 
 static void step_read(model_world *model)
@@ -366,7 +367,7 @@ static void step_limits(model_world *model)
 {
     model_log *log = &model->logs[model_random(model, MODEL_LOGS)];
     set_random_limits(model, &log->limits);
-    ck_assert_int_eq(kedge_log_set_limits(log->real, &log->limits, model->now), KEDGE_OK);
+    QUICK_ASSERT(kedge_log_set_limits(log->real, &log->limits, model->now) == KEDGE_OK);
     drop_plainly(model, log);
 }
 
@@ -376,12 +377,12 @@ static void step_compress(model_world *model)
     uint64_t index = log->base + model_random(model, (size_t)(log->last - log->base) + 1);
     kedge_status status = kedge_log_compress(log->real, index, model->encoder);
     if (index == log->base) {
-        ck_assert_int_eq(status, KEDGE_UNKNOWN);
+        QUICK_ASSERT(status == KEDGE_UNKNOWN);
         return;
     }
-    ck_assert_int_eq(status, KEDGE_OK);
+    QUICK_ASSERT(status == KEDGE_OK);
     model_entry *entry = &log->entries[index - 1];
-    ck_assert(kedge_publication_is_compressed(entry->publication));
+    QUICK_ASSERT(kedge_publication_is_compressed(entry->publication));
     entry->charged = kedge_publication_memory(entry->publication);
     drop_plainly(model, log);
 }
@@ -415,11 +416,11 @@ void model_check_positions(model_world *model, size_t which)
     for (uint64_t position = 0; position <= session->last + 1; position++) {
         model_cursor cursor = {0};
         kedge_status status = kedge_cursor_open(&cursor.real, session->real, position);
-        ck_assert_int_eq(status, expected(model, session, position));
+        QUICK_ASSERT(status == expected(model, session, position));
         if (status == KEDGE_OK) {
             cursor.position = position;
             while (cursor.position < session->last) {
-                ck_assert(kedge_cursor_pending(&cursor.real));
+                QUICK_ASSERT(kedge_cursor_pending(&cursor.real));
                 read_one(model, session, &cursor);
             }
             read_one(model, session, &cursor);
@@ -436,7 +437,7 @@ static void start_log(model_world *model, size_t which)
     kedge_allocator allocator = memory_probe_allocator(&model->probe);
     set_random_limits(model, &log->limits);
     if (which < MODEL_TOPICS) {
-        ck_assert_int_eq(kedge_log_create(&log->real, &log->limits, allocator), KEDGE_OK);
+        QUICK_ASSERT(kedge_log_create(&log->real, &log->limits, allocator) == KEDGE_OK);
         return;
     }
     kedge_session_config config = {0};
@@ -445,7 +446,7 @@ static void start_log(model_world *model, size_t which)
     config.own_limits = log->limits;
     config.spans_max = 100000;
     model_session *session = &model->sessions[which - MODEL_TOPICS];
-    ck_assert_int_eq(kedge_session_create(&session->real, &config, allocator), KEDGE_OK);
+    QUICK_ASSERT(kedge_session_create(&session->real, &config, allocator) == KEDGE_OK);
     log->real = kedge_session_own_log(session->real);
 }
 
@@ -454,7 +455,7 @@ void model_start(model_world *model, uint64_t seed)
     memset(model, 0, sizeof *model);
     model->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     kedge_allocator allocator = memory_probe_allocator(&model->plain_probe);
-    ck_assert_int_eq(kedge_zstd_encoder_create(&model->encoder, allocator, 1), KEDGE_OK);
+    QUICK_ASSERT(kedge_zstd_encoder_create(&model->encoder, allocator, 1) == KEDGE_OK);
     for (size_t i = 0; i < MODEL_LOGS; i++) {
         start_log(model, i);
     }
@@ -468,9 +469,9 @@ static void end_sessions(model_world *model)
         for (size_t c = 0; c < MODEL_CURSORS; c++) {
             model_cursor *cursor = &session->cursors[c];
             kedge_step step;
-            ck_assert_int_eq(kedge_cursor_outrun(&cursor->real), cursor->open);
-            ck_assert_int_eq(kedge_cursor_next(&cursor->real, &step),
-                             cursor->open ? KEDGE_HISTORY_LOST : KEDGE_WRONG_STATE);
+            QUICK_ASSERT(kedge_cursor_outrun(&cursor->real) == cursor->open);
+            QUICK_ASSERT(kedge_cursor_next(&cursor->real, &step) ==
+                         (cursor->open ? KEDGE_HISTORY_LOST : KEDGE_WRONG_STATE));
             kedge_cursor_close(&cursor->real);
         }
         free(session->history);
@@ -485,9 +486,9 @@ static void end_logs(model_world *model)
             kedge_publication_release(log->entries[entry].publication);
         }
         if (i < MODEL_TOPICS) {
-            ck_assert_uint_eq(log->real->referring, 0);
-            ck_assert_uint_eq(log->real->following, 0);
-            ck_assert_uint_eq(log->real->reader_count, 0);
+            QUICK_ASSERT(log->real->referring == 0);
+            QUICK_ASSERT(log->real->following == 0);
+            QUICK_ASSERT(log->real->reader_count == 0);
             kedge_log_destroy(log->real);
         }
         free(log->entries);
@@ -499,6 +500,6 @@ void model_end(model_world *model)
     end_sessions(model);
     end_logs(model);
     kedge_zstd_encoder_free(model->encoder);
-    ck_assert_uint_eq(model->probe.blocks, 0);
-    ck_assert_uint_eq(model->plain_probe.blocks, 0);
+    QUICK_ASSERT(model->probe.blocks == 0);
+    QUICK_ASSERT(model->plain_probe.blocks == 0);
 }

@@ -12,6 +12,7 @@
 
 #include "hub_world.h"
 #include "kedge/hub.h"
+#include "quick_assert.h"
 #include "random.h"
 
 enum {
@@ -211,14 +212,14 @@ static void settle(void)
 static void compare_session(const model_session *session)
 {
     kedge_session *real = kedge_hub_session(world.hub, kedge_text(session->id));
-    ck_assert_int_eq(real != NULL, session->alive);
+    QUICK_ASSERT((real != NULL) == session->alive);
     if (real == NULL) {
         return;
     }
-    ck_assert_uint_eq(kedge_session_last(real), session->last);
-    ck_assert_uint_eq(kedge_session_base(real), base_of(session));
+    QUICK_ASSERT(kedge_session_last(real) == session->last);
+    QUICK_ASSERT(kedge_session_base(real) == base_of(session));
     kedge_link *link = kedge_hub_link_of(world.hub, real);
-    ck_assert_ptr_eq(link, session->client == NULL ? NULL : session->client->link);
+    QUICK_ASSERT(link == (session->client == NULL ? NULL : session->client->link));
 }
 
 static void compare_client(const model_client *client)
@@ -227,13 +228,13 @@ static void compare_client(const model_client *client)
     if (session == NULL || session->client != &client->real) {
         return;
     }
-    ck_assert(!client->real.ended);
-    ck_assert_uint_ge(client->real.position, base_of(session));
+    QUICK_ASSERT(!client->real.ended);
+    QUICK_ASSERT(client->real.position >= base_of(session));
     if (!client->real.slow) {
-        ck_assert_uint_eq(client->real.position, session->last);
+        QUICK_ASSERT(client->real.position == session->last);
     }
     for (uint64_t number = base_of(session) + 1; number <= client->real.position; number++) {
-        ck_assert_uint_eq(client->real.seen[number], session->history[number - 1]->n);
+        QUICK_ASSERT(client->real.seen[number] == session->history[number - 1]->n);
     }
 }
 
@@ -250,8 +251,8 @@ static void compare(void)
     for (size_t i = 0; i < CLIENTS; i++) {
         compare_client(&clients[i]);
     }
-    ck_assert_uint_eq(counts.sessions, alive);
-    ck_assert_uint_eq(counts.attached, attached);
+    QUICK_ASSERT(counts.sessions == alive);
+    QUICK_ASSERT(counts.attached == attached);
 }
 
 static void compare_events(void)
@@ -312,7 +313,7 @@ static bool failed(kedge_status status)
     if (status != KEDGE_NO_MEMORY) {
         return false;
     }
-    ck_assert_uint_ge(world.probe.calls, world.probe.fails_at);
+    QUICK_ASSERT(world.probe.calls >= world.probe.fails_at);
     hub_world_pump(&world);
     compare();
     return true;

@@ -9,6 +9,7 @@
 #include "kedge/utf8.h"
 #include "kernels.h"
 #include "levels.h"
+#include "quick_assert.h"
 
 enum { LONGEST = 300, ALIGNMENTS = 65, ROOM = LONGEST + ALIGNMENTS + 64 };
 
@@ -93,9 +94,9 @@ static void check_masked(const guarded *memory, const uint8_t *to, size_t size, 
     while (right < size && to[right] == (sample(right) ^ key[(key_offset + right) % 4])) {
         right++;
     }
-    ck_assert_uint_eq(right, size);
-    ck_assert(is_untouched(memory->first, to));
-    ck_assert(is_untouched(to + size, memory->end));
+    QUICK_ASSERT(right == size);
+    QUICK_ASSERT(is_untouched(memory->first, to));
+    QUICK_ASSERT(is_untouched(to + size, memory->end));
 }
 
 static void check_mask(const guarded *from, const guarded *to, size_t size, size_t alignment,
@@ -146,9 +147,9 @@ static void assert_same(kedge_result result, kedge_result expected, kedge_span t
 /* Calls `validate` on the level under test and on the scalar one. */
 static void compare(kedge_kernels level, kedge_result (*validate)(kedge_span), kedge_span text)
 {
-    ck_assert(level_use(KEDGE_KERNELS_SCALAR));
+    QUICK_ASSERT(level_use(KEDGE_KERNELS_SCALAR));
     kedge_result expected = validate(text);
-    ck_assert(level_use(level));
+    QUICK_ASSERT(level_use(level));
     assert_same(validate(text), expected, text);
 }
 
@@ -195,7 +196,7 @@ START_TEST(utf8_at_each_size_and_alignment_is_judged_within_its_bounds)
             for (int i = 0; i < 2; i++) {
                 kedge_span text = kedge_span_of(places[i], size);
                 fill_text(places[i], size, &seed);
-                ck_assert_int_eq(kedge_utf8_validate(text).status, KEDGE_OK);
+                QUICK_ASSERT(kedge_utf8_validate(text).status == KEDGE_OK);
                 if (size > 0) {
                     places[i][next_random(&seed) % size] = (uint8_t)next_random(&seed);
                     compare(level, kedge_utf8_validate, text);

@@ -7,6 +7,7 @@
 #include "kedge/mask.h"
 #include "levels.h"
 #include "memory_probe.h"
+#include "quick_assert.h"
 #include "vectors.h"
 
 /* ---- A text that grows ---- */
