@@ -171,6 +171,13 @@ typedef enum kedge_answer {
 /* The longest reason that fits a close frame. */
 #define KEDGE_REASON_MAX 123
 
+/* Where a link stands, in words; `due` is what its deadline is for. */
+typedef struct kedge_link_state {
+    const char *name;
+    const char *meaning;
+    const char *due;
+} kedge_link_state;
+
 /* What a protocol does in one role. Those that are told to be of one role are null in the other
  * (WRONG_ROLE). */
 typedef struct kedge_link_operations {
@@ -211,6 +218,7 @@ typedef struct kedge_link_operations {
 
     kedge_time (*deadline)(const kedge_link *link); /* the protocol's earliest */
     uint64_t (*position)(const kedge_link *link);
+    kedge_link_state (*describe)(const kedge_link *link);
 
     /* A message of the queue could not be written, for want of memory: ends the connection by the
      * protocol's code for that. Null where the queue is not used. */

@@ -887,6 +887,39 @@ static kedge_time client_deadline(const kedge_link *link)
     return sending > link->now && sending < deadline ? sending : deadline;
 }
 
+/* What the timer of a state is for. */
+static const char *awaited_in(kedge_gateway_client_state state)
+{
+    switch (state) {
+    case KEDGE_GATEWAY_CLIENT_WAITING:
+        return "it connects again";
+    case KEDGE_GATEWAY_CLIENT_GREETING:
+        return "hello must have come";
+    case KEDGE_GATEWAY_CLIENT_IDENTIFYING:
+        return "ready must have come";
+    default:
+        return "the replay counts as over";
+    }
+}
+
+static kedge_link_state client_describe(const kedge_link *link)
+{
+#define STATE_WORDS(name, meaning) {#name, meaning, NULL},
+    static const kedge_link_state words[] = {KEDGE_GATEWAY_CLIENT_STATES(STATE_WORDS)};
+#undef STATE_WORDS
+    const client *self = kedge_gateway_client_const(link);
+    kedge_link_state state = words[self->state];
+    kedge_time deadline = client_deadline(link);
+    if (timer_runs(self) && deadline == self->timer.at) {
+        state.due = awaited_in(self->state);
+    } else {
+        state.due = deadline == self->connection.heartbeat.at
+                        ? "a heartbeat"
+                        : "the rate allows what waits to be said";
+    }
+    return state;
+}
+
 static uint64_t client_position(const kedge_link *link)
 {
     return kedge_gateway_client_position(kedge_gateway_client_const(link));
@@ -1112,6 +1145,7 @@ const kedge_link_operations kedge_gateway_client_operations = {
     .load = kedge_gateway_client_load,
     .deadline = client_deadline,
     .position = client_position,
+    .describe = client_describe,
     .failed = client_failed,
     .next_event = client_next_event,
     .event_waiting = client_event_waiting,

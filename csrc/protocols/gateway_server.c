@@ -1214,6 +1214,21 @@ static kedge_time deadline(const kedge_link *link)
     return server->phase.at < server->heartbeat.at ? server->phase.at : server->heartbeat.at;
 }
 
+static kedge_link_state describe(const kedge_link *link)
+{
+#define STATE_WORDS(name, meaning) {#name, meaning, "identify or resume must have come"},
+    static const kedge_link_state words[] = {KEDGE_GATEWAY_SERVER_STATES(STATE_WORDS)};
+#undef STATE_WORDS
+    const kedge_gateway_server *server = const_server_of(link);
+    kedge_link_state state = words[server->state];
+    if (server->heartbeat.at <= server->phase.at) {
+        state.due = "a heartbeat must have come";
+    } else if (server->state == KEDGE_GATEWAY_SERVER_AUTHENTICATING) {
+        state.due = "the application must have answered";
+    }
+    return state;
+}
+
 static uint64_t server_position(const kedge_link *link)
 {
     return const_server_of(link)->position;
@@ -1347,6 +1362,7 @@ const kedge_link_operations kedge_gateway_server_operations = {
     .refuse = refuse,
     .deadline = deadline,
     .position = server_position,
+    .describe = describe,
     .failed = failed,
     .next_output = next_output,
     .output_waiting = output_waiting,

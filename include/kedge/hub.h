@@ -260,6 +260,9 @@ typedef struct kedge_hub_counts {
  * message. */
 KEDGE_API kedge_hub_counts kedge_hub_counts_now(const kedge_hub *hub);
 
+/* One line for people, as kedge_link_describe; cheap, however much there is. */
+KEDGE_API size_t kedge_hub_describe(const kedge_hub *hub, char *buffer, size_t capacity);
+
 #ifdef __cplusplus
 }
 #endif

@@ -57,6 +57,10 @@ KEDGE_API uint64_t kedge_session_last(const kedge_session *session);
 /* The lowest position (as `last_seq`) from which a reader can begin now. */
 KEDGE_API uint64_t kedge_session_base(const kedge_session *session);
 
+/* One line for people, as kedge_link_describe. */
+KEDGE_API size_t kedge_session_describe(const kedge_session *session, char *buffer,
+                                        size_t capacity);
+
 /* From now on the entries of `log` are part of the history. Following twice is following once; to leave
  * and follow again before anything was appended is as if it had not been left. TOO_MANY_TOPICS,
  * NO_MEMORY; INVALID_ARGUMENT where it is another session's own log. See kedge_log_destroy for a log

@@ -2,6 +2,7 @@
  * tests/c/test_layer.c. Sorted; the build compiles every tests/c/test_*.c. */
 SUITE(base)
 SUITE(connection)
+SUITE(describe)
 SUITE(envelope)
 SUITE(envelope_protocols)
 SUITE(flowlayer_continuity)

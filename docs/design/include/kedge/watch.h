@@ -39,12 +39,6 @@ KEDGE_API kedge_status kedge_watch_close(kedge_watch *watch, kedge_role from, ui
                                          kedge_span reason, kedge_time at,
                                          kedge_observation *observation);
 
-/* One line each of the state, the position, the deadline and why: for logs and for people. Returns the
- * size; what does not fit is cut. */
-KEDGE_API size_t kedge_link_describe(const kedge_link *link, char *buffer, size_t capacity);
-KEDGE_API size_t kedge_session_describe(const kedge_session *session, char *buffer,
-                                        size_t capacity);
-
 #ifdef __cplusplus
 }
 #endif
