@@ -77,6 +77,27 @@ static void remove_first(kedge_cursor *cursor)
     sink(heap, cursor->private_pending - 1, heap[cursor->private_pending - 1]);
 }
 
+/* A place that has something, maybe, is gone: the others make a new heap. */
+static void forget_head(kedge_cursor *cursor, size_t place)
+{
+    kedge_cursor_head *heap = cursor->private_heap;
+    if (cursor->private_pending == 0) {
+        return;
+    }
+    if (cursor->private_first.private_place == place) {
+        remove_first(cursor);
+        return;
+    }
+    size_t others = cursor->private_pending - 1;
+    cursor->private_pending = 1;
+    for (size_t i = 0; i < others; i++) {
+        kedge_cursor_head head = heap[i];
+        if (head.private_place != place) {
+            add_head(cursor, head.private_stamp, head.private_place);
+        }
+    }
+}
+
 static void rename_head(kedge_cursor *cursor, size_t from, size_t to)
 {
     for (size_t i = 0; i < cursor->private_pending; i++) {
@@ -128,11 +149,74 @@ static void place_arrived(void *owner, size_t place, uint64_t stamp)
     }
 }
 
-static void place_outrun(void *owner)
+static void stand_outrun(kedge_cursor *cursor)
 {
-    kedge_cursor *cursor = owner;
     leave_places(cursor);
     cursor->private_outrun = true;
+    wake(cursor);
+}
+
+/* What each place has to read from where it stands. */
+static void settle(kedge_cursor *cursor, const kedge_session *session)
+{
+    cursor->private_pending = 0;
+    for (size_t i = 0; i < session->span_count; i++) {
+        struct kedge_cursor_place *place = &cursor->private_places[i];
+        kedge_log *log = place->log;
+        if (place->slot == KEDGE_CURSOR_DRAINED) {
+            continue;
+        }
+        uint64_t next = reader_of(place)->next;
+        if (next <= kedge_span_newest(&session->spans[i])) {
+            log->slowest = next < log->slowest ? next : log->slowest;
+            add_head(cursor, kedge_log_entry_of(log, next)->stamp, i);
+        } else if (place->end != KEDGE_SPAN_OPEN) {
+            drain(place);
+        }
+    }
+}
+
+/* Passes over what its history has lost: all numbered places go on behind the newest stamp that was
+ * dropped. */
+static void pass_over_lost(kedge_cursor *cursor, const kedge_session *session)
+{
+    uint64_t stamp = kedge_session_dropped_stamp(session);
+    for (size_t i = 0; i < session->span_count; i++) {
+        const kedge_session_span *span = &session->spans[i];
+        const struct kedge_cursor_place *place = &cursor->private_places[i];
+        if (place->slot != KEDGE_CURSOR_DRAINED) {
+            uint64_t next = span->first + kedge_span_entries_until(span, stamp);
+            kedge_log_reader *reader = reader_of(place);
+            reader->next = next > reader->next ? next : reader->next;
+        }
+    }
+    uint64_t base = kedge_session_base(session);
+    cursor->private_lost += base - cursor->private_number;
+    cursor->private_number = base;
+}
+
+/* Of a log that is not numbered only the dropped entries are lost. */
+static void pass_over_dropped(kedge_cursor *cursor, const struct kedge_cursor_place *place)
+{
+    kedge_log_reader *reader = reader_of(place);
+    cursor->private_lost += place->log->base + 1 - reader->next;
+    reader->next = place->log->base + 1;
+}
+
+static void place_outrun(void *owner, size_t at)
+{
+    kedge_cursor *cursor = owner;
+    const struct kedge_cursor_place *place = &cursor->private_places[at];
+    if (!place->log->lossy) {
+        stand_outrun(cursor);
+        return;
+    }
+    if (place->passing) {
+        pass_over_dropped(cursor, place);
+    } else {
+        pass_over_lost(cursor, cursor->private_session);
+    }
+    settle(cursor, cursor->private_session);
     wake(cursor);
 }
 
@@ -191,20 +275,25 @@ void kedge_cursor_enter(kedge_cursor *cursor, size_t i, const kedge_session_span
     struct kedge_cursor_place *place = &cursor->private_places[i];
     place->log = span->log;
     place->end = span->end;
+    place->passing = span->log->passing;
     place->slot = kedge_log_add_reader(span->log, &listener, reader);
 }
 
 void kedge_cursor_check_read(kedge_cursor *cursor, size_t i)
 {
     const struct kedge_cursor_place *place = &cursor->private_places[i];
-    if (place->slot != KEDGE_CURSOR_DRAINED && reader_of(place)->next <= place->log->last) {
-        place_outrun(cursor);
+    if (!place->passing && place->slot != KEDGE_CURSOR_DRAINED &&
+        reader_of(place)->next <= place->log->last) {
+        stand_outrun(cursor);
     }
 }
 
 void kedge_cursor_remove_place(kedge_cursor *cursor, size_t i, size_t last)
 {
     struct kedge_cursor_place *places = cursor->private_places;
+    if (places[i].passing) {
+        forget_head(cursor, i);
+    }
     drain(&places[i]);
     if (i == last) {
         return;
@@ -289,23 +378,6 @@ static bool walk_back(kedge_cursor *cursor, const kedge_session *session, uint64
     return missed == 0;
 }
 
-/* What each place has to read from where the walk came to a halt. */
-static void settle(kedge_cursor *cursor, const kedge_session *session)
-{
-    cursor->private_pending = 0;
-    for (size_t i = 0; i < session->span_count; i++) {
-        struct kedge_cursor_place *place = &cursor->private_places[i];
-        kedge_log *log = place->log;
-        uint64_t next = reader_of(place)->next;
-        if (next <= kedge_span_newest(&session->spans[i])) {
-            log->slowest = next < log->slowest ? next : log->slowest;
-            add_head(cursor, kedge_log_entry_of(log, next)->stamp, i);
-        } else if (place->end != KEDGE_SPAN_OPEN) {
-            drain(place);
-        }
-    }
-}
-
 static kedge_status place_cursor(kedge_cursor *cursor, kedge_session *session, uint64_t missed)
 {
     kedge_status status = kedge_cursor_reserve(cursor, session->allocator, session->span_count);
@@ -369,7 +441,7 @@ kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *session, uin
 static void step_over(kedge_cursor *cursor, struct kedge_cursor_place *place)
 {
     kedge_log_reader *reader = reader_of(place);
-    cursor->private_number++;
+    cursor->private_number += !place->passing;
     reader->next++;
     if (reader->next <= place->end && reader->next <= place->log->last) {
         change_first(cursor, kedge_log_entry_of(place->log, reader->next)->stamp);
@@ -396,13 +468,19 @@ kedge_status kedge_cursor_next(kedge_cursor *cursor, kedge_step *step)
         return KEDGE_PARTIAL;
     }
     struct kedge_cursor_place *place = &cursor->private_places[cursor->private_first.private_place];
-    step->number = cursor->private_number + 1;
+    step->passing = place->passing;
+    step->number = cursor->private_number + (place->passing ? 0 : 1);
     step->stamp = cursor->private_first.private_stamp;
     step->log = place->log;
     step->index = reader_of(place)->next;
     step->publication = kedge_log_entry_of(place->log, step->index)->publication;
     step_over(cursor, place);
     return KEDGE_OK;
+}
+
+uint64_t kedge_cursor_lost(const kedge_cursor *cursor)
+{
+    return cursor == NULL ? 0 : cursor->private_lost;
 }
 
 uint64_t kedge_cursor_position(const kedge_cursor *cursor)

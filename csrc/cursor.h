@@ -20,6 +20,7 @@ struct kedge_cursor_place {
     size_t
         slot; /* of its reader in the log; KEDGE_CURSOR_DRAINED: an ended span, read to its end */
     uint64_t end; /* of the span */
+    bool passing;
 };
 
 #define KEDGE_CURSOR_DRAINED SIZE_MAX

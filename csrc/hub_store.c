@@ -127,7 +127,7 @@ void kedge_hub_draw_id(kedge_hub *hub, uint8_t id[KEDGE_HUB_ID_SIZE])
 
 static kedge_status session_make(kedge_hub *hub, kedge_hub_record *record, size_t spans_max)
 {
-    kedge_session_config config;
+    kedge_session_config config = {0};
     config.id = record->entry.key;
     config.user = record->user->entry.key;
     config.own_limits = hub->config.own_limits;

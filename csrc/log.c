@@ -115,7 +115,7 @@ static void tell_outrun(kedge_log *log)
     }
     for (size_t i = log->reader_count; i-- > 0;) {
         if (i < log->reader_count && log->readers[i].next <= log->base) {
-            log->listener->outrun(log->readers[i].owner);
+            log->listener->outrun(log->readers[i].owner, log->readers[i].place);
         }
     }
     log->slowest = log->base + 1;
@@ -253,12 +253,12 @@ kedge_status kedge_log_append(kedge_log *log, uint64_t stamp, kedge_publication 
     }
     pass_time(log, now);
     drop_excess(log, 1, charged);
+    tell_outrun(log);
     kedge_log_slot slot = {{stamp, log->now, kedge_publication_hold(publication)}, charged};
     log->last++;
     log->last_stamp = stamp;
     log->bytes += charged;
     *slot_of(log, log->last) = slot;
-    tell_outrun(log);
     tell_arrived(log);
     return KEDGE_OK;
 }
@@ -306,6 +306,27 @@ void kedge_log_trim(kedge_log *log, uint64_t to)
         drop_oldest(log);
     }
     tell_outrun(log);
+}
+
+kedge_status kedge_log_set_lossy(kedge_log *log, bool lossy)
+{
+    if (log == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    log->lossy = lossy;
+    return KEDGE_OK;
+}
+
+kedge_status kedge_log_set_passing(kedge_log *log)
+{
+    if (log == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (log->last > 0 || log->referring > 0) {
+        return KEDGE_WRONG_STATE;
+    }
+    log->passing = true;
+    return KEDGE_OK;
 }
 
 kedge_status kedge_log_set_limits(kedge_log *log, const kedge_log_limits *limits, kedge_time now)

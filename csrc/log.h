@@ -34,8 +34,8 @@ typedef struct kedge_log_reader {
 typedef struct kedge_log_listener {
     /* The entry that a reader waited for is there. */
     void (*arrived)(void *owner, size_t place, uint64_t stamp);
-    /* The entry that a reader wants next was dropped. */
-    void (*outrun)(void *owner);
+    /* The entry that a reader wants next was dropped: it leaves, or moves its `next` forward. */
+    void (*outrun)(void *owner, size_t place);
     /* A reader lies in another slot now. */
     void (*moved)(void *owner, size_t place, size_t slot);
 } kedge_log_listener;
@@ -62,6 +62,8 @@ struct kedge_log {
     size_t following; /* sessions that follow it now */
     size_t referring; /* spans of sessions, open and ended, their own logs' included */
     bool own;         /* a session's own: no other session may follow it */
+    bool passing;     /* its entries are no part of anybody's history */
+    bool lossy;       /* readers that it outruns count what they lost, and go on */
     bool doomed;      /* destroyed while spans referred to it: goes with the last of them */
 
     /* Called, where set, when `referring` fell to 0. It may be called within any function of a session, so

@@ -13,25 +13,22 @@
 /* The stamp of the newest entry of a span that its log dropped, 0 if it dropped none. */
 static uint64_t dropped_stamp_of(const kedge_session_span *span)
 {
-    if (span->log->base < span->first) {
+    if (span->log->passing || span->log->base < span->first) {
         return 0;
     }
     return span->log->base <= kedge_span_newest(span) ? span->log->base_stamp : span->end_stamp;
 }
 
-/* How many entries of a span have a stamp up to this one, which is not less than that of any entry that
- * was dropped. */
-static uint64_t entries_until(const kedge_session_span *span, uint64_t stamp)
+uint64_t kedge_span_entries_until(const kedge_session_span *span, uint64_t stamp)
 {
-    if (kedge_span_newest_stamp(span) <= stamp) {
+    if (span->log->passing || kedge_span_newest_stamp(span) <= stamp) {
         return kedge_span_entries(span);
     }
     uint64_t after = kedge_log_after(span->log, stamp);
     return after <= span->first ? 0 : after - span->first;
 }
 
-/* The stamp behind which all of the history is held. */
-static uint64_t dropped_stamp(const kedge_session *session)
+uint64_t kedge_session_dropped_stamp(const kedge_session *session)
 {
     uint64_t stamp = session->checkpoint_stamp;
     for (size_t i = 0; i < session->span_count; i++) {
@@ -96,11 +93,11 @@ static void remove_span(kedge_session *session, size_t i)
 
 void kedge_session_fold(kedge_session *session)
 {
-    uint64_t stamp = dropped_stamp(session);
+    uint64_t stamp = kedge_session_dropped_stamp(session);
     if (stamp > session->checkpoint_stamp) {
         for (size_t i = session->span_count; i-- > 0;) {
             kedge_session_span *span = &session->spans[i];
-            uint64_t folded = entries_until(span, stamp);
+            uint64_t folded = kedge_span_entries_until(span, stamp);
             span->first += folded;
             session->checkpoint_number += folded;
             if (span->end != KEDGE_SPAN_OPEN && span->first > span->end) {
@@ -164,8 +161,8 @@ static bool config_right(const kedge_session_config *config)
 {
     return config != NULL && kedge_log_limits_right(&config->own_limits) &&
            !kedge_span_is_missing(config->id) && !kedge_span_is_missing(config->user) &&
-           config->spans_max < SIZE_MAX && config->id.size <= SIZE_MAX / 4 &&
-           config->user.size <= SIZE_MAX / 4;
+           config->spans_max < SIZE_MAX && config->first_number <= UINT64_MAX / 2 &&
+           config->id.size <= SIZE_MAX / 4 && config->user.size <= SIZE_MAX / 4;
 }
 
 static kedge_span copy_span(uint8_t *to, kedge_span from)
@@ -187,6 +184,7 @@ static void init_session(kedge_session *session, const kedge_session_config *con
     session->user = copy_span(text + config->id.size, config->user);
     session->spans_max = config->spans_max;
     session->fold_at = FOLD_AT_LEAST;
+    session->checkpoint_number = config->first_number == 0 ? 0 : config->first_number - 1;
     kedge_log_init(&session->own, &config->own_limits, allocator);
     session->own.own = true;
 }
@@ -262,9 +260,9 @@ uint64_t kedge_session_base(const kedge_session *session)
         return 0;
     }
     uint64_t number = session->checkpoint_number;
-    uint64_t stamp = dropped_stamp(session);
+    uint64_t stamp = kedge_session_dropped_stamp(session);
     for (size_t i = 0; stamp > session->checkpoint_stamp && i < session->span_count; i++) {
-        number += entries_until(&session->spans[i], stamp);
+        number += kedge_span_entries_until(&session->spans[i], stamp);
     }
     return number;
 }
@@ -344,7 +342,7 @@ kedge_status kedge_session_unfollow(kedge_session *session, kedge_log *log)
         return KEDGE_UNKNOWN;
     }
     log->following--;
-    if (session->spans[i].first > log->last) {
+    if (log->passing || session->spans[i].first > log->last) {
         remove_span(session, i);
     } else {
         end_span(session, i);
@@ -441,8 +439,8 @@ kedge_status kedge_session_restore(kedge_session *session, uint64_t checkpoint_n
                                    uint64_t checkpoint_stamp, const kedge_session_span *spans,
                                    size_t count)
 {
-    if (session == NULL || checkpoint_number > checkpoint_stamp ||
-        checkpoint_number > UINT64_MAX / 2 || checkpoint_stamp == KEDGE_STAMP_NONE) {
+    if (session == NULL || checkpoint_number > UINT64_MAX / 2 ||
+        checkpoint_stamp == KEDGE_STAMP_NONE) {
         return KEDGE_INVALID_ARGUMENT;
     }
     if (session->cursors != NULL || session->span_count > 1 || session->checkpoint_stamp > 0) {

@@ -11,7 +11,8 @@
 /* The end of a span whose log is followed. */
 #define KEDGE_SPAN_OPEN UINT64_MAX
 
-/* The entries first .. end of a log. An ended span is never empty; an open one may be. */
+/* The entries first .. end of a log. An ended span is never empty; an open one may be. That of a
+ * passing log is always open: once left, it is gone. */
 typedef struct kedge_session_span {
     kedge_log *log;
     uint64_t first;
@@ -29,9 +30,10 @@ static inline uint64_t kedge_span_newest_stamp(const kedge_session_span *span)
     return span->end == KEDGE_SPAN_OPEN ? span->log->last_stamp : span->end_stamp;
 }
 
+/* How many entries of the history lie in it. */
 static inline uint64_t kedge_span_entries(const kedge_session_span *span)
 {
-    return kedge_span_newest(span) + 1 - span->first;
+    return span->log->passing ? 0 : kedge_span_newest(span) + 1 - span->first;
 }
 
 struct kedge_session {
@@ -62,6 +64,11 @@ struct kedge_session {
  * null). It is called when something came for a cursor that had nothing pending, and when the cursor was
  * outrun or its session destroyed; within an append or a drop, so it notes that and touches no log,
  * session or cursor. KEDGE_CONTAINER finds the struct around the cursor. */
+
+/* How many entries of a span have a stamp up to this one, which is not less than that of any entry that
+ * was dropped; and the stamp behind which all of the history is held. */
+uint64_t kedge_span_entries_until(const kedge_session_span *span, uint64_t stamp);
+uint64_t kedge_session_dropped_stamp(const kedge_session *session);
 
 /* Moves the checkpoint up to the newest entry that was dropped from its history: nothing before that can
  * be asked for any more. Spans that this empties are removed. Numbers do not change. */

@@ -9,6 +9,9 @@
  *
  *        dropped        held
  *   1 .. .. .. base | base+1 .. .. last
+ *
+ * A log is *numbered*, or *passing*: then its entries are told to who reads along while they come, and
+ * are no part of any history (kedge/session.h).
  */
 #ifndef KEDGE_LOG_H
 #define KEDGE_LOG_H
@@ -67,6 +70,14 @@ KEDGE_API void kedge_log_trim(kedge_log *log, uint64_t to);
 /* Other limits from now on; drops what is over them. INVALID_ARGUMENT where one is zero. */
 KEDGE_API kedge_status kedge_log_set_limits(kedge_log *log, const kedge_log_limits *limits,
                                             kedge_time now);
+
+/* Makes a new log a passing one. WRONG_STATE: something was appended to it, or a session follows it;
+ * INVALID_ARGUMENT. */
+KEDGE_API kedge_status kedge_log_set_passing(kedge_log *log);
+
+/* What happens to a reader that the log outruns: false, as a log begins, its history is lost; true, it
+ * counts what it lost and goes on (kedge_cursor_lost). INVALID_ARGUMENT. */
+KEDGE_API kedge_status kedge_log_set_lossy(kedge_log *log, bool lossy);
 
 /* The highest index that was ever given, 0 if none; the highest that was dropped, 0 if none; the stamp
  * of the latter. Their difference is how many are held. */

@@ -16,6 +16,10 @@
  * owner asks for the next one when it can use it. A cursor that lags costs nothing, until a log drops
  * what it needs next: then it is outrun. A detached session has no cursor, and costs nothing.
  *
+ * A session may follow *passing* logs too. Their entries are told to cursors among the others, in the
+ * order of stamps, from the end as it was when the cursor was opened or the log followed; who has no
+ * cursor then never gets them. They take no number, and are in no replay.
+ *
  * Who keeps sessions (the hub, an application) gives the stamps: rising, one counter for all logs that
  * one session can follow.
  */
@@ -36,6 +40,8 @@ typedef struct kedge_session_config {
     kedge_span user;             /* copied; whose session it is */
     kedge_log_limits own_limits; /* bounds of its own log */
     size_t spans_max;            /* how many spans it may have, its own log aside */
+    uint64_t first_number; /* the first number that it gives; 0 is 1; at most UINT64_MAX / 2. A
+                                    position below it is lost history */
 } kedge_session_config;
 
 /* Makes a session without history. INVALID_ARGUMENT, NO_MEMORY. */
@@ -51,7 +57,7 @@ KEDGE_API void kedge_session_destroy(kedge_session *session);
 KEDGE_API kedge_span kedge_session_id(const kedge_session *session);
 KEDGE_API kedge_span kedge_session_user(const kedge_session *session);
 
-/* The highest number that was given, 0 if none. */
+/* The highest number that was given; if none was, the one before the first. */
 KEDGE_API uint64_t kedge_session_last(const kedge_session *session);
 
 /* The lowest position (as `last_seq`) from which a reader can begin now. */
@@ -67,8 +73,8 @@ KEDGE_API size_t kedge_session_describe(const kedge_session *session, char *buff
  * that goes before its sessions. */
 KEDGE_API kedge_status kedge_session_follow(kedge_session *session, kedge_log *log);
 
-/* From now on they are not; what there was stays part of the history while its log holds it.
- * UNKNOWN if it does not follow the log; INVALID_ARGUMENT where it is its own. */
+/* From now on they are not; what there was stays part of the history while its log holds it. Of a passing
+ * log a cursor gets nothing more, what it has not read yet included. UNKNOWN if it does not follow the log; INVALID_ARGUMENT where it is its own. */
 KEDGE_API kedge_status kedge_session_unfollow(kedge_session *session, kedge_log *log);
 
 /* Whether it follows the log, and whether any of its history lies there. */
@@ -99,6 +105,7 @@ typedef struct kedge_cursor {
     struct kedge_cursor_place *private_places;
     size_t private_capacity;
     uint64_t private_number;
+    uint64_t private_lost;
     struct kedge_cursor *private_next;
     struct kedge_cursor **private_link;
     bool private_outrun;
@@ -107,7 +114,8 @@ typedef struct kedge_cursor {
 /* One step of a cursor. The publication is held by its log until that drops it (any change of the log
  * may); take a hold to keep it. */
 typedef struct kedge_step {
-    uint64_t number;
+    uint64_t number; /* its own; of a passing entry: the one that it comes after */
+    bool passing;
     uint64_t stamp;
     kedge_publication *publication;
     kedge_log *log;
@@ -123,6 +131,12 @@ KEDGE_API kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *se
 /* The next entry, and steps over it. PARTIAL: it stands at the end. HISTORY_LOST: it was outrun, and
  * stays so. WRONG_STATE: it is closed. */
 KEDGE_API kedge_status kedge_cursor_next(kedge_cursor *cursor, kedge_step *step);
+
+/* How many entries it lost, since it was opened, to logs that are set to count that
+ * (kedge_log_set_lossy). When such a log drops what it needs next, it goes on at the oldest entry from
+ * which on everything numbered is held, of all logs: at kedge_session_base. The numbers in between are
+ * those that it lost; of a passing log it loses nothing but what was dropped there. It is woken. */
+KEDGE_API uint64_t kedge_cursor_lost(const kedge_cursor *cursor);
 
 /* The number of the entry that it stands behind; whether it was outrun (told at the very change that drops
  * what it needs next, not when it comes there); whether there is a next, which an outrun cursor has

@@ -27,32 +27,26 @@ static size_t bytes_of(const model_log *log)
     return bytes;
 }
 
-static bool is_within(const model_log *log, kedge_time now)
+/* Whether there is room for so much more. */
+static bool is_within(const model_log *log, kedge_time now, size_t entries, size_t bytes)
 {
-    return log->base == log->last ||
-           (log->last - log->base <= log->limits.count && bytes_of(log) <= log->limits.bytes &&
-            (log->limits.age == KEDGE_NEVER ||
-             now - log->entries[log->base].time < log->limits.age));
-}
-
-static void drop_plainly(model_world *model, model_log *log)
-{
-    while (!is_within(log, model->now)) {
-        log->base++;
-    }
+    return log->base == log->last || (log->last - log->base + entries <= log->limits.count &&
+                                      bytes_of(log) + bytes <= log->limits.bytes &&
+                                      (log->limits.age == KEDGE_NEVER ||
+                                       now - log->entries[log->base].time < log->limits.age));
 }
 
 static bool is_dropped(const model_world *model, const model_session *session, uint64_t number)
 {
-    const model_item *item = &session->history[number - 1];
+    const model_item *item = &session->history[number - session->start - 1];
     return item->index <= model->logs[item->log].base;
 }
 
-/* The highest number of which the entry is gone. */
+/* The highest number of which the entry is gone; if none is, the one before the first. */
 static uint64_t base_of(const model_world *model, const model_session *session)
 {
     uint64_t base = session->last;
-    while (base > 0 && !is_dropped(model, session, base)) {
+    while (base > session->start && !is_dropped(model, session, base)) {
         base--;
     }
     return base;
@@ -71,44 +65,123 @@ static void *grown(void *list, uint64_t length, size_t size)
 
 static void remember(model_session *session, size_t log, uint64_t index)
 {
-    session->history = grown(session->history, session->last, sizeof *session->history);
-    session->history[session->last].log = log;
-    session->history[session->last].index = index;
+    uint64_t count = session->last - session->start;
+    session->history = grown(session->history, count, sizeof *session->history);
+    session->history[count].log = log;
+    session->history[count].index = index;
     session->last++;
+}
+
+static bool is_pending(const model_session *session, const model_cursor *cursor)
+{
+    return cursor->position < session->last || cursor->unread_count > 0;
+}
+
+static void outrun_plainly(model_cursor *cursor)
+{
+    cursor->outrun = true;
+    cursor->pending = false;
+    cursor->woken_right++;
+}
+
+/* The entries of a log, up to its base, are no longer there to be read. Tells how many that were. */
+static size_t forget_unread(model_cursor *cursor, size_t log, uint64_t base)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < cursor->unread_count; i++) {
+        if (cursor->unread[i].log != log || cursor->unread[i].index > base) {
+            cursor->unread[kept++] = cursor->unread[i];
+        }
+    }
+    size_t forgotten = cursor->unread_count - kept;
+    cursor->unread_count = kept;
+    return forgotten;
+}
+
+/* What it means for a cursor that a log dropped something. */
+static void lose(const model_world *model, const model_session *session, model_cursor *cursor,
+                 size_t which)
+{
+    const model_log *log = &model->logs[which];
+    uint64_t base = base_of(model, session);
+    uint64_t lost = log->passing              ? forget_unread(cursor, which, log->base)
+                    : base > cursor->position ? base - cursor->position
+                                              : 0;
+    if (lost == 0) {
+        return;
+    }
+    if (!log->lossy) {
+        outrun_plainly(cursor);
+        return;
+    }
+    cursor->lost += lost;
+    cursor->position += log->passing ? 0 : lost;
+    cursor->pending = is_pending(session, cursor);
+    cursor->woken_right++;
+}
+
+static void drop_to(model_world *model, size_t which, uint64_t base)
+{
+    model->logs[which].base = base;
+    for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+        for (size_t c = 0; c < MODEL_CURSORS; c++) {
+            model_cursor *cursor = &model->sessions[i].cursors[c];
+            if (cursor->open && !cursor->outrun) {
+                lose(model, &model->sessions[i], cursor, which);
+            }
+        }
+    }
+}
+
+static void drop_plainly(model_world *model, size_t which, size_t entries, size_t bytes)
+{
+    model_log log = model->logs[which];
+    while (!is_within(&log, model->now, entries, bytes)) {
+        log.base++;
+    }
+    drop_to(model, which, log.base);
+}
+
+static void pass_plainly(model_session *session, size_t log, uint64_t index)
+{
+    for (size_t c = 0; c < MODEL_CURSORS; c++) {
+        model_cursor *cursor = &session->cursors[c];
+        if (cursor->open && !cursor->outrun) {
+            QUICK_ASSERT(cursor->unread_count < MODEL_UNREAD);
+            cursor->unread[cursor->unread_count].log = log;
+            cursor->unread[cursor->unread_count].index = index;
+            cursor->unread_count++;
+        }
+    }
 }
 
 static void append_plainly(model_world *model, size_t which, kedge_publication *publication)
 {
     model_log *log = &model->logs[which];
+    drop_plainly(model, which, 1, kedge_publication_memory(publication));
     log->entries = grown(log->entries, log->last, sizeof *log->entries);
     model_entry entry = {model->stamp, model->now, kedge_publication_memory(publication),
                          publication};
     log->entries[log->last++] = entry;
-    drop_plainly(model, log);
     for (size_t i = 0; i < MODEL_SESSIONS; i++) {
         bool gets =
             which < MODEL_TOPICS ? model->sessions[i].follows[which] : which - MODEL_TOPICS == i;
-        if (gets) {
+        if (gets && log->passing) {
+            pass_plainly(&model->sessions[i], which, log->last);
+        } else if (gets) {
             remember(&model->sessions[i], which, log->last);
         }
     }
 }
 
-/* What the step that was just done means for a cursor. */
-static void notice(const model_world *model, const model_session *session, model_cursor *cursor)
+/* What was appended means for a cursor that it has something to read. */
+static void notice(const model_session *session, model_cursor *cursor)
 {
-    if (!cursor->open || cursor->outrun) {
-        return;
+    if (cursor->open && !cursor->outrun) {
+        bool pending = is_pending(session, cursor);
+        cursor->woken_right += pending && !cursor->pending;
+        cursor->pending = pending;
     }
-    bool pending = cursor->position < session->last;
-    if (base_of(model, session) > cursor->position) {
-        cursor->outrun = true;
-        cursor->pending = false;
-        cursor->woken_right++;
-        return;
-    }
-    cursor->woken_right += pending && !cursor->pending;
-    cursor->pending = pending;
 }
 
 /* ---- Comparing ----------------------------------------------------------------------------------- */
@@ -120,7 +193,7 @@ static void compare_log(const model_world *model, const model_log *log)
     QUICK_ASSERT(kedge_log_base_stamp(log->real) ==
                  (log->base == 0 ? 0 : log->entries[log->base - 1].stamp));
     QUICK_ASSERT(kedge_log_bytes(log->real) == bytes_of(log));
-    QUICK_ASSERT(is_within(log, model->now));
+    QUICK_ASSERT(is_within(log, model->now, 0, 0));
     kedge_time deadline = KEDGE_NEVER;
     if (log->base < log->last && log->limits.age != KEDGE_NEVER) {
         deadline = log->entries[log->base].time + log->limits.age;
@@ -137,6 +210,7 @@ static void compare_cursor(const model_cursor *cursor)
     }
     QUICK_ASSERT(kedge_cursor_position(&cursor->real) == cursor->position);
     QUICK_ASSERT(kedge_cursor_outrun(&cursor->real) == cursor->outrun);
+    QUICK_ASSERT(kedge_cursor_lost(&cursor->real) == cursor->lost);
     QUICK_ASSERT(kedge_cursor_pending(&cursor->real) == cursor->pending);
     QUICK_ASSERT(cursor->woken == cursor->woken_right);
 }
@@ -150,7 +224,7 @@ static void compare_session(model_world *model, model_session *session)
                      session->follows[topic]);
     }
     for (size_t i = 0; i < MODEL_CURSORS; i++) {
-        notice(model, session, &session->cursors[i]);
+        notice(session, &session->cursors[i]);
         compare_cursor(&session->cursors[i]);
     }
 }
@@ -260,12 +334,42 @@ static void step_follow(model_world *model, bool failing)
         QUICK_ASSERT(kedge_session_unfollow(session->real, log) == KEDGE_OK);
         QUICK_ASSERT(kedge_session_unfollow(session->real, log) == KEDGE_UNKNOWN);
         session->follows[topic] = false;
+        for (size_t c = 0; c < MODEL_CURSORS; c++) {
+            model_cursor *cursor = &session->cursors[c];
+            (void)forget_unread(cursor, topic, UINT64_MAX);
+            cursor->pending = cursor->pending && is_pending(session, cursor);
+        }
     } else {
         fail_soon(model, failing);
         if (succeeded(model, kedge_session_follow(session->real, log))) {
             session->follows[topic] = true;
         }
     }
+}
+
+static uint64_t stamp_of(const model_world *model, const model_item *item)
+{
+    return model->logs[item->log].entries[item->index - 1].stamp;
+}
+
+/* What the cursor has to read next, and steps over it; null at the end. */
+static const model_item *read_plainly(const model_world *model, const model_session *session,
+                                      model_cursor *cursor, model_item *passing)
+{
+    const model_item *item = cursor->position < session->last
+                                 ? &session->history[cursor->position - session->start]
+                                 : NULL;
+    if (cursor->unread_count > 0 &&
+        (item == NULL || stamp_of(model, item) > stamp_of(model, &cursor->unread[0]))) {
+        *passing = cursor->unread[0];
+        cursor->unread_count--;
+        memmove(cursor->unread, cursor->unread + 1, cursor->unread_count * sizeof *passing);
+        item = passing;
+    } else {
+        cursor->position += item != NULL;
+    }
+    cursor->pending = is_pending(session, cursor);
+    return item;
 }
 
 static void read_one(const model_world *model, const model_session *session, model_cursor *cursor)
@@ -276,19 +380,19 @@ static void read_one(const model_world *model, const model_session *session, mod
         QUICK_ASSERT(status == KEDGE_HISTORY_LOST);
         return;
     }
-    if (cursor->position == session->last) {
+    model_item passing;
+    const model_item *item = read_plainly(model, session, cursor, &passing);
+    if (item == NULL) {
         QUICK_ASSERT(status == KEDGE_PARTIAL);
         return;
     }
     QUICK_ASSERT(status == KEDGE_OK);
-    const model_item *item = &session->history[cursor->position];
     const model_log *log = &model->logs[item->log];
-    cursor->position++;
-    cursor->pending = cursor->position < session->last;
     QUICK_ASSERT(step.number == cursor->position);
+    QUICK_ASSERT(step.passing == log->passing);
     QUICK_ASSERT(step.log == log->real);
     QUICK_ASSERT(step.index == item->index);
-    QUICK_ASSERT(step.stamp == log->entries[item->index - 1].stamp);
+    QUICK_ASSERT(step.stamp == stamp_of(model, item));
     QUICK_ASSERT(step.publication == log->entries[item->index - 1].publication);
 }
 
@@ -336,23 +440,26 @@ static void step_open(model_world *model, bool failing)
     cursor->open = true;
     cursor->outrun = false;
     cursor->position = position;
+    cursor->lost = 0;
+    cursor->unread_count = 0;
     cursor->pending = position < session->last;
 }
 
 static void step_drop(model_world *model)
 {
-    model_log *log = &model->logs[model_random(model, MODEL_LOGS)];
+    size_t which = model_random(model, MODEL_LOGS);
+    const model_log *log = &model->logs[which];
     uint64_t held = log->last - log->base;
     if (model_random(model, 2) == 0) {
         model->now += model_random(model, 20);
         for (size_t i = 0; i < MODEL_LOGS; i++) {
             kedge_log_expire(model->logs[i].real, model->now);
-            drop_plainly(model, &model->logs[i]);
+            drop_plainly(model, i, 0, 0);
         }
     } else {
         uint64_t to = log->base + model_random(model, (size_t)held / 4 + 1);
         kedge_log_trim(log->real, to);
-        log->base = to;
+        drop_to(model, which, to);
     }
 }
 
@@ -365,15 +472,19 @@ static void set_random_limits(model_world *model, kedge_log_limits *limits)
 
 static void step_limits(model_world *model)
 {
-    model_log *log = &model->logs[model_random(model, MODEL_LOGS)];
+    size_t which = model_random(model, MODEL_LOGS);
+    model_log *log = &model->logs[which];
     set_random_limits(model, &log->limits);
     QUICK_ASSERT(kedge_log_set_limits(log->real, &log->limits, model->now) == KEDGE_OK);
-    drop_plainly(model, log);
+    drop_plainly(model, which, 0, 0);
+    log->lossy = model_random(model, 3) == 0;
+    QUICK_ASSERT(kedge_log_set_lossy(log->real, log->lossy) == KEDGE_OK);
 }
 
 static void step_compress(model_world *model)
 {
-    model_log *log = &model->logs[model_random(model, MODEL_LOGS)];
+    size_t which = model_random(model, MODEL_LOGS);
+    model_log *log = &model->logs[which];
     uint64_t index = log->base + model_random(model, (size_t)(log->last - log->base) + 1);
     kedge_status status = kedge_log_compress(log->real, index, model->encoder);
     if (index == log->base) {
@@ -384,7 +495,7 @@ static void step_compress(model_world *model)
     model_entry *entry = &log->entries[index - 1];
     QUICK_ASSERT(kedge_publication_is_compressed(entry->publication));
     entry->charged = kedge_publication_memory(entry->publication);
-    drop_plainly(model, log);
+    drop_plainly(model, which, 0, 0);
 }
 
 void model_step(model_world *model, bool failing)
@@ -438,6 +549,12 @@ static void start_log(model_world *model, size_t which)
     set_random_limits(model, &log->limits);
     if (which < MODEL_TOPICS) {
         QUICK_ASSERT(kedge_log_create(&log->real, &log->limits, allocator) == KEDGE_OK);
+        log->passing = which < MODEL_PASSING;
+        log->lossy = which % 2 == 0;
+        QUICK_ASSERT(kedge_log_set_lossy(log->real, log->lossy) == KEDGE_OK);
+        if (log->passing) {
+            QUICK_ASSERT(kedge_log_set_passing(log->real) == KEDGE_OK);
+        }
         return;
     }
     kedge_session_config config = {0};
@@ -445,7 +562,10 @@ static void start_log(model_world *model, size_t which)
     config.user = kedge_text("user");
     config.own_limits = log->limits;
     config.spans_max = 100000;
+    config.first_number = model_random(model, 4) * 10;
     model_session *session = &model->sessions[which - MODEL_TOPICS];
+    session->start = config.first_number == 0 ? 0 : config.first_number - 1;
+    session->last = session->start;
     QUICK_ASSERT(kedge_session_create(&session->real, &config, allocator) == KEDGE_OK);
     log->real = kedge_session_own_log(session->real);
 }

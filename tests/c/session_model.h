@@ -11,7 +11,9 @@
 #include "memory_probe.h"
 
 enum {
-    MODEL_TOPICS = 5,
+    MODEL_TOPICS = 7,
+    MODEL_PASSING = 2, /* so many of them, the first, are passing */
+    MODEL_UNREAD = 256,
     MODEL_SESSIONS = 4,
     MODEL_CURSORS = 3, /* a session */
     MODEL_LOGS = MODEL_TOPICS + MODEL_SESSIONS
@@ -30,6 +32,8 @@ typedef struct model_log {
     model_entry *entries; /* [0] is index 1 */
     uint64_t last;
     uint64_t base;
+    bool passing;
+    bool lossy;
 } model_log;
 
 typedef struct model_item {
@@ -43,6 +47,9 @@ typedef struct model_cursor {
     bool outrun;
     bool pending;
     uint64_t position;
+    uint64_t lost;
+    model_item unread[MODEL_UNREAD]; /* of passing logs */
+    size_t unread_count;
     size_t woken;       /* as the real one was */
     size_t woken_right; /* as it should have been */
 } model_cursor;
@@ -50,7 +57,8 @@ typedef struct model_cursor {
 typedef struct model_session {
     kedge_session *real;
     bool follows[MODEL_TOPICS];
-    model_item *history; /* [0] is number 1 */
+    uint64_t start;      /* the number before the first */
+    model_item *history; /* [0] is number start + 1 */
     uint64_t last;
     model_cursor cursors[MODEL_CURSORS];
 } model_session;

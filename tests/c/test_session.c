@@ -835,6 +835,254 @@ START_TEST(folding_an_open_span_against_the_contract_breaks_nothing)
 }
 END_TEST
 
+/* ---- Passing logs -------------------------------------------------------------------------------- */
+
+static kedge_log *passing_new(size_t count)
+{
+    kedge_log *log = log_new(count);
+    ck_assert_int_eq(kedge_log_set_passing(log), KEDGE_OK);
+    return log;
+}
+
+/* The cursor's next entry is this one of a passing log. */
+static void check_passing(kedge_cursor *cursor, uint64_t number, const kedge_log *log,
+                          uint64_t index)
+{
+    kedge_step step;
+    ck_assert_int_eq(kedge_cursor_next(cursor, &step), KEDGE_OK);
+    ck_assert(step.passing);
+    ck_assert_uint_eq(step.number, number);
+    ck_assert_ptr_eq(step.log, log);
+    ck_assert_uint_eq(step.index, index);
+    ck_assert_uint_eq(kedge_cursor_position(cursor), number);
+}
+
+START_TEST(passing_entries_come_in_their_order_and_have_no_number)
+{
+    kedge_log *news = log_new(10);
+    kedge_log *typing = passing_new(10);
+    kedge_session *session = session_new(5);
+    kedge_cursor cursor;
+    follow(session, news);
+    follow(session, typing);
+    publish(typing); /* nobody reads along */
+    publish(news);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    publish(typing);
+    publish(news);
+    publish(typing);
+    ck_assert_uint_eq(kedge_session_last(session), 2);
+    check_next(&cursor, 1, news, 1);
+    check_passing(&cursor, 1, typing, 2);
+    check_next(&cursor, 2, news, 2);
+    check_passing(&cursor, 2, typing, 3);
+    check_end(&cursor);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(typing);
+    kedge_log_destroy(news);
+}
+END_TEST
+
+START_TEST(leaving_a_passing_log_takes_what_was_not_read)
+{
+    kedge_log *typing = passing_new(10);
+    kedge_log *online = passing_new(10);
+    kedge_log *news = log_new(10);
+    kedge_session *session = session_new(5);
+    kedge_cursor cursor;
+    follow(session, typing);
+    follow(session, online);
+    follow(session, news);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    publish(online);
+    publish(typing);
+    publish(news);
+    unfollow(session, typing);
+    ck_assert(!kedge_session_refers(session, typing));
+    ck_assert_int_eq(kedge_session_unfollow(session, typing), KEDGE_UNKNOWN);
+    check_passing(&cursor, 0, online, 1);
+    check_next(&cursor, 1, news, 1);
+    check_end(&cursor);
+    publish(online);
+    unfollow(session, online);
+    check_end(&cursor);
+    follow(session, online);
+    check_end(&cursor);
+    publish(online);
+    check_passing(&cursor, 1, online, 3);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(news);
+    kedge_log_destroy(online);
+    kedge_log_destroy(typing);
+}
+END_TEST
+
+START_TEST(a_passing_log_that_drops_what_was_not_read_outruns)
+{
+    kedge_log *typing = passing_new(2);
+    kedge_session *session = session_new(5);
+    kedge_cursor cursor;
+    kedge_cursor lagging;
+    follow(session, typing);
+    ck_assert_int_eq(kedge_cursor_open(&lagging, session, 0), KEDGE_OK);
+    publish_many(typing, 2);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    publish(typing);
+    ck_assert(kedge_cursor_outrun(&lagging));
+    check_passing(&cursor, 0, typing, 3);
+    ck_assert_uint_eq(kedge_session_base(session), 0);
+    kedge_cursor_close(&lagging);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(typing);
+}
+END_TEST
+
+START_TEST(only_a_new_log_becomes_a_passing_one)
+{
+    kedge_log *log = log_new(5);
+    kedge_session *session = session_new(5);
+    follow(session, log);
+    ck_assert_int_eq(kedge_log_set_passing(log), KEDGE_WRONG_STATE);
+    unfollow(session, log);
+    publish(log);
+    ck_assert_int_eq(kedge_log_set_passing(log), KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_log_set_passing(NULL), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_log_set_lossy(NULL, true), KEDGE_INVALID_ARGUMENT);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
+/* ---- Counted losses ------------------------------------------------------------------------------ */
+
+static void set_lossy(kedge_log *log)
+{
+    ck_assert_int_eq(kedge_log_set_lossy(log, true), KEDGE_OK);
+}
+
+static void count_wake(kedge_cursor *cursor);
+static size_t wakes;
+
+START_TEST(a_cursor_goes_on_at_the_oldest_kept_and_tells_what_it_lost)
+{
+    kedge_log *news = log_new(3);
+    kedge_session *session = session_new(5);
+    kedge_cursor cursor;
+    set_lossy(news);
+    follow(session, news);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    cursor.private_wake = count_wake;
+    wakes = 0;
+    publish_many(news, 3);
+    ck_assert_uint_eq(wakes, 1);
+    publish_many(news, 2);
+    ck_assert_uint_eq(wakes, 3);
+    ck_assert_uint_eq(kedge_cursor_lost(&cursor), 2);
+    ck_assert_uint_eq(kedge_cursor_position(&cursor), 2);
+    check_next(&cursor, 3, news, 3);
+    kedge_log_trim(news, 5);
+    ck_assert_uint_eq(kedge_cursor_lost(&cursor), 4);
+    check_end(&cursor);
+    publish(news);
+    check_next(&cursor, 6, news, 6);
+    ck_assert_uint_eq(kedge_cursor_lost(NULL), 0);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(news);
+}
+END_TEST
+
+START_TEST(a_loss_takes_what_is_older_of_other_logs_too)
+{
+    kedge_log *news = log_new(2);
+    kedge_log *sport = log_new(10);
+    kedge_log *left = log_new(10);
+    kedge_session *session = session_new(5);
+    kedge_cursor cursor;
+    set_lossy(news);
+    follow(session, news);
+    follow(session, sport);
+    follow(session, left);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    publish(left);  /* 1 */
+    publish(sport); /* 2 */
+    publish(news);  /* 3 */
+    publish(sport); /* 4 */
+    publish(news);  /* 5 */
+    unfollow(session, left);
+    publish(news); /* 6, drops 3 */
+    ck_assert_uint_eq(kedge_cursor_lost(&cursor), 3);
+    ck_assert_uint_eq(kedge_session_base(session), 3);
+    check_next(&cursor, 4, sport, 2);
+    check_next(&cursor, 5, news, 2);
+    check_next(&cursor, 6, news, 3);
+    check_end(&cursor);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(left);
+    kedge_log_destroy(sport);
+    kedge_log_destroy(news);
+}
+END_TEST
+
+START_TEST(a_passing_log_loses_only_what_it_dropped)
+{
+    kedge_log *typing = passing_new(2);
+    kedge_log *news = log_new(10);
+    kedge_session *session = session_new(5);
+    kedge_cursor cursor;
+    set_lossy(typing);
+    follow(session, typing);
+    follow(session, news);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    publish(news);
+    publish_many(typing, 5);
+    ck_assert_uint_eq(kedge_cursor_lost(&cursor), 3);
+    check_next(&cursor, 1, news, 1);
+    check_passing(&cursor, 1, typing, 4);
+    check_passing(&cursor, 1, typing, 5);
+    check_end(&cursor);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    kedge_log_destroy(news);
+    kedge_log_destroy(typing);
+}
+END_TEST
+
+/* ---- The first number ---------------------------------------------------------------------------- */
+
+START_TEST(a_session_gives_numbers_from_its_first_on)
+{
+    kedge_session *session = NULL;
+    kedge_cursor cursor;
+    kedge_session_config config = config_of(5);
+    config.first_number = UINT64_C(1700000000000000);
+    ck_assert_int_eq(kedge_session_create(&session, &config, memory_probe_allocator(&probe)),
+                     KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(session), config.first_number - 1);
+    ck_assert_uint_eq(kedge_session_base(session), config.first_number - 1);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_HISTORY_LOST);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, config.first_number), KEDGE_HISTORY_AHEAD);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, config.first_number - 1), KEDGE_OK);
+    ck_assert_int_eq(kedge_session_send(session, 1, event, 0), KEDGE_OK);
+    check_next(&cursor, config.first_number, kedge_session_own_log(session), 1);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    config.first_number = UINT64_MAX / 2 + 1;
+    ck_assert_int_eq(kedge_session_create(&session, &config, memory_probe_allocator(&probe)),
+                     KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
+static void count_wake(kedge_cursor *cursor)
+{
+    (void)cursor;
+    wakes++;
+}
+
 /* ---- Against the model --------------------------------------------------------------------------- */
 
 static void run_model(uint64_t seed, size_t steps, bool failing)
@@ -1072,7 +1320,8 @@ START_TEST(what_cannot_be_restored_is_refused)
     ck_assert_int_eq(kedge_session_restore(session, 0, 0, many, 0), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_session_restore(session, 0, 0, NULL, 1), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_session_restore(NULL, 0, 0, many, 1), KEDGE_INVALID_ARGUMENT);
-    ck_assert_int_eq(kedge_session_restore(session, 2, 1, many, 1), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore(session, UINT64_MAX / 2 + 1, 1, many, 1),
+                     KEDGE_INVALID_ARGUMENT);
     const kedge_session_span held[] = {own, {log, 1, KEDGE_SPAN_OPEN, 0}};
     ck_assert_int_eq(kedge_session_restore(session, 1, 1, held, 2), KEDGE_INVALID_ARGUMENT);
     kedge_log_trim(log, 1); /* what was dropped is no older than the checkpoint either */
@@ -1173,6 +1422,18 @@ Suite *kedge_session_suite(void)
     tcase_add_test(cursors, stamps_that_do_not_rise_from_log_to_log_break_nothing);
     tcase_add_test(cursors, folding_an_open_span_against_the_contract_breaks_nothing);
     suite_add_tcase(suite, cursors);
+
+    TCase *passing = tcase_create("passing");
+    tcase_add_checked_fixture(passing, set_up, tear_down);
+    tcase_add_test(passing, passing_entries_come_in_their_order_and_have_no_number);
+    tcase_add_test(passing, leaving_a_passing_log_takes_what_was_not_read);
+    tcase_add_test(passing, a_passing_log_that_drops_what_was_not_read_outruns);
+    tcase_add_test(passing, only_a_new_log_becomes_a_passing_one);
+    tcase_add_test(passing, a_cursor_goes_on_at_the_oldest_kept_and_tells_what_it_lost);
+    tcase_add_test(passing, a_loss_takes_what_is_older_of_other_logs_too);
+    tcase_add_test(passing, a_passing_log_loses_only_what_it_dropped);
+    tcase_add_test(passing, a_session_gives_numbers_from_its_first_on);
+    suite_add_tcase(suite, passing);
 
     TCase *random = tcase_create("model");
     tcase_set_timeout(random, 120);
