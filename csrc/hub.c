@@ -97,16 +97,22 @@ static void free_slot(kedge_hub *hub, uint32_t index)
     hub->link_count--;
 }
 
-/* The link that asked; null if it is gone or does not wait for this answer any more. */
-static kedge_link *find_asker(const kedge_hub *hub, kedge_ticket ticket)
+kedge_link *kedge_hub_asker(const kedge_hub *hub, kedge_ticket ticket)
 {
     uint32_t index = kedge_ticket_slot(ticket);
-    if (index >= hub->slot_count || hub->slots[index].link == NULL ||
+    if (hub == NULL || index >= hub->slot_count || hub->slots[index].link == NULL ||
         hub->slots[index].generation != kedge_ticket_generation(ticket) ||
-        kedge_link_question(hub->slots[index].link, ticket) == NULL) {
+        !kedge_link_waits(hub->slots[index].link, ticket)) {
         return NULL;
     }
     return hub->slots[index].link;
+}
+
+/* The link that asked who somebody is, or whether they may go on. */
+static kedge_link *find_asker(const kedge_hub *hub, kedge_ticket ticket)
+{
+    kedge_link *link = kedge_hub_asker(hub, ticket);
+    return link == NULL || kedge_link_question(link, ticket) == NULL ? NULL : link;
 }
 
 /* ---- What links report ----------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "link.h"
 
 #include <kedge/frame.h>
+#include <kedge/requests.h>
 #include <kedge/utf8.h>
 
 #include "container.h"
@@ -483,10 +484,23 @@ kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge
     return leave(link, link->operations->receive(link, kind, message));
 }
 
-/* No protocol that is built takes it as more than the time. */
+kedge_status kedge_link_clock(kedge_link *link, uint64_t wall, kedge_time now)
+{
+    kedge_status status = enter(link, true, now);
+    if (status == KEDGE_OK) {
+        link->commons->wall_ahead = wall - kedge_time_told(now);
+    }
+    return status;
+}
+
 kedge_status kedge_link_alive(kedge_link *link, kedge_time now)
 {
-    return enter(link, true, now);
+    kedge_status status = enter(link, true, now);
+    if (status != KEDGE_OK || link->operations->alive == NULL || link->ended) {
+        return status;
+    }
+    link->operations->alive(link);
+    return leave(link, KEDGE_OK);
 }
 
 /* A connection that ended by itself is not news where this side had closed it: but nothing more gets
@@ -649,6 +663,14 @@ static void copy(uint8_t *out, kedge_span bytes)
     }
 }
 
+kedge_ticket kedge_link_new_ticket(kedge_link *link)
+{
+    link->questions++;
+    return (kedge_ticket)link->slot << (KEDGE_TICKET_GENERATION_BITS + KEDGE_TICKET_COUNTER_BITS) |
+           (kedge_ticket)link->generation << KEDGE_TICKET_COUNTER_BITS |
+           (link->questions & (((kedge_ticket)1 << KEDGE_TICKET_COUNTER_BITS) - 1));
+}
+
 kedge_status kedge_link_ask(kedge_link *link, kedge_event_kind kind, kedge_span session_id,
                             kedge_span granted, uint64_t position)
 {
@@ -661,11 +683,7 @@ kedge_status kedge_link_ask(kedge_link *link, kedge_event_kind kind, kedge_span 
     copy(memory + session_id.size, granted);
     kedge_commons *commons = link->commons;
     commons->receipts = commons->shared ? commons->receipts + 1 : link->now;
-    link->questions++;
-    link->question.ticket =
-        (kedge_ticket)link->slot << (KEDGE_TICKET_GENERATION_BITS + KEDGE_TICKET_COUNTER_BITS) |
-        (kedge_ticket)link->generation << KEDGE_TICKET_COUNTER_BITS |
-        (link->questions & (((kedge_ticket)1 << KEDGE_TICKET_COUNTER_BITS) - 1));
+    link->question.ticket = kedge_link_new_ticket(link);
     link->question.kind = kind;
     link->question.receipt = commons->receipts;
     link->question.position = position;
@@ -725,6 +743,172 @@ void kedge_link_settle(kedge_link *link, kedge_time now)
     if (link->operations->settle != NULL && !link->ended) {
         link->operations->settle(link);
     }
+}
+
+/* ---- Credentials before the upgrade ------------------------------------------------------------- */
+
+void kedge_link_decline(kedge_link *link, uint16_t http_status, const char *body)
+{
+    link->answer = KEDGE_ANSWER_DECLINE;
+    link->answer_status = http_status;
+    link->answer_body = kedge_text(body);
+    kedge_link_changed(link);
+}
+
+/* The event's secret lies in the request, which nobody keeps: so in the scratch memory. */
+static kedge_status ask_whose(kedge_link *link, const kedge_credentials *credentials)
+{
+    uint8_t *memory;
+    kedge_status status =
+        kedge_link_ask(link, KEDGE_EVENT_CREDENTIALS, kedge_text(NULL), kedge_text(NULL), 0);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    status = kedge_link_scratch(link, credentials->secret.size, &memory);
+    if (status != KEDGE_OK) {
+        kedge_link_unask(link);
+        return status;
+    }
+    copy(memory, credentials->secret);
+    link->answer_subprotocol = credentials->subprotocol;
+    kedge_event *event = kedge_link_event(link, KEDGE_EVENT_CREDENTIALS);
+    event->ticket = link->question.ticket;
+    event->as.credentials.kind = credentials->kind;
+    event->as.credentials.secret = kedge_span_of(memory, credentials->secret.size);
+    return KEDGE_OK;
+}
+
+/* The names of subprotocols that carry a secret: what is chosen of them must outlive the request. */
+static kedge_span kept_name(kedge_span name)
+{
+    static const char *const names[] = {"authorization.bearer.base64", "x-api-key.base64"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (kedge_span_equal(name, kedge_text(names[i]))) {
+            return kedge_text(names[i]);
+        }
+    }
+    return kedge_text(NULL);
+}
+
+/* Decoded, a secret is no longer than what it came in. */
+static size_t room_for_secret(const kedge_request *request)
+{
+    size_t room = request->query.size + 1;
+    for (size_t i = 0; i < request->header_count; i++) {
+        room += request->headers[i].value.size;
+    }
+    return room;
+}
+
+kedge_status kedge_link_ask_credentials(kedge_link *link, const kedge_request *request,
+                                        unsigned sources, bool *asked)
+{
+    size_t room = room_for_secret(request);
+    uint8_t *memory = kedge_memory_new(link->allocator, room);
+    kedge_credentials credentials;
+    if (memory == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    kedge_status status = kedge_handshake_credentials(request, sources, memory, room, &credentials);
+    *asked = false;
+    if (status != KEDGE_OK) {
+        kedge_link_decline(link, 400, "{\"error\":\"the credentials cannot be decoded\"}");
+        status = KEDGE_OK;
+    } else if (credentials.kind == KEDGE_CREDENTIALS_NONE) {
+        kedge_link_decline(link, 401, "{\"error\":\"no credentials\"}");
+    } else {
+        credentials.subprotocol = kept_name(credentials.subprotocol);
+        status = ask_whose(link, &credentials);
+        *asked = status == KEDGE_OK;
+    }
+    kedge_wipe(memory, room);
+    kedge_memory_free(link->allocator, memory, room);
+    return status;
+}
+
+/* ---- Requests ----------------------------------------------------------------------------------- */
+
+/* As `enter`, for protocols that have requests. */
+static kedge_status enter_requests(kedge_link *link, bool has, kedge_time now)
+{
+    kedge_status status = enter(link, true, now);
+    return status == KEDGE_OK && !has ? KEDGE_UNSUPPORTED : status;
+}
+
+bool kedge_link_waits(const kedge_link *link, kedge_ticket ticket)
+{
+    return kedge_link_question(link, ticket) != NULL ||
+           (HAS(link, waits) && link->operations->waits(link, ticket));
+}
+
+kedge_status kedge_link_request(kedge_link *link, kedge_span name, kedge_span payload,
+                                kedge_time timeout, kedge_request_number *number, kedge_time now)
+{
+    kedge_status status = enter_requests(link, HAS(link, request), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    if (kedge_span_is_missing(name) || name.size == 0 || kedge_span_is_missing(payload) ||
+        number == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return leave(link, link->operations->request(link, name, payload, timeout, number));
+}
+
+kedge_status kedge_link_cancel(kedge_link *link, kedge_request_number number, kedge_time now)
+{
+    kedge_status status = enter_requests(link, HAS(link, cancel), now);
+    return status != KEDGE_OK ? status : leave(link, link->operations->cancel(link, number));
+}
+
+/* Whether the peer waits for this answer. */
+static kedge_status enter_answer(kedge_link *link, bool has, kedge_ticket ticket, kedge_time now)
+{
+    kedge_status status = enter_requests(link, has, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    return link->operations->waits(link, ticket) ? KEDGE_OK : KEDGE_STALE_TICKET;
+}
+
+kedge_status kedge_link_accept_request(kedge_link *link, kedge_ticket ticket, kedge_time now)
+{
+    kedge_status status = enter_answer(link, HAS(link, accept_request), ticket, now);
+    return status != KEDGE_OK ? status
+                              : leave(link, link->operations->accept_request(link, ticket));
+}
+
+kedge_status kedge_link_reply(kedge_link *link, kedge_ticket ticket, kedge_span payload,
+                              kedge_time now)
+{
+    kedge_status status = enter_answer(link, HAS(link, reply), ticket, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    if (kedge_span_is_missing(payload)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return leave(link, link->operations->reply(link, ticket, payload));
+}
+
+kedge_status kedge_link_reply_error(kedge_link *link, kedge_ticket ticket, kedge_span code,
+                                    kedge_span message, kedge_span data, kedge_time now)
+{
+    kedge_status status = enter_answer(link, HAS(link, reply_error), ticket, now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    if (kedge_span_is_missing(code) || code.size == 0 || kedge_span_is_missing(message) ||
+        kedge_span_is_missing(data)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return leave(link, link->operations->reply_error(link, ticket, code, message, data));
+}
+
+kedge_status kedge_link_reply_failed(kedge_link *link, kedge_ticket ticket, kedge_time now)
+{
+    kedge_status status = enter_answer(link, HAS(link, reply_failed), ticket, now);
+    return status != KEDGE_OK ? status : leave(link, link->operations->reply_failed(link, ticket));
 }
 
 /* ---- The client's calls ------------------------------------------------------------------------- */
@@ -979,12 +1163,15 @@ static void give_answer(kedge_link *link, kedge_output *output)
 {
     if (link->answer == KEDGE_ANSWER_UPGRADE) {
         output->kind = KEDGE_OUTPUT_UPGRADE;
+        output->subprotocol = link->answer_subprotocol;
     } else {
         output->kind = KEDGE_OUTPUT_DECLINE;
         output->http_status = link->answer_status;
         output->headers[0].name = kedge_text("Content-Type");
         output->headers[0].value = kedge_text("application/json");
-        output->header_count = 1;
+        output->headers[1].name = kedge_text("WWW-Authenticate");
+        output->headers[1].value = kedge_text("Bearer");
+        output->header_count = link->answer_status == 401 ? 2 : 1;
         output->body = link->answer_body;
     }
     link->answer = KEDGE_ANSWER_NONE;

@@ -34,6 +34,7 @@ typedef struct kedge_commons {
     kedge_publication *greeting;        /* the gateway's `hello`: the same for every link */
     kedge_publication *acknowledgement; /* the gateway's `heartbeat_ack`, but for its number */
     kedge_time now;                     /* the latest that the hub was told */
+    uint64_t wall_ahead;                /* the wall clock less the host's; wraps around */
     uint64_t receipts;                  /* of the latest question: their order decides take-overs */
     bool shared; /* by the links of a hub: receipts are counted (else they are times, so that
                             links without a hub can be compared), and the list below is kept */
@@ -46,6 +47,12 @@ typedef struct kedge_commons {
 void kedge_commons_init(kedge_commons *commons, const kedge_entropy *entropy,
                         kedge_allocator allocator);
 void kedge_commons_free(kedge_commons *commons);
+
+/* The wall clock at that time, in nanoseconds since 1970. */
+static inline uint64_t kedge_commons_wall(const kedge_commons *commons, kedge_time now)
+{
+    return now + commons->wall_ahead;
+}
 
 /* The first link that changed, taken off the list; null if none did. */
 kedge_link *kedge_commons_next_changed(kedge_commons *commons);
@@ -195,6 +202,7 @@ typedef struct kedge_link_operations {
 
     kedge_status (*opened)(kedge_link *link);
     kedge_status (*receive)(kedge_link *link, kedge_message_kind kind, kedge_span message);
+    void (*alive)(kedge_link *link); /* null: bytes alone are no sign of life */
     kedge_status (*ended)(kedge_link *link, kedge_ending ending, uint16_t code, kedge_span reason);
     kedge_status (*tick)(kedge_link *link);
     kedge_status (*stop)(kedge_link *link);
@@ -215,6 +223,19 @@ typedef struct kedge_link_operations {
     kedge_status (*set_credentials)(kedge_link *link, kedge_span token);
     kedge_status (*save)(const kedge_link *link, uint8_t *buffer, size_t capacity, size_t *size);
     kedge_status (*load)(kedge_link *link, kedge_span saved);
+
+    /* Requests (kedge/requests.h); null: the protocol, or this role, has none. `waits`: does the ticket
+     * name one of the peer's that is not answered yet? What is not answered by then is so by `reply...`,
+     * of which the ticket was looked up before. */
+    kedge_status (*request)(kedge_link *link, kedge_span name, kedge_span payload,
+                            kedge_time timeout, kedge_request_number *number);
+    kedge_status (*cancel)(kedge_link *link, kedge_request_number number);
+    bool (*waits)(const kedge_link *link, kedge_ticket ticket);
+    kedge_status (*accept_request)(kedge_link *link, kedge_ticket ticket);
+    kedge_status (*reply)(kedge_link *link, kedge_ticket ticket, kedge_span payload);
+    kedge_status (*reply_error)(kedge_link *link, kedge_ticket ticket, kedge_span code,
+                                kedge_span message, kedge_span data);
+    kedge_status (*reply_failed)(kedge_link *link, kedge_ticket ticket);
 
     kedge_time (*deadline)(const kedge_link *link); /* the protocol's earliest */
     uint64_t (*position)(const kedge_link *link);
@@ -265,9 +286,10 @@ struct kedge_link {
     bool close_waits;
     bool abort_waits;
 
-    kedge_answer answer;    /* waits to be given */
-    uint16_t answer_status; /* of a decline */
-    kedge_span answer_body; /* of a decline; static */
+    kedge_answer answer;           /* waits to be given */
+    uint16_t answer_status;        /* of a decline */
+    kedge_span answer_body;        /* of a decline; static */
+    kedge_span answer_subprotocol; /* of an upgrade; static */
 
     kedge_queue queue;
     size_t compress_above;
@@ -367,6 +389,18 @@ void kedge_link_scratch_free(kedge_link *link);
 kedge_status kedge_link_texts(kedge_link *link, const kedge_json_value *values, kedge_span *texts,
                               size_t count);
 
+/* A ticket that this link never gave before. */
+kedge_ticket kedge_link_new_ticket(kedge_link *link);
+
+/* For `requested`, where a protocol wants credentials before the upgrade: asks CREDENTIALS, or declines
+ * by itself what has none (401) or is not to be decoded (400). `sources` as kedge_handshake_credentials
+ * has them. The answer yes: answer = KEDGE_ANSWER_UPGRADE. NO_MEMORY changes nothing. */
+kedge_status kedge_link_ask_credentials(kedge_link *link, const kedge_request *request,
+                                        unsigned sources, bool *asked);
+
+/* The answer to the request for an upgrade is this status; `body` is static JSON. */
+void kedge_link_decline(kedge_link *link, uint16_t http_status, const char *body);
+
 /* Sets up a question and its ticket; `session_id` and `granted` are copied. NO_MEMORY changes nothing. */
 kedge_status kedge_link_ask(kedge_link *link, kedge_event_kind kind, kedge_span session_id,
                             kedge_span granted, uint64_t position);
@@ -378,6 +412,9 @@ void kedge_link_unask(kedge_link *link);
 kedge_status kedge_link_open_cursor(kedge_link *link, kedge_session *session, uint64_t position);
 
 /* ---- For the hub -------------------------------------------------------------------------------- */
+
+/* Whether the ticket names a question, or a request of the peer's, that waits for its answer. */
+bool kedge_link_waits(const kedge_link *link, kedge_ticket ticket);
 
 /* The question that the ticket names, null if it is not this link's or does not wait any more. */
 const kedge_question *kedge_link_question(const kedge_link *link, kedge_ticket ticket);

@@ -133,6 +133,10 @@ typedef struct kedge_acceptance {
 KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
                                         const kedge_acceptance *acceptance, kedge_time now);
 
+/* The link that waits for the answer to this question or request; NULL once it is gone, or was answered.
+ * For who answers requests (kedge/requests.h) later, by the ticket alone. */
+KEDGE_API kedge_link *kedge_hub_asker(const kedge_hub *hub, kedge_ticket ticket);
+
 /* The answer no; see kedge_link_refuse. */
 KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code,
                                         kedge_span text, kedge_time now);

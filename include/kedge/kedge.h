@@ -24,6 +24,7 @@
 #include "kedge/mask.h"
 #include "kedge/publication.h"
 #include "kedge/reader.h"
+#include "kedge/requests.h"
 #include "kedge/session.h"
 #include "kedge/utf8.h"
 #include "kedge/zstd.h"

@@ -94,6 +94,11 @@ KEDGE_API void *kedge_link_context(const kedge_link *link);
 KEDGE_API kedge_protocol kedge_link_protocol(const kedge_link *link);
 KEDGE_API kedge_role kedge_link_role(const kedge_link *link);
 
+/* Protocols that write the time of day (messaging) take it from here: the wall clock, in nanoseconds since
+ * 1970, that goes with `now`. Tell it at the start and as often as you like; until then it is `now`. A
+ * hub's links have the hub's: telling one tells them all. */
+KEDGE_API kedge_status kedge_link_clock(kedge_link *link, uint64_t wall, kedge_time now);
+
 /* ---- In: what happened to the connection ------------------------------------------------------- */
 
 /* Server: an upgrade is asked for. The answer is the first output, exactly once: UPGRADE or DECLINE,
@@ -228,19 +233,36 @@ KEDGE_API kedge_status kedge_link_load(kedge_link *link, kedge_span saved);
 /* ---- Out: events ------------------------------------------------------------------------------- */
 
 typedef enum kedge_event_kind {
-    KEDGE_EVENT_CLOSED = 1, /* both: this connection's conversation is over */
-    KEDGE_EVENT_IDENTIFY,   /* server: who is this? (ticket) */
-    KEDGE_EVENT_RESUME,     /* server: may they go on? (ticket) */
-    KEDGE_EVENT_ATTACHED,   /* server: the link has its session */
-    KEDGE_EVENT_MESSAGE,    /* server: a client's message, checked */
-    KEDGE_EVENT_CONNECT,    /* client: connect now, please */
-    KEDGE_EVENT_READY,      /* client: a new session */
-    KEDGE_EVENT_DISPATCH,   /* client: an event of the session */
-    KEDGE_EVENT_RESUMED,    /* client: the replay is over */
-    KEDGE_EVENT_GAP,        /* client: numbers that will not come */
-    KEDGE_EVENT_SYNC,       /* client: fetch the state anew by other means */
-    KEDGE_EVENT_ERROR       /* client: the server reports an error, the link stays */
+    KEDGE_EVENT_CLOSED = 1,  /* both: this connection's conversation is over */
+    KEDGE_EVENT_IDENTIFY,    /* server: who is this? (ticket) */
+    KEDGE_EVENT_RESUME,      /* server: may they go on? (ticket) */
+    KEDGE_EVENT_ATTACHED,    /* server: the link has its session */
+    KEDGE_EVENT_MESSAGE,     /* server: a client's message, checked */
+    KEDGE_EVENT_CONNECT,     /* client: connect now, please */
+    KEDGE_EVENT_READY,       /* client: a new session */
+    KEDGE_EVENT_DISPATCH,    /* client: an event of the session */
+    KEDGE_EVENT_RESUMED,     /* client: the replay is over */
+    KEDGE_EVENT_GAP,         /* client: numbers that will not come */
+    KEDGE_EVENT_SYNC,        /* client: fetch the state anew by other means */
+    KEDGE_EVENT_ERROR,       /* client: the server reports an error, the link stays */
+    KEDGE_EVENT_CREDENTIALS, /* server: before the upgrade: whose are they? (ticket) */
+    KEDGE_EVENT_SNAPSHOT,    /* server: what is the state that a new client begins with? (ticket) */
+    KEDGE_EVENT_REQUEST,     /* both: the peer asks (ticket); see kedge/requests.h */
+    KEDGE_EVENT_OUTCOME,     /* both: a request of ours ended */
+    KEDGE_EVENT_STRAY        /* both: an answer to nothing: late, second, or of an unknown id */
 } kedge_event_kind;
+
+/* Names a request of ours on its link, from 1 up. Zero is none. */
+typedef uint64_t kedge_request_number;
+
+/* How a request of ours ended. */
+typedef enum kedge_outcome {
+    KEDGE_OUTCOME_ANSWERED = 1, /* the payload is the peer's result */
+    KEDGE_OUTCOME_REFUSED,      /* the payload is the peer's error */
+    KEDGE_OUTCOME_TIMED_OUT,
+    KEDGE_OUTCOME_CANCELLED,  /* by kedge_link_cancel */
+    KEDGE_OUTCOME_INVALIDATED /* the connection ended; whether the peer did it nobody knows */
+} kedge_outcome;
 
 /* What a client does after a connection ended. */
 typedef enum kedge_action {
@@ -322,6 +344,28 @@ typedef struct kedge_event {
             kedge_span message; /* raw JSON */
             kedge_span payload;
         } error;
+        struct {
+            kedge_credentials_kind kind;
+            kedge_span secret;
+        } credentials;
+        struct {
+            kedge_span id;   /* as the peer wrote it */
+            kedge_span name; /* command, payloadType, method */
+            kedge_span payload;
+            bool known; /* one of the protocol's own, checked by its table */
+        } request;
+        struct {
+            kedge_request_number number;
+            kedge_outcome outcome;
+            kedge_span name;
+            kedge_span payload;
+            kedge_span code; /* REFUSED: the error's code, as it stands */
+            kedge_span message;
+        } outcome;
+        struct {
+            kedge_span id;
+            kedge_span payload;
+        } stray;
     } as;
 } kedge_event;
 

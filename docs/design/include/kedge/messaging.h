@@ -43,8 +43,6 @@ typedef struct kedge_messaging_client_config {
     enum { KEDGE_ACK_NONE, KEDGE_ACK_EACH, KEDGE_ACK_LATEST } acks;
 } kedge_messaging_client_config;
 
-/* The wall clock, nanoseconds since 1970, that goes with `now`. */
-KEDGE_API void kedge_link_clock(kedge_link *link, uint64_t wall, kedge_time now);
 KEDGE_API void kedge_hub_clock(kedge_hub *hub, uint64_t wall, kedge_time now);
 
 /* A member of kedge_event's union. KEDGE_EVENT_ACKNOWLEDGED: this link's acknowledged position. */

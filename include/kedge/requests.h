@@ -1,7 +1,7 @@
 /* kedge/requests.h: questions between peers, in protocols that have them.
  *
- * Not built yet. Joins kedge/link.h with the first protocol that has requests (FlowLayer, messenger:
- * client -> server; BlobHub: both ways).
+ * FlowLayer and the messenger have them from client to server, BlobHub both ways, the gateway has none
+ * (UNSUPPORTED). How they come and end are events of the link: REQUEST, OUTCOME, STRAY (kedge/link.h).
  *
  * Rules of both directions
  *   - Each request ends exactly once: answered, refused, timed out, cancelled or invalidated by the end
@@ -20,18 +20,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Names a request of ours on its link, from 1 up. Zero is none. */
-typedef uint64_t kedge_request_number;
-
-/* How a request of ours ended. */
-typedef enum kedge_outcome {
-    KEDGE_OUTCOME_ANSWERED = 1, /* the payload is the peer's result */
-    KEDGE_OUTCOME_REFUSED,      /* the payload is the peer's error */
-    KEDGE_OUTCOME_TIMED_OUT,
-    KEDGE_OUTCOME_CANCELLED,  /* by kedge_link_cancel */
-    KEDGE_OUTCOME_INVALIDATED /* the connection ended; whether the peer did it nobody knows */
-} kedge_outcome;
 
 /* Asks. `payload` is JSON, checked; empty where the method takes none. `timeout` 0 is the protocol's
  * default. `number` names it in the event that ends it. WRONG_STATE before the connection is operational,
@@ -61,26 +49,6 @@ KEDGE_API kedge_status kedge_link_reply_error(kedge_link *link, kedge_ticket tic
  * ok, `internal_error`; messenger: `internal_error`; BlobHub: 500). */
 KEDGE_API kedge_status kedge_link_reply_failed(kedge_link *link, kedge_ticket ticket,
                                                kedge_time now);
-
-/* What kedge_event carries for requests: members of its union.
- *   KEDGE_EVENT_REQUEST    the peer asks; answer by the event's ticket
- *   KEDGE_EVENT_OUTCOME    a request of ours ended
- *   KEDGE_EVENT_STRAY      an answer to nothing: late, second, or of an unknown id */
-typedef struct kedge_request_event {
-    kedge_span id;   /* as the peer wrote it */
-    kedge_span name; /* command, payloadType, method */
-    kedge_span payload;
-    bool known; /* one of the protocol's own, checked by its table */
-} kedge_request_event;
-
-typedef struct kedge_outcome_event {
-    kedge_request_number number;
-    kedge_outcome outcome;
-    kedge_span name;
-    kedge_span payload;
-    kedge_span code; /* REFUSED: the error's code, as it stands */
-    kedge_span message;
-} kedge_outcome_event;
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,155 @@
+#include "requests.h"
+
+#include "memory.h"
+#include "span.h"
+
+enum { FIRST_OPEN = 4 };
+
+static kedge_status reserve(kedge_requests *requests, kedge_allocator allocator)
+{
+    if (requests->count < requests->capacity) {
+        return KEDGE_OK;
+    }
+    kedge_open_request **open =
+        kedge_memory_grow(allocator, requests->open, &requests->capacity, requests->count + 1,
+                          FIRST_OPEN, sizeof(kedge_open_request *));
+    if (open == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    requests->open = open;
+    return KEDGE_OK;
+}
+
+static kedge_span keep(uint8_t *place, kedge_span bytes)
+{
+    if (bytes.size > 0) {
+        memcpy(place, bytes.data, bytes.size);
+    }
+    return kedge_span_of(place, bytes.size);
+}
+
+/* A block of its own for each: its event's slices stay where they are while others begin and end. */
+static kedge_status begin(kedge_requests *requests, kedge_allocator allocator, kedge_span id,
+                          kedge_span name, kedge_open_request **made)
+{
+    if (requests->count >= requests->max) {
+        return KEDGE_LIMIT;
+    }
+    kedge_status status = reserve(requests, allocator);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    size_t size = sizeof **made + id.size + name.size;
+    kedge_open_request *request = kedge_memory_new(allocator, size);
+    if (request == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    memset(request, 0, sizeof *request);
+    request->size = size;
+    request->id = keep(request->bytes, id);
+    request->name = keep(request->bytes + id.size, name);
+    requests->open[requests->count++] = request;
+    *made = request;
+    return KEDGE_OK;
+}
+
+kedge_status kedge_requests_ask(kedge_requests *requests, kedge_allocator allocator,
+                                kedge_span name, kedge_time deadline, kedge_open_request **made)
+{
+    kedge_status status = begin(requests, allocator, kedge_text(NULL), name, made);
+    if (status == KEDGE_OK) {
+        (*made)->number = ++requests->last;
+        (*made)->deadline = deadline;
+    }
+    return status;
+}
+
+kedge_status kedge_requests_take(kedge_requests *requests, kedge_allocator allocator,
+                                 kedge_ticket ticket, kedge_span id, kedge_span name,
+                                 kedge_time deadline, kedge_open_request **made)
+{
+    kedge_status status = begin(requests, allocator, id, name, made);
+    if (status == KEDGE_OK) {
+        (*made)->number = ticket;
+        (*made)->deadline = deadline;
+    }
+    return status;
+}
+
+kedge_open_request *kedge_requests_find(const kedge_requests *requests, uint64_t number)
+{
+    for (size_t i = 0; i < requests->count; i++) {
+        if (requests->open[i]->number == number) {
+            return requests->open[i];
+        }
+    }
+    return NULL;
+}
+
+kedge_open_request *kedge_requests_find_id(const kedge_requests *requests, kedge_span id)
+{
+    for (size_t i = 0; i < requests->count; i++) {
+        if (kedge_span_equal(requests->open[i]->id, id)) {
+            return requests->open[i];
+        }
+    }
+    return NULL;
+}
+
+kedge_open_request *kedge_requests_first(const kedge_requests *requests)
+{
+    return requests->count == 0 ? NULL : requests->open[0];
+}
+
+kedge_open_request *kedge_requests_due(const kedge_requests *requests, kedge_time now)
+{
+    for (size_t i = 0; i < requests->count; i++) {
+        if (requests->open[i]->deadline <= now) {
+            return requests->open[i];
+        }
+    }
+    return NULL;
+}
+
+kedge_time kedge_requests_deadline(const kedge_requests *requests)
+{
+    kedge_time earliest = KEDGE_NEVER;
+    for (size_t i = 0; i < requests->count; i++) {
+        kedge_time deadline = requests->open[i]->deadline;
+        earliest = deadline < earliest ? deadline : earliest;
+    }
+    return earliest;
+}
+
+void kedge_requests_end(kedge_requests *requests, kedge_open_request *request)
+{
+    size_t i = 0;
+    while (requests->open[i] != request) {
+        i++;
+    }
+    requests->count--;
+    memmove(requests->open + i, requests->open + i + 1,
+            (requests->count - i) * sizeof(kedge_open_request *));
+    request->next = requests->ended;
+    requests->ended = request;
+}
+
+void kedge_requests_forget(kedge_requests *requests, kedge_allocator allocator)
+{
+    while (requests->ended != NULL) {
+        kedge_open_request *request = requests->ended;
+        requests->ended = request->next;
+        kedge_memory_free(allocator, request, request->size);
+    }
+}
+
+void kedge_requests_free(kedge_requests *requests, kedge_allocator allocator)
+{
+    while (requests->count > 0) {
+        kedge_requests_end(requests, requests->open[requests->count - 1]);
+    }
+    kedge_requests_forget(requests, allocator);
+    kedge_memory_free(allocator, requests->open, requests->capacity * sizeof(kedge_open_request *));
+    requests->open = NULL;
+    requests->capacity = 0;
+}
