@@ -22,6 +22,7 @@
 #include "kedge/link.h"
 #include "kedge/log.h"
 #include "kedge/mask.h"
+#include "kedge/messaging.h"
 #include "kedge/publication.h"
 #include "kedge/reader.h"
 #include "kedge/requests.h"

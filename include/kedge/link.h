@@ -37,6 +37,7 @@
 #include "kedge/base.h"
 #include "kedge/gateway.h"
 #include "kedge/handshake.h"
+#include "kedge/messaging.h"
 #include "kedge/publication.h"
 #include "kedge/session.h"
 #include "kedge/zstd.h"
@@ -59,6 +60,7 @@ typedef struct kedge_link_config {
     union {
         kedge_gateway_server_config gateway_server;
         kedge_gateway_client_config gateway_client;
+        kedge_messaging_client_config messaging_client;
     } as;
 } kedge_link_config;
 

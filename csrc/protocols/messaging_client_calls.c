@@ -1,0 +1,251 @@
+#include "kedge/utf8.h"
+
+#include "decimal.h"
+#include "members.h"
+#include "memory.h"
+#include "messaging.h"
+#include "protocols/messaging_client_state.h"
+#include "protocols/messaging_writer.h"
+#include "span.h"
+
+typedef kedge_messaging_client client;
+
+#define SCHEME "Bearer "
+
+/* ---- Settings ----------------------------------------------------------------------------------- */
+
+/* Path and token go into a request's head as they are: what would end or split its line is refused. */
+static bool is_path(kedge_span path)
+{
+    if (path.size == 0 || path.data == NULL || path.data[0] != '/') {
+        return false;
+    }
+    for (size_t i = 0; i < path.size; i++) {
+        if (path.data[i] <= ' ' || path.data[i] >= 0x7F || path.data[i] == '#') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_token(kedge_span token)
+{
+    for (size_t i = 0; i < token.size; i++) {
+        if (token.data[i] <= ' ' || token.data[i] == 0x7F) {
+            return false;
+        }
+    }
+    return kedge_utf8_validate(token).status == KEDGE_OK;
+}
+
+static bool are_times(const kedge_messaging_client_config *config)
+{
+    return config->keep_alive > 0 && config->pong_timeout > 0 && config->request_timeout > 0 &&
+           config->backoff_first > 0 && config->backoff_last >= config->backoff_first;
+}
+
+kedge_status kedge_messaging_client_check(const kedge_link_config *config)
+{
+    const kedge_messaging_client_config *own = &config->as.messaging_client;
+    bool right = !kedge_span_is_missing(own->token) && is_token(own->token) && is_path(own->path) &&
+                 are_times(own) && kedge_timestamp_unit_right(own->unit) && own->requests_max > 0 &&
+                 own->resume_attempts > 0 && own->acks <= KEDGE_MESSAGING_ACKS_LATEST;
+    return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
+}
+
+kedge_status kedge_messaging_client_copy_path(client *self)
+{
+    kedge_span path = kedge_messaging_client_settings(self)->path;
+    self->path = kedge_memory_new(self->base.allocator, path.size);
+    if (self->path == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    memcpy(self->path, path.data, path.size);
+    self->path_size = path.size;
+    return KEDGE_OK;
+}
+
+/* ---- Credentials -------------------------------------------------------------------------------- */
+
+void kedge_messaging_client_drop_token(client *self)
+{
+    kedge_wipe(self->authorization, self->authorization_size);
+    kedge_memory_free(self->base.allocator, self->authorization, self->authorization_size);
+    self->authorization = NULL;
+    self->authorization_size = 0;
+}
+
+kedge_status kedge_messaging_client_set_token(client *self, kedge_span token)
+{
+    const size_t scheme = sizeof SCHEME - 1;
+    if (token.size == 0) {
+        return KEDGE_OK;
+    }
+    if (!is_token(token)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    uint8_t *made = token.size > SIZE_MAX - scheme
+                        ? NULL
+                        : kedge_memory_new(self->base.allocator, scheme + token.size);
+    if (made == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    memcpy(made, SCHEME, scheme);
+    memcpy(made + scheme, token.data, token.size);
+    kedge_messaging_client_drop_token(self);
+    self->authorization = made;
+    self->authorization_size = scheme + token.size;
+    return KEDGE_OK;
+}
+
+/* ---- What is sent ------------------------------------------------------------------------------- */
+
+static uint64_t time_of(const client *self)
+{
+    return kedge_messaging_time(&self->base, kedge_messaging_client_settings(self)->unit);
+}
+
+/* "s1", "s2", with their quotes: no request of the application has such an id. */
+static size_t write_id(const client *self, uint8_t id[KEDGE_DECIMAL_DIGITS + 3])
+{
+    id[0] = '"';
+    id[1] = 's';
+    size_t size = 2 + kedge_decimal(id + 2, self->connection.subscribes);
+    id[size] = '"';
+    return size + 1;
+}
+
+bool kedge_messaging_client_is_subscribe(const client *self, kedge_json_value id)
+{
+    uint8_t own[KEDGE_DECIMAL_DIGITS + 3];
+    size_t size = write_id(self, own);
+    return kedge_json_text_equals(id, kedge_span_of(own + 1, size - 2));
+}
+
+kedge_status kedge_messaging_client_write_subscribe(const client *self, kedge_publication **made)
+{
+    uint8_t id[KEDGE_DECIMAL_DIGITS + 3];
+    uint8_t text[48];
+    size_t size = 0;
+    kedge_json_writer writer;
+    kedge_json_writer_begin(&writer, text, sizeof text);
+    kedge_json_write_object(&writer);
+    if (!self->connection.from_now) {
+        kedge_json_write_name(&writer, kedge_text("lastEventId"));
+        kedge_json_write_unsigned(&writer, self->position);
+    }
+    kedge_json_write_end(&writer);
+    (void)kedge_json_writer_finish(&writer, &size);
+    return kedge_messaging_write_request(made, self->base.allocator, time_of(self),
+                                         kedge_span_of(id, write_id(self, id)),
+                                         kedge_text("subscribe"), kedge_span_of(text, size));
+}
+
+static kedge_status enqueue(client *self, kedge_publication *publication)
+{
+    kedge_status status = kedge_queue_push(&self->waiting, self->base.allocator, publication, 0);
+    kedge_publication_release(publication);
+    return status;
+}
+
+kedge_status kedge_messaging_client_queue_ack(client *self, uint64_t position)
+{
+    kedge_publication *ack = NULL;
+    kedge_status status = kedge_messaging_write_ack(&ack, self->base.allocator, position);
+    return status == KEDGE_OK ? enqueue(self, ack) : status;
+}
+
+/* ---- Messages of the application ---------------------------------------------------------------- */
+
+static kedge_status check_payload(kedge_span payload)
+{
+    static const kedge_json_options options = {KEDGE_JSON_DEPTH - 1, false};
+    kedge_json_reader reader;
+    kedge_json_value value;
+    if (payload.size == 0) {
+        return KEDGE_OK;
+    }
+    kedge_json_begin(&reader, payload, &options);
+    (void)kedge_json_read(&reader, &value);
+    return kedge_json_finish(&reader).status;
+}
+
+static kedge_status check_size(const client *self, const kedge_publication *publication)
+{
+    size_t size = kedge_publication_plain_size(publication, 0);
+    if (size > self->base.config->message_limit) {
+        return KEDGE_LIMIT;
+    }
+    return size > self->base.config->queue_limit - self->waiting.bytes ? KEDGE_QUEUE_FULL
+                                                                       : KEDGE_OK;
+}
+
+kedge_status kedge_messaging_client_notify(kedge_link *link, kedge_span name, kedge_span payload)
+{
+    client *self = kedge_messaging_client_of(link);
+    kedge_publication *made = NULL;
+    if (!kedge_messaging_client_is_connected(self)) {
+        return KEDGE_WRONG_STATE;
+    }
+    kedge_status status = check_payload(payload);
+    if (status == KEDGE_OK) {
+        status = kedge_messaging_write_event(&made, link->allocator, time_of(self), name, payload);
+    }
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    status = check_size(self, made);
+    if (status != KEDGE_OK) {
+        kedge_publication_release(made);
+        return status;
+    }
+    kedge_link_changed(link);
+    return enqueue(self, made);
+}
+
+/* ---- Save and load ------------------------------------------------------------------------------ */
+
+static kedge_status write_saved(const client *self, uint8_t *buffer, size_t capacity, size_t *size)
+{
+    kedge_json_writer writer;
+    kedge_json_writer_begin(&writer, buffer, capacity);
+    kedge_json_write_object(&writer);
+    kedge_json_write_name(&writer, kedge_text("lastEventId"));
+    if (self->has_position) {
+        kedge_json_write_unsigned(&writer, self->position);
+    } else {
+        kedge_json_write_null(&writer);
+    }
+    kedge_json_write_end(&writer);
+    return kedge_json_writer_finish(&writer, size);
+}
+
+kedge_status kedge_messaging_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
+                                         size_t *size)
+{
+    const client *self = kedge_messaging_client_const(link);
+    (void)write_saved(self, NULL, 0, size);
+    return *size > capacity ? KEDGE_NO_SPACE : write_saved(self, buffer, capacity, size);
+}
+
+kedge_status kedge_messaging_client_load(kedge_link *link, kedge_span saved)
+{
+    static const kedge_member members[] = {
+        KEDGE_MEMBER_OPTIONAL("lastEventId", KEDGE_MEMBER_UNSIGNED),
+    };
+    static const kedge_member_table saved_table = {members, 1};
+    client *self = kedge_messaging_client_of(link);
+    kedge_json_value value;
+    uint64_t position = 0;
+    if (self->state != KEDGE_MESSAGING_CLIENT_IDLE &&
+        self->state != KEDGE_MESSAGING_CLIENT_STOPPED) {
+        return KEDGE_WRONG_STATE;
+    }
+    kedge_status status = kedge_members_read(&saved_table, saved, NULL, NULL, &value).status;
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    self->has_position = kedge_json_unsigned(value, &position) == KEDGE_OK;
+    self->position = position;
+    return KEDGE_OK;
+}
