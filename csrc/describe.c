@@ -224,7 +224,7 @@ size_t kedge_hub_describe(const kedge_hub *hub, char *buffer, size_t capacity)
     kedge_line_text(&line, ", ");
     kedge_line_number(&line, hub->counts.attached);
     kedge_line_text(&line, " attached, ");
-    kedge_line_count(&line, hub->topics.count, "topic");
+    kedge_line_count(&line, hub->topics.count + hub->passing.count, "topic");
     describe_timers(&line, hub);
     return kedge_line_end(&line);
 }

@@ -230,6 +230,8 @@ kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
     *made = (kedge_hub){0};
     made->config = *config;
     made->allocator = allocator;
+    made->numbered_only =
+        kedge_link_operations_of(config->link.protocol, KEDGE_SERVER)->numbered_only;
     kedge_hub_advance(made, now);
     made->first_free = KEDGE_HUB_SLOT_NONE;
     kedge_commons_init(&made->commons, entropy, allocator);
@@ -365,111 +367,8 @@ bool kedge_hub_ready_waiting(kedge_hub *hub)
 
 static bool acceptance_right(const kedge_acceptance *acceptance)
 {
-    if (acceptance == NULL || !is_name(acceptance->user) ||
-        kedge_span_is_missing(acceptance->members) ||
-        (acceptance->topics == NULL && acceptance->topic_count > 0)) {
-        return false;
-    }
-    for (size_t i = 0; i < acceptance->topic_count; i++) {
-        if (!is_name(acceptance->topics[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The session follows the topic, which is made if there is none. */
-static kedge_status follow(kedge_hub *hub, kedge_session *session, kedge_span name,
-                           kedge_hub_topic **followed)
-{
-    kedge_hub_topic *topic = kedge_hub_topic_find(hub, name);
-    if (topic == NULL && hub->topics.count >= hub->config.topics_max) {
-        return KEDGE_TOO_MANY_TOPICS;
-    }
-    if (topic == NULL) {
-        kedge_status status = kedge_hub_topic_make(hub, name, &hub->config.topic_limits, &topic);
-        if (status != KEDGE_OK) {
-            return status;
-        }
-    }
-    kedge_status status = kedge_session_follow(session, &topic->log);
-    if (status != KEDGE_OK) {
-        kedge_hub_topic_release(hub, topic);
-        return status;
-    }
-    kedge_hub_sweep(hub);
-    *followed = topic;
-    return KEDGE_OK;
-}
-
-/* Each acceptance has two marks for the topics that it names: hub->marks, the session followed it
- * before; hub->marks + 1, since now. */
-static void begin_marks(kedge_hub *hub)
-{
-    hub->marks += 2;
-}
-
-static kedge_status follow_marked(kedge_hub *hub, kedge_session *session, kedge_span name)
-{
-    kedge_hub_topic *topic = kedge_hub_topic_find(hub, name);
-    if (topic != NULL && topic->mark >= hub->marks) {
-        return KEDGE_OK;
-    }
-    size_t following = topic == NULL ? 0 : topic->log.following;
-    kedge_status status = follow(hub, session, name, &topic);
-    if (status == KEDGE_OK) {
-        topic->mark = hub->marks + (topic->log.following > following ? 1 : 0);
-    }
-    return status;
-}
-
-/* Takes back what follow_all did. */
-static void unfollow_new(const kedge_hub *hub, kedge_session *session,
-                         const kedge_acceptance *acceptance)
-{
-    for (size_t i = 0; i < acceptance->topic_count; i++) {
-        kedge_hub_topic *topic = kedge_hub_topic_find(hub, acceptance->topics[i]);
-        if (topic != NULL && topic->mark == hub->marks + 1) {
-            topic->mark = hub->marks;
-            (void)kedge_session_unfollow(session, &topic->log);
-        }
-    }
-}
-
-static kedge_status follow_all(kedge_hub *hub, kedge_session *session,
-                               const kedge_acceptance *acceptance)
-{
-    kedge_status status = KEDGE_OK;
-    begin_marks(hub);
-    for (size_t i = 0; status == KEDGE_OK && i < acceptance->topic_count; i++) {
-        status = follow_marked(hub, session, acceptance->topics[i]);
-    }
-    if (status != KEDGE_OK) {
-        unfollow_new(hub, session, acceptance);
-    }
-    return status;
-}
-
-/* The log of a topic that the session follows and the acceptance did not name; null if there is
- * none. */
-static kedge_log *find_unmarked(const kedge_hub *hub, const kedge_session *session)
-{
-    for (size_t i = 1; i < session->span_count; i++) {
-        const kedge_session_span *span = &session->spans[i];
-        if (span->end == KEDGE_SPAN_OPEN && kedge_hub_topic_of(span->log)->mark < hub->marks) {
-            return span->log;
-        }
-    }
-    return NULL;
-}
-
-/* Leaving one may remove any span that ended, so each look begins anew. */
-static void unfollow_unmarked(const kedge_hub *hub, kedge_session *session)
-{
-    kedge_log *log;
-    while ((log = find_unmarked(hub, session)) != NULL) {
-        (void)kedge_session_unfollow(session, log);
-    }
+    return acceptance != NULL && is_name(acceptance->user) &&
+           !kedge_span_is_missing(acceptance->members) && kedge_hub_topics_named(acceptance);
 }
 
 static kedge_status answer_no(kedge_link *link, kedge_ticket ticket, kedge_status cause,
@@ -504,7 +403,7 @@ static kedge_status begin_session(kedge_hub *hub, const kedge_acceptance *accept
     if (status != KEDGE_OK) {
         return status;
     }
-    status = follow_all(hub, (*made)->session, acceptance);
+    status = kedge_hub_follow_named(hub, (*made)->session, acceptance);
     if (status != KEDGE_OK) {
         kedge_hub_record_discard(hub, *made);
     }
@@ -550,7 +449,7 @@ static void go_on(kedge_hub *hub, kedge_hub_record *record, kedge_link *link,
     }
     kedge_hub_record_attach(hub, record, link);
     if (acceptance->topics_exact) {
-        unfollow_unmarked(hub, record->session);
+        kedge_hub_unfollow_others(hub, record->session);
     }
     hub->counts.resumed++;
 }
@@ -560,7 +459,7 @@ static void go_on(kedge_hub *hub, kedge_hub_record *record, kedge_link *link,
 static kedge_status resume_session(kedge_hub *hub, kedge_hub_record *record, kedge_link *link,
                                    kedge_ticket ticket, const kedge_acceptance *acceptance)
 {
-    kedge_status status = follow_all(hub, record->session, acceptance);
+    kedge_status status = kedge_hub_follow_named(hub, record->session, acceptance);
     if (status != KEDGE_OK) {
         return status;
     }
@@ -570,7 +469,7 @@ static kedge_status resume_session(kedge_hub *hub, kedge_hub_record *record, ked
         go_on(hub, record, link, acceptance);
         return KEDGE_OK;
     }
-    unfollow_new(hub, record->session, acceptance);
+    kedge_hub_unfollow_new(hub, record->session, acceptance);
     count_loss(hub, link);
     return status;
 }
@@ -628,123 +527,6 @@ kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code
     if (status == KEDGE_OK) {
         hub->counts.refused++;
     }
-    return status;
-}
-
-/* ---- Events and topics ----------------------------------------------------------------------- */
-
-/* Whether a publication can be numbered and sent to anybody. */
-static kedge_status check_publication(const kedge_hub *hub, const kedge_publication *publication)
-{
-    kedge_publication_source source = kedge_publication_describe(publication);
-    if (publication == NULL || source.protocol != hub->config.link.protocol || source.passing ||
-        kedge_gateway_is_own_name(source.name)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    if (hub->sealed) {
-        return KEDGE_SEALED;
-    }
-    return kedge_publication_plain_size(publication, UINT64_MAX) > hub->config.link.message_limit
-               ? KEDGE_LIMIT
-               : KEDGE_OK;
-}
-
-kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic, kedge_publication *publication,
-                               size_t *sessions, kedge_time now)
-{
-    if (hub == NULL || !is_name(topic)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_hub_advance(hub, now);
-    kedge_status status = check_publication(hub, publication);
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    kedge_hub_topic *heard = kedge_hub_topic_find(hub, topic);
-    size_t following = heard == NULL ? 0 : heard->log.following;
-    if (following > 0) {
-        status = kedge_log_append(&heard->log, hub->stamp + 1, publication, hub->now);
-        if (status != KEDGE_OK) {
-            return status;
-        }
-        hub->stamp++;
-        hub->counts.published++;
-        kedge_hub_topic_appended(hub, heard);
-    } else {
-        hub->counts.unheard++;
-    }
-    if (sessions != NULL) {
-        *sessions = following;
-    }
-    return KEDGE_OK;
-}
-
-kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session, kedge_publication *publication,
-                            kedge_time now)
-{
-    if (hub == NULL || session == NULL) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_hub_advance(hub, now);
-    kedge_status status = check_publication(hub, publication);
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    kedge_hub_record *record = kedge_hub_record_of(hub, session);
-    if (record == NULL) {
-        return KEDGE_UNKNOWN;
-    }
-    status = kedge_session_send(session, hub->stamp + 1, publication, hub->now);
-    if (status == KEDGE_OK) {
-        hub->stamp++;
-        hub->counts.published++;
-        kedge_hub_record_appended(hub, record);
-    }
-    return status;
-}
-
-kedge_status kedge_hub_follow(kedge_hub *hub, kedge_session *session, kedge_span topic,
-                              kedge_time now)
-{
-    if (hub == NULL || session == NULL || !is_name(topic)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_hub_advance(hub, now);
-    kedge_hub_topic *followed;
-    return kedge_hub_record_of(hub, session) == NULL ? KEDGE_UNKNOWN
-                                                     : follow(hub, session, topic, &followed);
-}
-
-kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session, kedge_span topic,
-                                kedge_time now)
-{
-    if (hub == NULL || session == NULL || !is_name(topic)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_hub_advance(hub, now);
-    kedge_hub_topic *followed = kedge_hub_topic_find(hub, topic);
-    if (followed == NULL || kedge_hub_record_of(hub, session) == NULL) {
-        return KEDGE_UNKNOWN;
-    }
-    kedge_status status = kedge_session_unfollow(session, &followed->log);
-    kedge_hub_sweep(hub);
-    return status;
-}
-
-kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic, const kedge_log_limits *limits,
-                                   kedge_time now)
-{
-    if (hub == NULL || !is_name(topic) || !kedge_log_limits_right(limits)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_hub_advance(hub, now);
-    kedge_hub_topic *limited = kedge_hub_topic_find(hub, topic);
-    if (limited == NULL) {
-        return KEDGE_UNKNOWN;
-    }
-    kedge_status status = kedge_log_set_limits(&limited->log, limits, hub->now);
-    limited->limited = true;
-    kedge_hub_topic_appended(hub, limited);
     return status;
 }
 
@@ -855,13 +637,17 @@ kedge_hub_counts kedge_hub_counts_now(const kedge_hub *hub)
     counts = hub->counts;
     counts.links = hub->link_count;
     counts.sessions = hub->sessions.count;
-    counts.topics = hub->topics.count;
+    counts.topics = hub->topics.count + hub->passing.count;
     kedge_table_entry *entry;
     kedge_table_walk walk = kedge_table_walk_of(&hub->sessions);
     while ((entry = kedge_table_next(&walk)) != NULL) {
         count_log(&counts, &KEDGE_CONTAINER(entry, kedge_hub_record, entry)->session->own);
     }
     walk = kedge_table_walk_of(&hub->topics);
+    while ((entry = kedge_table_next(&walk)) != NULL) {
+        count_log(&counts, &KEDGE_CONTAINER(entry, kedge_hub_topic, entry)->log);
+    }
+    walk = kedge_table_walk_of(&hub->passing);
     while ((entry = kedge_table_next(&walk)) != NULL) {
         count_log(&counts, &KEDGE_CONTAINER(entry, kedge_hub_topic, entry)->log);
     }

@@ -92,10 +92,12 @@ struct kedge_hub {
     uint64_t stamp; /* the latest that was given */
     uint64_t marks;
     bool sealed;
+    bool numbered_only; /* the protocol has no passing events */
 
     kedge_table sessions;
     kedge_table users;
-    kedge_table topics;
+    kedge_table topics;  /* the numbered ones */
+    kedge_table passing; /* the passing ones */
     kedge_hub_user *first_user;
     kedge_hub_topic *unreferred; /* topics to look at: the last span that referred to them went */
 
@@ -166,9 +168,9 @@ void kedge_hub_expire(kedge_hub *hub);
 
 /* A topic that nobody refers to yet: who makes it makes a session follow it, or releases it again.
  * NO_MEMORY. The name must be new. */
-kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, const kedge_log_limits *limits,
-                                  kedge_hub_topic **made);
-kedge_hub_topic *kedge_hub_topic_find(const kedge_hub *hub, kedge_span name);
+kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, bool passing,
+                                  const kedge_log_limits *limits, kedge_hub_topic **made);
+kedge_hub_topic *kedge_hub_topic_find(const kedge_hub *hub, kedge_span name, bool passing);
 
 /* The topic goes if nobody refers to it. */
 void kedge_hub_topic_release(kedge_hub *hub, kedge_hub_topic *topic);
@@ -184,6 +186,21 @@ static inline kedge_hub_topic *kedge_hub_topic_of(kedge_log *log)
 {
     return KEDGE_CONTAINER(log, kedge_hub_topic, log);
 }
+
+/* ---- hub_topics.c: following and publishing --------------------------------------------------- */
+
+/* Whether the topics that it names can be ones. */
+bool kedge_hub_topics_named(const kedge_acceptance *acceptance);
+
+/* The session follows all topics that the acceptance names, or on failure none that it did not follow
+ * before. TOO_MANY_TOPICS, NO_MEMORY. */
+kedge_status kedge_hub_follow_named(kedge_hub *hub, kedge_session *session,
+                                    const kedge_acceptance *acceptance);
+
+/* After that, with the same acceptance: takes it back; leaves those that it did not name. */
+void kedge_hub_unfollow_new(const kedge_hub *hub, kedge_session *session,
+                            const kedge_acceptance *acceptance);
+void kedge_hub_unfollow_others(const kedge_hub *hub, kedge_session *session);
 
 /* ---- hub.c: links ---------------------------------------------------------------------------- */
 

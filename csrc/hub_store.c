@@ -344,17 +344,20 @@ static void note_unreferred(kedge_log *log)
     }
 }
 
-kedge_hub_topic *kedge_hub_topic_find(const kedge_hub *hub, kedge_span name)
+kedge_hub_topic *kedge_hub_topic_find(const kedge_hub *hub, kedge_span name, bool passing)
 {
-    kedge_table_entry *entry = kedge_table_find(&hub->topics, name);
+    kedge_table_entry *entry = kedge_table_find(passing ? &hub->passing : &hub->topics,
+                                                name.size == 0 ? kedge_text("") : name);
     return entry == NULL ? NULL : KEDGE_CONTAINER(entry, kedge_hub_topic, entry);
 }
 
-kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, const kedge_log_limits *limits,
-                                  kedge_hub_topic **made)
+kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, bool passing,
+                                  const kedge_log_limits *limits, kedge_hub_topic **made)
 {
-    if (kedge_table_reserve(&hub->topics, 1) != KEDGE_OK ||
-        kedge_timers_reserve(&hub->topic_timers, hub->topics.count + 1) != KEDGE_OK) {
+    kedge_table *table = passing ? &hub->passing : &hub->topics;
+    size_t count = hub->topics.count + hub->passing.count;
+    if (kedge_table_reserve(table, 1) != KEDGE_OK ||
+        kedge_timers_reserve(&hub->topic_timers, count + 1) != KEDGE_OK) {
         return KEDGE_NO_MEMORY;
     }
     kedge_hub_topic *topic = kedge_memory_new(hub->allocator, sizeof *topic + name.size);
@@ -364,10 +367,13 @@ kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, const kedge_l
     *topic = (kedge_hub_topic){0};
     kedge_log_init(&topic->log, limits, hub->allocator);
     topic->log.unreferred = note_unreferred;
+    topic->log.passing = passing;
     topic->hub = hub;
-    memcpy(topic->name, name.data, name.size);
+    if (name.size > 0) {
+        memcpy(topic->name, name.data, name.size);
+    }
     topic->entry.key = kedge_span_of(topic->name, name.size);
-    (void)kedge_table_insert(&hub->topics, &topic->entry);
+    (void)kedge_table_insert(table, &topic->entry);
     *made = topic;
     return KEDGE_OK;
 }
@@ -375,7 +381,7 @@ kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, const kedge_l
 static void topic_drop(kedge_hub *hub, kedge_hub_topic *topic)
 {
     kedge_timers_cancel(&hub->topic_timers, &topic->timer);
-    (void)kedge_table_remove(&hub->topics, &topic->entry);
+    (void)kedge_table_remove(topic->log.passing ? &hub->passing : &hub->topics, &topic->entry);
     kedge_log_clear(&topic->log);
     kedge_memory_free(hub->allocator, topic, sizeof *topic + topic->entry.key.size);
 }
@@ -427,9 +433,19 @@ void kedge_hub_store_init(kedge_hub *hub)
     kedge_table_init(&hub->sessions, hub->allocator, kedge_random_key(random));
     kedge_table_init(&hub->users, hub->allocator, kedge_random_key(random));
     kedge_table_init(&hub->topics, hub->allocator, kedge_random_key(random));
+    kedge_table_init(&hub->passing, hub->allocator, kedge_random_key(random));
     kedge_timers_init(&hub->link_timers, hub->allocator);
     kedge_timers_init(&hub->session_timers, hub->allocator);
     kedge_timers_init(&hub->topic_timers, hub->allocator);
+}
+
+static void release_topics(kedge_hub *hub, const kedge_table *topics)
+{
+    kedge_table_walk walk = kedge_table_walk_of(topics);
+    kedge_table_entry *entry;
+    while ((entry = kedge_table_next(&walk)) != NULL) {
+        kedge_hub_topic_release(hub, KEDGE_CONTAINER(entry, kedge_hub_topic, entry));
+    }
 }
 
 void kedge_hub_store_clear(kedge_hub *hub)
@@ -440,11 +456,8 @@ void kedge_hub_store_clear(kedge_hub *hub)
     while (hub->first_user != NULL) {
         kedge_hub_record_discard(hub, hub->first_user->first);
     }
-    kedge_table_walk walk = kedge_table_walk_of(&hub->topics);
-    kedge_table_entry *entry;
-    while ((entry = kedge_table_next(&walk)) != NULL) {
-        kedge_hub_topic_release(hub, KEDGE_CONTAINER(entry, kedge_hub_topic, entry));
-    }
+    release_topics(hub, &hub->topics);
+    release_topics(hub, &hub->passing);
 }
 
 void kedge_hub_store_free(kedge_hub *hub)
@@ -453,6 +466,7 @@ void kedge_hub_store_free(kedge_hub *hub)
     kedge_table_free(&hub->sessions);
     kedge_table_free(&hub->users);
     kedge_table_free(&hub->topics);
+    kedge_table_free(&hub->passing);
     kedge_timers_free(&hub->link_timers);
     kedge_timers_free(&hub->session_timers);
     kedge_timers_free(&hub->topic_timers);

@@ -193,6 +193,7 @@ typedef struct kedge_link_operations {
     size_t size;          /* of the whole struct, whose first member is the kedge_link */
     size_t events_offset; /* of its array of events */
     uint8_t event_room;   /* how many that holds */
+    bool numbered_only;   /* server: it has no passing events */
 
     kedge_status (*check)(const kedge_link_config *config); /* is it usable? */
     kedge_status (*create)(kedge_link *link);               /* null: the zeros are fine */

@@ -1,14 +1,16 @@
 /* The state of a hub as bytes (kedge/hub.h).
  *
  *     snapshot  magic, version, flags, number protocol, number wall, number stamp,
- *               topic ..., empty text, user ..., empty text, checksum
- *     topic     text name, number limited [number count, number bytes, number age], log
- *     log       number base, number base stamp, number count, entry ...
+ *               number topics, topic ..., user ..., empty text, checksum
+ *     topic     text name, number flags [number count, number bytes, number age], log
+ *     log       number lossy, number base, number base stamp, number count, entry ...
  *     entry     number stamp (less the one before), number age, text name, text payload
  *     user      text name, number sessions, session ...
  *     session   id, number remaining, number checkpoint, number checkpoint stamp, own log,
  *               number first of the own span, number spans, span ...
  *     span      number topic, number first, number end (0: open) [number end stamp]
+ *
+ * Of a passing topic only that it is followed is kept: its log is empty.
  *
  * A number is in groups of 7 bits, the lowest first, with the high bit set in all but the last; a
  * text is a number of bytes and the bytes. So a snapshot may be carried to another machine. Ages
@@ -22,7 +24,9 @@
 
 #include "memory.h"
 
-#define VERSION 1
+#define VERSION 2
+#define LIMITED 1 /* flags of a topic */
+#define PASSING 2
 #define SEALED 1
 #define CHECKSUM_SIZE 8
 #define HEAD_SIZE 10   /* magic, version, flags */
@@ -78,6 +82,13 @@ static void put_text(snapshot_writer *writer, kedge_span text)
 
 static void put_log(snapshot_writer *writer, const kedge_log *log)
 {
+    put_number(writer, log->lossy ? 1 : 0);
+    if (log->passing) {
+        put_number(writer, 0);
+        put_number(writer, 0);
+        put_number(writer, 0);
+        return;
+    }
     uint64_t stamp = kedge_log_base_stamp(log);
     kedge_time now = log->now > writer->now ? log->now : writer->now;
     put_number(writer, kedge_log_base(log));
@@ -97,7 +108,7 @@ static void put_log(snapshot_writer *writer, const kedge_log *log)
 static void put_topic(snapshot_writer *writer, const kedge_hub_topic *topic)
 {
     put_text(writer, topic->entry.key);
-    put_number(writer, topic->limited ? 1 : 0);
+    put_number(writer, (topic->limited ? LIMITED : 0) | (topic->log.passing ? PASSING : 0));
     if (topic->limited) {
         put_number(writer, topic->log.limits.count);
         put_number(writer, topic->log.limits.bytes);
@@ -106,24 +117,29 @@ static void put_topic(snapshot_writer *writer, const kedge_hub_topic *topic)
     put_log(writer, &topic->log);
 }
 
-static void put_topics(snapshot_writer *writer, kedge_hub *hub)
+static uint64_t put_table(snapshot_writer *writer, const kedge_table *topics, uint64_t ordinal)
 {
-    kedge_table_walk walk = kedge_table_walk_of(&hub->topics);
+    kedge_table_walk walk = kedge_table_walk_of(topics);
     kedge_table_entry *entry;
-    uint64_t count = 0;
     while ((entry = kedge_table_next(&walk)) != NULL) {
         kedge_hub_topic *topic = KEDGE_CONTAINER(entry, kedge_hub_topic, entry);
-        topic->ordinal = count++;
+        topic->ordinal = ordinal++;
         put_topic(writer, topic);
     }
-    put_text(writer, kedge_text(NULL));
+    return ordinal;
+}
+
+static void put_topics(snapshot_writer *writer, const kedge_hub *hub)
+{
+    put_number(writer, hub->topics.count + hub->passing.count);
+    (void)put_table(writer, &hub->passing, put_table(writer, &hub->topics, 0));
 }
 
 static void put_span(snapshot_writer *writer, const kedge_session_span *span)
 {
     bool open = span->end == KEDGE_SPAN_OPEN;
     put_number(writer, kedge_hub_topic_of(span->log)->ordinal);
-    put_number(writer, span->first);
+    put_number(writer, span->log->passing ? 1 : span->first);
     put_number(writer, open ? 0 : span->end);
     if (!open) {
         put_number(writer, span->end_stamp);
@@ -338,12 +354,15 @@ static kedge_status get_entry(snapshot_reader *reader, kedge_log *log)
 
 static kedge_status get_log(snapshot_reader *reader, kedge_log *log)
 {
+    uint64_t lossy = get_number(reader);
     uint64_t base = get_number(reader);
     uint64_t base_stamp = get_number(reader);
     uint64_t count = get_number(reader);
-    if (reader->broken || base_stamp > reader->stamp) {
+    if (reader->broken || base_stamp > reader->stamp || lossy > 1 ||
+        (log->passing && (base > 0 || count > 0))) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
+    log->lossy = lossy == 1;
     kedge_status status = broken_unless_memory(kedge_log_restore(log, base, base_stamp));
     for (; status == KEDGE_OK && count > 0; count--) {
         status = get_entry(reader, log);
@@ -368,13 +387,16 @@ static kedge_log_limits get_limits(snapshot_reader *reader, bool limited)
     return limits;
 }
 
-static kedge_status get_topic(snapshot_reader *reader, kedge_span name)
+static kedge_status get_topic(snapshot_reader *reader)
 {
     kedge_hub *hub = reader->hub;
-    bool limited = get_number(reader) != 0;
+    kedge_span name = get_text(reader);
+    uint64_t flags = get_number(reader);
+    bool limited = (flags & LIMITED) != 0;
+    bool passing = (flags & PASSING) != 0;
     kedge_log_limits limits = get_limits(reader, limited);
-    if (reader->broken || !kedge_log_limits_right(&limits) ||
-        kedge_hub_topic_find(hub, name) != NULL) {
+    if (reader->broken || flags > (LIMITED | PASSING) || (name.size == 0 && !passing) ||
+        !kedge_log_limits_right(&limits) || kedge_hub_topic_find(hub, name, passing) != NULL) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
     void *topics = reader->topics;
@@ -385,7 +407,7 @@ static kedge_status get_topic(snapshot_reader *reader, kedge_span name)
         return status;
     }
     kedge_hub_topic *topic;
-    status = kedge_hub_topic_make(hub, name, &limits, &topic);
+    status = kedge_hub_topic_make(hub, name, passing, &limits, &topic);
     if (status != KEDGE_OK) {
         return status;
     }
@@ -399,10 +421,9 @@ static kedge_status get_topic(snapshot_reader *reader, kedge_span name)
 static kedge_status get_topics(snapshot_reader *reader)
 {
     kedge_status status = KEDGE_OK;
-    kedge_span name = get_text(reader);
-    while (status == KEDGE_OK && name.size > 0) {
-        status = get_topic(reader, name);
-        name = get_text(reader);
+    uint64_t count = get_number(reader);
+    for (; status == KEDGE_OK && count > 0; count--) {
+        status = get_topic(reader);
     }
     return status;
 }

@@ -1350,6 +1350,7 @@ const kedge_link_operations kedge_gateway_server_operations = {
     .size = sizeof(kedge_gateway_server),
     .events_offset = offsetof(kedge_gateway_server, events),
     .event_room = KEDGE_GATEWAY_SERVER_EVENTS,
+    .numbered_only = true,
     .check = check,
     .requested = requested,
     .opened = opened,

@@ -114,6 +114,8 @@ typedef struct kedge_acceptance {
     const kedge_span *topics;
     size_t topic_count;
     bool topics_exact;
+    const kedge_span *passing_topics; /* the same for passing topics; one may have an empty name */
+    size_t passing_count;
 } kedge_acceptance;
 
 /* Answers at any later time; what the acceptance points to is read during the call alone.
@@ -146,15 +148,21 @@ KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uin
 /* Numbers the publication and appends it to the topic's log; whoever follows the topic will get it.
  * The hub takes a hold of its own. `sessions` (may be NULL) tells how many sessions follow the
  * topic, those detached included; with none nothing is stored. The topic is read during the call
- * alone. LIMIT: with the longest number it would be larger than a message or the log may be;
- * nothing was numbered. INVALID_ARGUMENT (one that carries no number, is of another protocol, or is
- * named as a message that the server itself sends: the gateway's hello, ready, resumed,
+ * alone.
+ *
+ * Where the publication is a passing one, that is the passing topic of the name, which has nothing to do
+ * with the numbered one of the same name. Those who are attached and follow it get the publication
+ * among the others; it takes no number and is in no replay. Where nobody is attached nothing is stored.
+ *
+ * LIMIT: with the longest number it would be larger than a message or the log may be;
+ * nothing was numbered. INVALID_ARGUMENT (one that is a passing one where the protocol has none, or was
+ * made by kedge_publication_control, is of another protocol, or is named as a message that the server itself sends: the gateway's hello, ready, resumed,
  * heartbeat_ack, error), SEALED, NO_MEMORY. */
 KEDGE_API kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic,
                                          kedge_publication *publication, size_t *sessions,
                                          kedge_time now);
 
-/* The same for one session alone. UNKNOWN: the session is none of this hub. */
+/* The same for one session alone, numbered only. UNKNOWN: the session is none of this hub. */
 KEDGE_API kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session,
                                       kedge_publication *publication, kedge_time now);
 
@@ -165,6 +173,13 @@ KEDGE_API kedge_status kedge_hub_follow(kedge_hub *hub, kedge_session *session, 
                                         kedge_time now);
 KEDGE_API kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session, kedge_span topic,
                                           kedge_time now);
+
+/* The same for a passing topic, whose name may be empty. Where it is left, what a link has not written yet
+ * of it is not written any more. */
+KEDGE_API kedge_status kedge_hub_follow_passing(kedge_hub *hub, kedge_session *session,
+                                                kedge_span topic, kedge_time now);
+KEDGE_API kedge_status kedge_hub_unfollow_passing(kedge_hub *hub, kedge_session *session,
+                                                  kedge_span topic, kedge_time now);
 
 /* Other bounds for the history of one topic, as long as it exists; UNKNOWN if it does not. */
 KEDGE_API kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic,

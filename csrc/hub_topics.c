@@ -1,0 +1,319 @@
+/* What the sessions of a hub follow, and what is published to them (csrc/hub.h). */
+#include "hub.h"
+
+#include "gateway.h"
+#include "span.h"
+
+/* Numbered and passing topics have each their names. */
+typedef struct topic_name {
+    kedge_span text;
+    bool passing;
+} topic_name;
+
+/* A protocol may have one passing topic alone, which then needs no name. */
+static bool is_topic(topic_name name)
+{
+    return name.text.size == 0 ? name.passing : name.text.data != NULL;
+}
+
+static kedge_hub_topic *find(const kedge_hub *hub, topic_name name)
+{
+    return kedge_hub_topic_find(hub, name.text, name.passing);
+}
+
+/* ---- What an acceptance names ---------------------------------------------------------------- */
+
+static size_t named(const kedge_acceptance *acceptance)
+{
+    return acceptance->topic_count + acceptance->passing_count;
+}
+
+static topic_name name_at(const kedge_acceptance *acceptance, size_t i)
+{
+    topic_name name;
+    name.passing = i >= acceptance->topic_count;
+    name.text = name.passing ? acceptance->passing_topics[i - acceptance->topic_count]
+                             : acceptance->topics[i];
+    return name;
+}
+
+bool kedge_hub_topics_named(const kedge_acceptance *acceptance)
+{
+    if ((acceptance->topics == NULL && acceptance->topic_count > 0) ||
+        (acceptance->passing_topics == NULL && acceptance->passing_count > 0) ||
+        acceptance->passing_count > SIZE_MAX - acceptance->topic_count) {
+        return false;
+    }
+    for (size_t i = 0; i < named(acceptance); i++) {
+        if (!is_topic(name_at(acceptance, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The session follows the topic, which is made if there is none. */
+static kedge_status follow(kedge_hub *hub, kedge_session *session, topic_name name,
+                           kedge_hub_topic **followed)
+{
+    kedge_hub_topic *topic = find(hub, name);
+    if (topic == NULL && hub->topics.count + hub->passing.count >= hub->config.topics_max) {
+        return KEDGE_TOO_MANY_TOPICS;
+    }
+    if (topic == NULL) {
+        kedge_status status =
+            kedge_hub_topic_make(hub, name.text, name.passing, &hub->config.topic_limits, &topic);
+        if (status != KEDGE_OK) {
+            return status;
+        }
+    }
+    kedge_status status = kedge_session_follow(session, &topic->log);
+    if (status != KEDGE_OK) {
+        kedge_hub_topic_release(hub, topic);
+        return status;
+    }
+    kedge_hub_sweep(hub);
+    *followed = topic;
+    return KEDGE_OK;
+}
+
+/* Each acceptance has two marks for the topics that it names: hub->marks, the session followed it
+ * before; hub->marks + 1, since now. */
+static void begin_marks(kedge_hub *hub)
+{
+    hub->marks += 2;
+}
+
+static kedge_status follow_marked(kedge_hub *hub, kedge_session *session, topic_name name)
+{
+    kedge_hub_topic *topic = find(hub, name);
+    if (topic != NULL && topic->mark >= hub->marks) {
+        return KEDGE_OK;
+    }
+    size_t following = topic == NULL ? 0 : topic->log.following;
+    kedge_status status = follow(hub, session, name, &topic);
+    if (status == KEDGE_OK) {
+        topic->mark = hub->marks + (topic->log.following > following ? 1 : 0);
+    }
+    return status;
+}
+
+void kedge_hub_unfollow_new(const kedge_hub *hub, kedge_session *session,
+                            const kedge_acceptance *acceptance)
+{
+    for (size_t i = 0; i < named(acceptance); i++) {
+        kedge_hub_topic *topic = find(hub, name_at(acceptance, i));
+        if (topic != NULL && topic->mark == hub->marks + 1) {
+            topic->mark = hub->marks;
+            (void)kedge_session_unfollow(session, &topic->log);
+        }
+    }
+}
+
+kedge_status kedge_hub_follow_named(kedge_hub *hub, kedge_session *session,
+                                    const kedge_acceptance *acceptance)
+{
+    kedge_status status = KEDGE_OK;
+    begin_marks(hub);
+    for (size_t i = 0; status == KEDGE_OK && i < named(acceptance); i++) {
+        status = follow_marked(hub, session, name_at(acceptance, i));
+    }
+    if (status != KEDGE_OK) {
+        kedge_hub_unfollow_new(hub, session, acceptance);
+    }
+    return status;
+}
+
+/* The log of a topic that the session follows and the acceptance did not name; null if there is
+ * none. */
+static kedge_log *find_unmarked(const kedge_hub *hub, const kedge_session *session)
+{
+    for (size_t i = 1; i < session->span_count; i++) {
+        const kedge_session_span *span = &session->spans[i];
+        if (span->end == KEDGE_SPAN_OPEN && kedge_hub_topic_of(span->log)->mark < hub->marks) {
+            return span->log;
+        }
+    }
+    return NULL;
+}
+
+/* Leaving one may remove any span that ended, so each look begins anew. */
+void kedge_hub_unfollow_others(const kedge_hub *hub, kedge_session *session)
+{
+    kedge_log *log;
+    while ((log = find_unmarked(hub, session)) != NULL) {
+        (void)kedge_session_unfollow(session, log);
+    }
+}
+
+/* ---- Events and topics ----------------------------------------------------------------------- */
+
+/* Whether a publication can be sent to anybody. */
+static kedge_status check_publication(const kedge_hub *hub, const kedge_publication *publication)
+{
+    kedge_publication_source source = kedge_publication_describe(publication);
+    if (publication == NULL || source.protocol != hub->config.link.protocol ||
+        kedge_publication_is_control(publication) || (source.passing && hub->numbered_only) ||
+        kedge_gateway_is_own_name(source.name)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (hub->sealed) {
+        return KEDGE_SEALED;
+    }
+    return kedge_publication_plain_size(publication, UINT64_MAX) > hub->config.link.message_limit
+               ? KEDGE_LIMIT
+               : KEDGE_OK;
+}
+
+/* How many sessions hear what is published there: of a passing topic those that are read. */
+static size_t hearers(const kedge_hub_topic *topic)
+{
+    if (topic == NULL) {
+        return 0;
+    }
+    return topic->log.passing && topic->log.reader_count == 0 ? 0 : topic->log.following;
+}
+
+/* What everybody has read of a passing topic is of no use any more; but the latest entry is left to
+ * who is told of it just now. */
+static void drop_read(kedge_log *log)
+{
+    if (log->passing) {
+        kedge_log_trim(log, log->slowest - 1);
+    }
+}
+
+static kedge_status append(kedge_hub *hub, kedge_hub_topic *topic, kedge_publication *publication)
+{
+    kedge_status status = kedge_log_append(&topic->log, hub->stamp + 1, publication, hub->now);
+    if (status == KEDGE_OK) {
+        hub->stamp++;
+        hub->counts.published++;
+        drop_read(&topic->log);
+        kedge_hub_topic_appended(hub, topic);
+    }
+    return status;
+}
+
+kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic, kedge_publication *publication,
+                               size_t *sessions, kedge_time now)
+{
+    topic_name name = {topic, kedge_publication_describe(publication).passing};
+    if (hub == NULL || !is_topic(name)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_status status = check_publication(hub, publication);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_hub_topic *heard = find(hub, name);
+    size_t following = hearers(heard);
+    if (following > 0) {
+        status = append(hub, heard, publication);
+    } else {
+        hub->counts.unheard++;
+    }
+    if (status == KEDGE_OK && sessions != NULL) {
+        *sessions = following;
+    }
+    return status;
+}
+
+kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session, kedge_publication *publication,
+                            kedge_time now)
+{
+    if (hub == NULL || session == NULL || kedge_publication_describe(publication).passing) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_status status = check_publication(hub, publication);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_hub_record *record = kedge_hub_record_of(hub, session);
+    if (record == NULL) {
+        return KEDGE_UNKNOWN;
+    }
+    status = kedge_session_send(session, hub->stamp + 1, publication, hub->now);
+    if (status == KEDGE_OK) {
+        hub->stamp++;
+        hub->counts.published++;
+        kedge_hub_record_appended(hub, record);
+    }
+    return status;
+}
+
+static kedge_status follow_one(kedge_hub *hub, kedge_session *session, topic_name name,
+                               kedge_time now)
+{
+    if (hub == NULL || session == NULL || !is_topic(name)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_topic *followed;
+    return kedge_hub_record_of(hub, session) == NULL ? KEDGE_UNKNOWN
+                                                     : follow(hub, session, name, &followed);
+}
+
+static kedge_status unfollow_one(kedge_hub *hub, kedge_session *session, topic_name name,
+                                 kedge_time now)
+{
+    if (hub == NULL || session == NULL || !is_topic(name)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_topic *followed = find(hub, name);
+    if (followed == NULL || kedge_hub_record_of(hub, session) == NULL) {
+        return KEDGE_UNKNOWN;
+    }
+    kedge_status status = kedge_session_unfollow(session, &followed->log);
+    kedge_hub_sweep(hub);
+    return status;
+}
+
+kedge_status kedge_hub_follow(kedge_hub *hub, kedge_session *session, kedge_span topic,
+                              kedge_time now)
+{
+    topic_name name = {topic, false};
+    return follow_one(hub, session, name, now);
+}
+
+kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session, kedge_span topic,
+                                kedge_time now)
+{
+    topic_name name = {topic, false};
+    return unfollow_one(hub, session, name, now);
+}
+
+kedge_status kedge_hub_follow_passing(kedge_hub *hub, kedge_session *session, kedge_span topic,
+                                      kedge_time now)
+{
+    topic_name name = {topic, true};
+    return follow_one(hub, session, name, now);
+}
+
+kedge_status kedge_hub_unfollow_passing(kedge_hub *hub, kedge_session *session, kedge_span topic,
+                                        kedge_time now)
+{
+    topic_name name = {topic, true};
+    return unfollow_one(hub, session, name, now);
+}
+
+kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic, const kedge_log_limits *limits,
+                                   kedge_time now)
+{
+    topic_name name = {topic, false};
+    if (hub == NULL || !is_topic(name) || !kedge_log_limits_right(limits)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    kedge_hub_topic *limited = find(hub, name);
+    if (limited == NULL) {
+        return KEDGE_UNKNOWN;
+    }
+    kedge_status status = kedge_log_set_limits(&limited->log, limits, hub->now);
+    limited->limited = true;
+    kedge_hub_topic_appended(hub, limited);
+    return status;
+}
