@@ -58,6 +58,20 @@ bool kedge_gateway_close_resumable(uint16_t code)
     }
 }
 
+uint16_t kedge_gateway_close_code(kedge_status cause)
+{
+    switch (cause) {
+    case KEDGE_TOO_MANY_SESSIONS:
+        return KEDGE_GATEWAY_RATE_LIMITED;
+    case KEDGE_NOT_YOURS:
+        return KEDGE_GATEWAY_AUTH_FAILED;
+    case KEDGE_HISTORY_LOST:
+        return KEDGE_GATEWAY_REPLAY_EXHAUSTED;
+    default:
+        return KEDGE_GATEWAY_SESSION_EXPIRED;
+    }
+}
+
 /* ---- Names -------------------------------------------------------------------------------------- */
 
 bool kedge_gateway_is_own_name(kedge_span name)

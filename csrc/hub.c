@@ -1,6 +1,5 @@
 #include "hub.h"
 
-#include "gateway.h"
 #include "memory.h"
 #include "span.h"
 
@@ -154,7 +153,7 @@ static void unlist_ready(kedge_hub *hub, kedge_link *link)
 /* Why a session's link ended; by the code, since whoever closed it chose that. */
 static void count_loss(kedge_hub *hub, const kedge_link *link)
 {
-    if (link->close_code == KEDGE_GATEWAY_REPLAY_EXHAUSTED) {
+    if (link->close_code == hub->operations->close_code(KEDGE_HISTORY_LOST)) {
         hub->counts.history_lost++;
     }
 }
@@ -229,6 +228,7 @@ kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
     }
     *made = (kedge_hub){0};
     made->config = *config;
+    made->operations = kedge_link_operations_of(config->link.protocol, KEDGE_SERVER);
     made->allocator = allocator;
     made->numbered_only =
         kedge_link_operations_of(config->link.protocol, KEDGE_SERVER)->numbered_only;
@@ -371,11 +371,12 @@ static bool acceptance_right(const kedge_acceptance *acceptance)
            !kedge_span_is_missing(acceptance->members) && kedge_hub_topics_named(acceptance);
 }
 
-static kedge_status answer_no(kedge_link *link, kedge_ticket ticket, kedge_status cause,
-                              uint16_t code, kedge_time now)
+static kedge_status answer_no(const kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
+                              kedge_status cause)
 {
+    uint16_t code = hub->operations->close_code(cause);
     return kedge_link_refuse_because(link, ticket, cause, code,
-                                     kedge_text(kedge_gateway_close_text(code)), now);
+                                     kedge_text(hub->operations->close_text(code)), hub->now);
 }
 
 /* Whether a user may have one more session; `evicted` is set to the one that has to end for it. */
@@ -417,8 +418,7 @@ static kedge_status accept_identify(kedge_hub *hub, kedge_link *link, kedge_tick
     kedge_hub_record *record;
     if (!admit(hub, acceptance->user, &evicted)) {
         hub->counts.capped++;
-        return answer_no(link, ticket, KEDGE_TOO_MANY_SESSIONS, KEDGE_GATEWAY_RATE_LIMITED,
-                         hub->now);
+        return answer_no(hub, link, ticket, KEDGE_TOO_MANY_SESSIONS);
     }
     kedge_status status = begin_session(hub, acceptance, &record);
     if (status != KEDGE_OK) {
@@ -480,10 +480,10 @@ static kedge_status accept_resume(kedge_hub *hub, kedge_link *link, kedge_ticket
     kedge_span id = kedge_link_question(link, ticket)->session_id;
     kedge_hub_record *record = kedge_hub_record_find(hub, id);
     if (record == NULL) {
-        return answer_no(link, ticket, KEDGE_UNKNOWN, KEDGE_GATEWAY_SESSION_EXPIRED, hub->now);
+        return answer_no(hub, link, ticket, KEDGE_UNKNOWN);
     }
     if (!kedge_span_equal(record->user->entry.key, acceptance->user)) {
-        return answer_no(link, ticket, KEDGE_NOT_YOURS, KEDGE_GATEWAY_AUTH_FAILED, hub->now);
+        return answer_no(hub, link, ticket, KEDGE_NOT_YOURS);
     }
     return resume_session(hub, record, link, ticket, acceptance);
 }
@@ -590,8 +590,8 @@ kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time no
     }
     kedge_link *link = kedge_hub_link_of(hub, session);
     if (link != NULL) {
-        uint16_t code = KEDGE_GATEWAY_SESSION_EXPIRED;
-        (void)kedge_link_close(link, code, kedge_text(kedge_gateway_close_text(code)), hub->now);
+        uint16_t code = hub->operations->close_code(KEDGE_UNKNOWN);
+        (void)kedge_link_close(link, code, kedge_text(hub->operations->close_text(code)), hub->now);
     }
     kedge_hub_record_end(hub, record, KEDGE_HUB_SESSION_ENDED);
     return KEDGE_OK;

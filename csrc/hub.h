@@ -86,6 +86,7 @@ typedef struct kedge_hub_slot {
 
 struct kedge_hub {
     kedge_hub_config config;
+    const kedge_link_operations *operations; /* of its links */
     kedge_allocator allocator;
     kedge_commons commons;
     kedge_time now; /* the latest that it was told */

@@ -1,7 +1,6 @@
 /* What the sessions of a hub follow, and what is published to them (csrc/hub.h). */
 #include "hub.h"
 
-#include "gateway.h"
 #include "span.h"
 
 /* Numbered and passing topics have each their names. */
@@ -154,7 +153,7 @@ static kedge_status check_publication(const kedge_hub *hub, const kedge_publicat
     kedge_publication_source source = kedge_publication_describe(publication);
     if (publication == NULL || source.protocol != hub->config.link.protocol ||
         kedge_publication_is_control(publication) || (source.passing && hub->numbered_only) ||
-        kedge_gateway_is_own_name(source.name)) {
+        hub->operations->own_name(source.name)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     if (hub->sealed) {

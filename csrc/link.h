@@ -185,6 +185,14 @@ typedef struct kedge_link_state {
     const char *due;
 } kedge_link_state;
 
+/* What the links of a server attach to; the hub goes by it. */
+typedef enum kedge_sessions_kind {
+    KEDGE_SESSIONS_PER_LOGIN, /* each login has its own: one link at most, waits for a resume */
+    KEDGE_SESSIONS_PER_USER,  /* a user's stream: any number of links, stays without any */
+    KEDGE_SESSIONS_SHARED,    /* one for all links */
+    KEDGE_SESSIONS_PER_LINK   /* ends with its link */
+} kedge_sessions_kind;
+
 /* What a protocol does in one role. Those that are told to be of one role are null in the other
  * (WRONG_ROLE). */
 typedef struct kedge_link_operations {
@@ -213,6 +221,12 @@ typedef struct kedge_link_operations {
     kedge_status (*attach)(kedge_link *link, kedge_session *session, kedge_span members,
                            uint64_t stamp);
     kedge_status (*refuse)(kedge_link *link, kedge_status cause, uint16_t code, kedge_span text);
+    /* How a hub's verdict is told: TOO_MANY_SESSIONS, UNKNOWN (there is no such session, or no more),
+     * NOT_YOURS, HISTORY_LOST. What is refused before the upgrade has an HTTP status instead. */
+    uint16_t (*close_code)(kedge_status cause);
+    const char *(*close_text)(uint16_t code); /* null: it has none */
+    bool (*own_name)(kedge_span name); /* a message that the server sends by itself: no event's */
+    kedge_sessions_kind sessions;
 
     /* Client */
     kedge_status (*start)(kedge_link *link);
