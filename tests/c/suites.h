@@ -1,6 +1,9 @@
 /* Every suite of the C tests, one a layer: SUITE(layer) stands for `Suite *kedge_layer_suite(void)` of
  * tests/c/test_layer.c. Sorted; the build compiles every tests/c/test_*.c. */
 SUITE(base)
+SUITE(blobhub_batches)
+SUITE(blobhub_subscriptions)
+SUITE(blobhub_writer)
 SUITE(connection)
 SUITE(describe)
 SUITE(envelope)
