@@ -41,7 +41,10 @@ static kedge_status check_config(const kedge_hub_config *config)
         config->link.role != KEDGE_SERVER) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    return kedge_link_config_check(&config->link);
+    kedge_status status = kedge_link_config_check(&config->link);
+    bool built =
+        config->link.protocol == KEDGE_GATEWAY; /* the kinds of sessions of others are not */
+    return status == KEDGE_OK && !built ? KEDGE_UNSUPPORTED : status;
 }
 
 /* ---- Slots ----------------------------------------------------------------------------------- */

@@ -222,8 +222,9 @@ void kedge_queue_clear(kedge_queue *queue, kedge_allocator allocator)
 
 const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, kedge_role role)
 {
-    if (protocol == KEDGE_MESSAGING && role == KEDGE_CLIENT) {
-        return &kedge_messaging_client_operations;
+    if (protocol == KEDGE_MESSAGING) {
+        return role == KEDGE_SERVER ? &kedge_messaging_server_operations
+                                    : &kedge_messaging_client_operations;
     }
     if (protocol != KEDGE_GATEWAY) {
         return NULL;
@@ -246,7 +247,9 @@ kedge_link_config kedge_link_config_default(kedge_protocol protocol, kedge_role 
         config.as.gateway_server = kedge_gateway_server_config_default();
     } else if (protocol == KEDGE_GATEWAY) {
         config.as.gateway_client = kedge_gateway_client_config_default();
-    } else if (protocol == KEDGE_MESSAGING && role == KEDGE_CLIENT) {
+    } else if (protocol == KEDGE_MESSAGING && role == KEDGE_SERVER) {
+        config.as.messaging_server = kedge_messaging_server_config_default();
+    } else if (protocol == KEDGE_MESSAGING) {
         config.as.messaging_client = kedge_messaging_client_config_default();
     }
     return config;

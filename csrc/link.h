@@ -355,6 +355,7 @@ kedge_status kedge_link_config_check(const kedge_link_config *config);
 /* The tables; null for what this build does not speak. */
 extern const kedge_link_operations kedge_gateway_server_operations;
 extern const kedge_link_operations kedge_gateway_client_operations;
+extern const kedge_link_operations kedge_messaging_server_operations;
 extern const kedge_link_operations kedge_messaging_client_operations;
 const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, kedge_role role);
 

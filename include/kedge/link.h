@@ -60,6 +60,7 @@ typedef struct kedge_link_config {
     union {
         kedge_gateway_server_config gateway_server;
         kedge_gateway_client_config gateway_client;
+        kedge_messaging_server_config messaging_server;
         kedge_messaging_client_config messaging_client;
     } as;
 } kedge_link_config;
@@ -251,7 +252,8 @@ typedef enum kedge_event_kind {
     KEDGE_EVENT_SNAPSHOT,    /* server: what is the state that a new client begins with? (ticket) */
     KEDGE_EVENT_REQUEST,     /* both: the peer asks (ticket); see kedge/requests.h */
     KEDGE_EVENT_OUTCOME,     /* both: a request of ours ended */
-    KEDGE_EVENT_STRAY        /* both: an answer to nothing: late, second, or of an unknown id */
+    KEDGE_EVENT_ACKNOWLEDGED, /* server: the client has what this link sent, up to there */
+    KEDGE_EVENT_STRAY         /* both: an answer to nothing: late, second, or of an unknown id */
 } kedge_event_kind;
 
 /* Names a request of ours on its link, from 1 up. Zero is none. */
@@ -346,6 +348,9 @@ typedef struct kedge_event {
             kedge_span message; /* raw JSON */
             kedge_span payload;
         } error;
+        struct {
+            uint64_t position;
+        } acknowledged;
         struct {
             kedge_credentials_kind kind;
             kedge_span secret;
