@@ -51,6 +51,8 @@ class Outcome:
     output: str = ""
 
 
+# Those whose peers are system packages; the others' are fetched by `make bench`.
+BENCHES = "-t bench-mask -t bench-utf8 -t bench-zstd -t bench-hub -t bench-frame"
 TARGETS = "-t kedge_shared -t kedge-tests -t kedge-fuzz -t kedge-sim"
 
 
@@ -135,7 +137,7 @@ STEPS = (
     Step(
         "build-c",
         "build the C library and its tests",
-        cmake("build/c", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"),
+        cmake("build/c", "-DCMAKE_BUILD_TYPE=RelWithDebInfo -DKEDGE_BENCH=ON"),
         ("build",),
     ),
     Step(
@@ -144,6 +146,14 @@ STEPS = (
         f"cmake --build build/c -j {JOBS}",
         ("build", "test-c"),
         ("build-c",),
+    ),
+    Step(
+        "build-bench",
+        "build the programs of make bench",
+        f"cmake --build build/c -j {JOBS} {BENCHES}",
+        ("test-c",),
+        ("build-c",),
+        after=("build-examples",),  # in the same folder
     ),
     Step(
         "build-python",

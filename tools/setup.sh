@@ -40,7 +40,7 @@ missing_packages() {
     has_library 'libzstd >= 1.4.0' || echo libzstd-dev
     [[ $scope = @(package|wheel) ]] || has_command cmake || echo cmake
     [[ $scope != @(test|bench) ]] || has_command c++ || echo g++
-    [ "$scope" != bench ] || has_header wslay/wslay.h || echo libwslay-dev
+    [[ $scope != @(test|bench) ]] || has_header wslay/wslay.h || echo libwslay-dev
     if [ "$scope" = test ]; then
         has_library check || echo check
     fi
