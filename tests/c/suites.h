@@ -3,6 +3,7 @@
 SUITE(base)
 SUITE(blobhub_batches)
 SUITE(blobhub_subscriptions)
+SUITE(blobhub_table)
 SUITE(blobhub_writer)
 SUITE(connection)
 SUITE(describe)
