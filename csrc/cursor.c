@@ -140,16 +140,39 @@ static void leave_places(kedge_cursor *cursor)
     cursor->private_pending = 0;
 }
 
+static bool is_skipped(const kedge_cursor *cursor, const struct kedge_cursor_place *place,
+                       uint64_t stamp)
+{
+    const kedge_session *session = cursor->private_session;
+    return kedge_skips_has(place->passing ? &session->passing_skips : &session->skips, stamp);
+}
+
+/* Moves over what the session was left out of; whether the place has something to read then. */
+static bool find_next(const kedge_cursor *cursor, const struct kedge_cursor_place *place)
+{
+    const kedge_log *log = place->log;
+    kedge_log_reader *reader = reader_of(place);
+    uint64_t newest = place->end < log->last ? place->end : log->last;
+    while (reader->next <= newest &&
+           is_skipped(cursor, place, kedge_log_entry_of(log, reader->next)->stamp)) {
+        reader->next++;
+    }
+    return reader->next <= newest;
+}
+
 static void place_arrived(void *owner, size_t place, uint64_t stamp)
 {
     kedge_cursor *cursor = owner;
+    if (!find_next(cursor, &cursor->private_places[place])) {
+        return;
+    }
     add_head(cursor, stamp, place);
     if (cursor->private_pending == 1) {
         wake(cursor);
     }
 }
 
-static void stand_outrun(kedge_cursor *cursor)
+void kedge_cursor_stop(kedge_cursor *cursor)
 {
     leave_places(cursor);
     cursor->private_outrun = true;
@@ -166,8 +189,8 @@ static void settle(kedge_cursor *cursor, const kedge_session *session)
         if (place->slot == KEDGE_CURSOR_DRAINED) {
             continue;
         }
-        uint64_t next = reader_of(place)->next;
-        if (next <= kedge_span_newest(&session->spans[i])) {
+        if (find_next(cursor, place)) {
+            uint64_t next = reader_of(place)->next;
             log->slowest = next < log->slowest ? next : log->slowest;
             add_head(cursor, kedge_log_entry_of(log, next)->stamp, i);
         } else if (place->end != KEDGE_SPAN_OPEN) {
@@ -208,7 +231,7 @@ static void place_outrun(void *owner, size_t at)
     kedge_cursor *cursor = owner;
     const struct kedge_cursor_place *place = &cursor->private_places[at];
     if (!place->log->lossy) {
-        stand_outrun(cursor);
+        kedge_cursor_stop(cursor);
         return;
     }
     if (place->passing) {
@@ -284,7 +307,7 @@ void kedge_cursor_check_read(kedge_cursor *cursor, size_t i)
     const struct kedge_cursor_place *place = &cursor->private_places[i];
     if (!place->passing && place->slot != KEDGE_CURSOR_DRAINED &&
         reader_of(place)->next <= place->log->last) {
-        stand_outrun(cursor);
+        kedge_cursor_stop(cursor);
     }
 }
 
@@ -361,7 +384,8 @@ static bool walk_back(kedge_cursor *cursor, const kedge_session *session, uint64
         }
     }
     /* unreachable: none pending while some are missed, as the last number counts the entries */
-    for (; missed > 0 && cursor->private_pending > 0; missed--) {
+    while (missed > 0 && cursor->private_pending > 0) {
+        uint64_t stamp = ~cursor->private_first.private_stamp;
         size_t i = cursor->private_first.private_place;
         const kedge_session_span *span = &session->spans[i];
         kedge_log_reader *reader = reader_of(&cursor->private_places[i]);
@@ -369,6 +393,7 @@ static bool walk_back(kedge_cursor *cursor, const kedge_session *session, uint64
         if (reader->next <= span->log->base) {
             return false;
         }
+        missed -= !kedge_skips_has(&session->skips, stamp);
         if (reader->next == span->first) {
             remove_first(cursor);
         } else {
@@ -443,7 +468,7 @@ static void step_over(kedge_cursor *cursor, struct kedge_cursor_place *place)
     kedge_log_reader *reader = reader_of(place);
     cursor->private_number += !place->passing;
     reader->next++;
-    if (reader->next <= place->end && reader->next <= place->log->last) {
+    if (find_next(cursor, place)) {
         change_first(cursor, kedge_log_entry_of(place->log, reader->next)->stamp);
         return;
     }

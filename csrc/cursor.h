@@ -45,6 +45,9 @@ void kedge_cursor_check_read(kedge_cursor *cursor, size_t i);
 /* The span of place `i` is removed; the last one takes its index. */
 void kedge_cursor_remove_place(kedge_cursor *cursor, size_t i, size_t last);
 
+/* The cursor was outrun, for another reason than that a log dropped something. */
+void kedge_cursor_stop(kedge_cursor *cursor);
+
 /* The session ends: the cursor stands outrun and belongs to none. */
 void kedge_cursor_end(kedge_cursor *cursor);
 

@@ -28,6 +28,7 @@ kedge_hub_config kedge_hub_config_default(kedge_protocol protocol)
     config.evict_detached = true;
     config.topics_max = 100000;
     config.spans_per_session_max = 1000;
+    config.skips_per_session_max = 1000;
     return config;
 }
 
@@ -37,8 +38,8 @@ static kedge_status check_config(const kedge_hub_config *config)
         !kedge_log_limits_right(&config->own_limits) || config->session_ttl == 0 ||
         config->links_max == 0 || config->links_max > LINKS_MOST || config->sessions_max == 0 ||
         config->sessions_per_user_max == 0 || config->topics_max == 0 ||
-        config->spans_per_session_max == 0 || config->spans_per_session_max == SIZE_MAX ||
-        config->link.role != KEDGE_SERVER) {
+        config->spans_per_session_max == 0 || config->skips_per_session_max == 0 ||
+        config->spans_per_session_max == SIZE_MAX || config->link.role != KEDGE_SERVER) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_status status = kedge_link_config_check(&config->link);

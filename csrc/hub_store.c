@@ -132,6 +132,7 @@ static kedge_status session_make(kedge_hub *hub, kedge_hub_record *record, size_
     config.user = record->user->entry.key;
     config.own_limits = hub->config.own_limits;
     config.spans_max = spans_max;
+    config.skips_max = hub->config.skips_per_session_max;
     return kedge_session_create(&record->session, &config, hub->allocator);
 }
 

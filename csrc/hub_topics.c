@@ -194,29 +194,95 @@ static kedge_status append(kedge_hub *hub, kedge_hub_topic *topic, kedge_publica
     return status;
 }
 
-kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic, kedge_publication *publication,
-                               size_t *sessions, kedge_time now)
+/* Sessions that are to be left out. */
+typedef struct left_out {
+    kedge_session *const *sessions;
+    size_t count;
+} left_out;
+
+/* Room to leave them out; they are this hub's. */
+static kedge_status reserve_skips(const kedge_hub *hub, left_out except, bool passing)
+{
+    for (size_t i = 0; i < except.count; i++) {
+        if (except.sessions[i] == NULL || kedge_hub_record_of(hub, except.sessions[i]) == NULL) {
+            return KEDGE_UNKNOWN;
+        }
+        if (kedge_session_reserve_skip(except.sessions[i], passing) != KEDGE_OK) {
+            return KEDGE_NO_MEMORY;
+        }
+    }
+    return KEDGE_OK;
+}
+
+/* Tells how many of the topic's followers are left out. */
+static size_t skip_all(const kedge_hub *hub, left_out except, const kedge_log *log)
+{
+    size_t skipped = 0;
+    for (size_t i = 0; i < except.count; i++) {
+        skipped += kedge_session_follows(except.sessions[i], log) &&
+                   kedge_session_skip(except.sessions[i], log->passing, hub->stamp + 1);
+    }
+    return skipped;
+}
+
+static void unskip_all(const kedge_hub *hub, left_out except, bool passing)
+{
+    for (size_t i = 0; i < except.count; i++) {
+        kedge_session_unskip(except.sessions[i], passing, hub->stamp + 1);
+    }
+}
+
+static void bound_skips(kedge_hub *hub, left_out except)
+{
+    for (size_t i = 0; i < except.count; i++) {
+        hub->counts.history_lost += kedge_session_bound_skips(except.sessions[i]);
+    }
+    kedge_hub_sweep(hub);
+}
+
+static kedge_status publish(kedge_hub *hub, kedge_hub_topic *topic, kedge_publication *publication,
+                            left_out except, size_t *sessions)
+{
+    size_t hearing = hearers(topic);
+    size_t skipped = hearing == 0 ? 0 : skip_all(hub, except, &topic->log);
+    kedge_status status = KEDGE_OK;
+    if (hearing == skipped) {
+        hub->counts.unheard++;
+    } else {
+        status = append(hub, topic, publication);
+    }
+    if (skipped > 0 && (hearing == skipped || status != KEDGE_OK)) {
+        unskip_all(hub, except, topic->log.passing);
+    } else if (skipped > 0) {
+        bound_skips(hub, except);
+    }
+    if (status == KEDGE_OK && sessions != NULL) {
+        *sessions = hearing - skipped;
+    }
+    return status;
+}
+
+kedge_status kedge_hub_publish_except(kedge_hub *hub, kedge_span topic,
+                                      kedge_publication *publication, kedge_session *const *except,
+                                      size_t except_count, size_t *sessions, kedge_time now)
 {
     topic_name name = {topic, kedge_publication_describe(publication).passing};
-    if (hub == NULL || !is_topic(name)) {
+    left_out out = {except, except_count};
+    if (hub == NULL || !is_topic(name) || (except == NULL && except_count > 0)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
     kedge_status status = check_publication(hub, publication);
-    if (status != KEDGE_OK) {
-        return status;
+    if (status == KEDGE_OK) {
+        status = reserve_skips(hub, out, name.passing);
     }
-    kedge_hub_topic *heard = find(hub, name);
-    size_t following = hearers(heard);
-    if (following > 0) {
-        status = append(hub, heard, publication);
-    } else {
-        hub->counts.unheard++;
-    }
-    if (status == KEDGE_OK && sessions != NULL) {
-        *sessions = following;
-    }
-    return status;
+    return status == KEDGE_OK ? publish(hub, find(hub, name), publication, out, sessions) : status;
+}
+
+kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic, kedge_publication *publication,
+                               size_t *sessions, kedge_time now)
+{
+    return kedge_hub_publish_except(hub, topic, publication, NULL, 0, sessions, now);
 }
 
 kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session, kedge_publication *publication,

@@ -6,6 +6,8 @@
 
 #define FIRST_SPANS 2
 #define FOLD_AT_LEAST 4
+#define FIRST_SKIPS 4
+#define SKIPS_DEFAULT 1000
 #define NO_SPAN SIZE_MAX
 
 /* ---- Spans --------------------------------------------------------------------------------------- */
@@ -91,9 +93,17 @@ static void remove_span(kedge_session *session, size_t i)
     kedge_log_unrefer(log);
 }
 
-void kedge_session_fold(kedge_session *session)
+static void drop_skips(kedge_skips *skips, size_t count)
 {
-    uint64_t stamp = kedge_session_dropped_stamp(session);
+    skips->count -= count;
+    for (size_t i = 0; i < skips->count; i++) {
+        skips->stamps[i] = skips->stamps[i + count];
+    }
+}
+
+/* All that has a stamp up to this one, which is not less than that of any entry that was dropped. */
+static void fold_to(kedge_session *session, uint64_t stamp)
+{
     if (stamp > session->checkpoint_stamp) {
         for (size_t i = session->span_count; i-- > 0;) {
             kedge_session_span *span = &session->spans[i];
@@ -105,9 +115,150 @@ void kedge_session_fold(kedge_session *session)
                 remove_span(session, i);
             }
         }
+        size_t skipped = kedge_skips_until(&session->skips, stamp);
+        session->checkpoint_number -= skipped;
+        drop_skips(&session->skips, skipped);
         session->checkpoint_stamp = stamp;
     }
     session->fold_at = FOLD_AT_LEAST + 2 * session->ended_count;
+}
+
+/* A cursor may not have come yet to what lies before a dropped entry that the session was left out of. */
+static bool is_read_before(const kedge_session *session, uint64_t number)
+{
+    FOR_EACH_CURSOR(session, cursor)
+    {
+        if (cursor->private_number < number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void kedge_session_fold(kedge_session *session)
+{
+    if (session->skips.count > 0 && is_read_before(session, kedge_session_base(session))) {
+        return;
+    }
+    fold_to(session, kedge_session_dropped_stamp(session));
+}
+
+/* ---- Skips --------------------------------------------------------------------------------------- */
+
+size_t kedge_skips_until(const kedge_skips *skips, uint64_t stamp)
+{
+    size_t low = 0;
+    size_t high = skips->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (skips->stamps[middle] > stamp) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+bool kedge_skips_has(const kedge_skips *skips, uint64_t stamp)
+{
+    if (skips->count == 0) {
+        return false;
+    }
+    size_t until = kedge_skips_until(skips, stamp);
+    return until > 0 && skips->stamps[until - 1] == stamp;
+}
+
+static kedge_skips *skips_of(kedge_session *session, bool passing)
+{
+    return passing ? &session->passing_skips : &session->skips;
+}
+
+kedge_status kedge_session_reserve_skip(kedge_session *session, bool passing)
+{
+    kedge_skips *skips = skips_of(session, passing);
+    if (skips->count < skips->capacity) {
+        return KEDGE_OK;
+    }
+    uint64_t *stamps = kedge_memory_grow(session->allocator, skips->stamps, &skips->capacity,
+                                         skips->count + 1, FIRST_SKIPS, sizeof *stamps);
+    if (stamps == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    skips->stamps = stamps;
+    return KEDGE_OK;
+}
+
+/* Whether a cursor still has to read what was told before. */
+static bool is_lagging(const kedge_session *session)
+{
+    FOR_EACH_CURSOR(session, cursor)
+    {
+        if (cursor->private_pending > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kedge_session_skip(kedge_session *session, bool passing, uint64_t stamp)
+{
+    kedge_skips *skips = skips_of(session, passing);
+    if (kedge_skips_has(skips, stamp)) {
+        return false;
+    }
+    if (passing && !is_lagging(session)) {
+        skips->count = 0;
+    }
+    skips->stamps[skips->count++] = stamp;
+    return true;
+}
+
+void kedge_session_unskip(kedge_session *session, bool passing, uint64_t stamp)
+{
+    kedge_skips *skips = skips_of(session, passing);
+    skips->count -= kedge_skips_has(skips, stamp);
+}
+
+/* The cursors that have not read up to this number, nor passing entries up to now. */
+static void stop_lagging(const kedge_session *session, uint64_t number, bool passing)
+{
+    FOR_EACH_CURSOR(session, cursor)
+    {
+        if (cursor->private_number < number || (passing && cursor->private_pending > 0)) {
+            kedge_cursor_stop(cursor);
+        }
+    }
+}
+
+/* The history so far counts as lost. */
+static void forget(kedge_session *session)
+{
+    uint64_t newest = session->checkpoint_stamp;
+    for (size_t i = 0; i < session->span_count; i++) {
+        const kedge_session_span *span = &session->spans[i];
+        if (!span->log->passing && kedge_span_newest_stamp(span) > newest) {
+            newest = kedge_span_newest_stamp(span);
+        }
+    }
+    stop_lagging(session, kedge_session_last(session), false);
+    fold_to(session, newest);
+}
+
+bool kedge_session_bound_skips(kedge_session *session)
+{
+    if (session->passing_skips.count > session->skips_max) {
+        stop_lagging(session, 0, true);
+        session->passing_skips.count = 0;
+    }
+    if (session->skips.count > session->skips_max) {
+        kedge_session_fold(session);
+    }
+    if (session->skips.count <= session->skips_max) {
+        return false;
+    }
+    forget(session);
+    return true;
 }
 
 static kedge_status reserve_spans(kedge_session *session, size_t count)
@@ -183,6 +334,7 @@ static void init_session(kedge_session *session, const kedge_session_config *con
     session->id = copy_span(text, config->id);
     session->user = copy_span(text + config->id.size, config->user);
     session->spans_max = config->spans_max;
+    session->skips_max = config->skips_max == 0 ? SKIPS_DEFAULT : config->skips_max;
     session->fold_at = FOLD_AT_LEAST;
     session->checkpoint_number = config->first_number == 0 ? 0 : config->first_number - 1;
     kedge_log_init(&session->own, &config->own_limits, allocator);
@@ -232,6 +384,10 @@ void kedge_session_destroy(kedge_session *session)
     kedge_log_clear(&session->own);
     kedge_memory_free(session->allocator, session->spans,
                       session->span_capacity * sizeof *session->spans);
+    kedge_memory_free(session->allocator, session->skips.stamps,
+                      session->skips.capacity * sizeof *session->skips.stamps);
+    kedge_memory_free(session->allocator, session->passing_skips.stamps,
+                      session->passing_skips.capacity * sizeof *session->passing_skips.stamps);
     kedge_memory_free(session->allocator, session, session->size);
 }
 
@@ -251,7 +407,7 @@ uint64_t kedge_session_last(const kedge_session *session)
     for (size_t i = 0; session != NULL && i < session->span_count; i++) {
         number += kedge_span_entries(&session->spans[i]);
     }
-    return number;
+    return session == NULL ? 0 : number - session->skips.count;
 }
 
 uint64_t kedge_session_base(const kedge_session *session)
@@ -264,7 +420,7 @@ uint64_t kedge_session_base(const kedge_session *session)
     for (size_t i = 0; stamp > session->checkpoint_stamp && i < session->span_count; i++) {
         number += kedge_span_entries_until(&session->spans[i], stamp);
     }
-    return number;
+    return number - kedge_skips_until(&session->skips, stamp);
 }
 
 /* Follows again by a span that ended where its log still ends. */
@@ -459,5 +615,36 @@ kedge_status kedge_session_restore(kedge_session *session, uint64_t checkpoint_n
     for (size_t i = 1; i < count; i++) {
         take_span(session, &spans[i]);
     }
+    return KEDGE_OK;
+}
+
+static bool is_held(const kedge_session *session, uint64_t stamp)
+{
+    for (size_t i = 0; i < session->span_count; i++) {
+        const kedge_session_span *span = &session->spans[i];
+        uint64_t index = kedge_log_after(span->log, stamp - 1);
+        if (!span->log->passing && index >= span->first && index <= kedge_span_newest(span) &&
+            kedge_log_entry_of(span->log, index)->stamp == stamp) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was dropped since cannot be looked at; then there must be as many entries as skips. */
+kedge_status kedge_session_restore_skip(kedge_session *session, uint64_t stamp)
+{
+    uint64_t dropped = kedge_session_dropped_stamp(session);
+    uint64_t above = session->skips.count == 0 ? session->checkpoint_stamp
+                                               : session->skips.stamps[session->skips.count - 1];
+    if (stamp <= above ||
+        (stamp <= dropped ? kedge_session_base(session) == session->checkpoint_number
+                          : !is_held(session, stamp))) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (kedge_session_reserve_skip(session, false) != KEDGE_OK) {
+        return KEDGE_NO_MEMORY;
+    }
+    session->skips.stamps[session->skips.count++] = stamp;
     return KEDGE_OK;
 }

@@ -36,6 +36,17 @@ static inline uint64_t kedge_span_entries(const kedge_session_span *span)
     return span->log->passing ? 0 : kedge_span_newest(span) + 1 - span->first;
 }
 
+/* Stamps of entries that a session was left out of, though it follows their logs; they rise. */
+typedef struct kedge_skips {
+    uint64_t *stamps;
+    size_t count;
+    size_t capacity;
+} kedge_skips;
+
+/* How many of them are not greater than this one; whether this one is among them. */
+size_t kedge_skips_until(const kedge_skips *skips, uint64_t stamp);
+bool kedge_skips_has(const kedge_skips *skips, uint64_t stamp);
+
 struct kedge_session {
     kedge_allocator allocator;
     size_t size; /* of the allocation */
@@ -52,6 +63,10 @@ struct kedge_session {
     size_t span_capacity;
     size_t ended_count;
     size_t fold_at; /* fold when more spans than this have ended */
+
+    size_t skips_max;
+    kedge_skips skips;         /* behind the checkpoint */
+    kedge_skips passing_skips; /* that its cursors may still come to */
 
     /* Of the question whose answer attached a link last (csrc/link.h); 0: none yet. */
     uint64_t receipt;
@@ -77,6 +92,18 @@ void kedge_session_fold(kedge_session *session);
 /* Room for `more` spans, so that as many logs can be followed without failing; but where cursors are open,
  * kedge_session_follow needs room in the log as well. TOO_MANY_TOPICS, NO_MEMORY. */
 kedge_status kedge_session_reserve(kedge_session *session, size_t more);
+
+/* Leaving a session out of the entry that is about to be appended with this stamp: reserve (NO_MEMORY), skip
+ * (false: it is left out already), append; and then bound, or where the append failed, unskip. Past the
+ * limit the history so far counts as lost, by positions and lagging cursors: true. */
+kedge_status kedge_session_reserve_skip(kedge_session *session, bool passing);
+bool kedge_session_skip(kedge_session *session, bool passing, uint64_t stamp);
+void kedge_session_unskip(kedge_session *session, bool passing, uint64_t stamp);
+bool kedge_session_bound_skips(kedge_session *session);
+
+/* A restored session was left out of the entry with this stamp as well: the lowest first.
+ * INVALID_ARGUMENT: that is none of its history; NO_MEMORY. */
+kedge_status kedge_session_restore_skip(kedge_session *session, uint64_t stamp);
 
 /* A session without history and readers takes over what a former one had: its checkpoint and spans. The
  * first span is its own log's, whatever `log` says. Logs must have been restored before.

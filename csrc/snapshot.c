@@ -7,7 +7,7 @@
  *     entry     number stamp (less the one before), number age, text name, text payload
  *     user      text name, number sessions, session ...
  *     session   id, number remaining, number checkpoint, number checkpoint stamp, own log,
- *               number first of the own span, number spans, span ...
+ *               number first of the own span, number spans, span ..., number skips, number stamp ...
  *     span      number topic, number first, number end (0: open) [number end stamp]
  *
  * Of a passing topic only that it is followed is kept: its log is empty.
@@ -171,6 +171,10 @@ static void put_session(snapshot_writer *writer, const kedge_hub *hub,
     put_number(writer, session->span_count - 1);
     for (size_t i = 1; i < session->span_count; i++) {
         put_span(writer, &session->spans[i]);
+    }
+    put_number(writer, session->skips.count);
+    for (size_t i = 0; i < session->skips.count; i++) {
+        put_number(writer, session->skips.stamps[i]);
     }
 }
 
@@ -512,6 +516,16 @@ static kedge_status get_history(snapshot_reader *reader, kedge_session *session)
                                                       reader->spans, reader->span_count));
 }
 
+static kedge_status get_skips(snapshot_reader *reader, kedge_session *session)
+{
+    kedge_status status = KEDGE_OK;
+    uint64_t count = get_number(reader);
+    for (; status == KEDGE_OK && count > 0; count--) {
+        status = broken_unless_memory(kedge_session_restore_skip(session, get_number(reader)));
+    }
+    return status;
+}
+
 static kedge_status get_session(snapshot_reader *reader, kedge_span user)
 {
     kedge_hub *hub = reader->hub;
@@ -525,6 +539,9 @@ static kedge_status get_session(snapshot_reader *reader, kedge_span user)
         kedge_hub_record_make(hub, id.data, user, hub->config.spans_per_session_max, &record));
     if (status == KEDGE_OK) {
         status = get_history(reader, record->session);
+    }
+    if (status == KEDGE_OK) {
+        status = get_skips(reader, record->session);
     }
     if (status == KEDGE_OK) {
         kedge_hub_record_detach(hub, record, expires);

@@ -57,6 +57,7 @@ typedef struct kedge_hub_config {
     bool evict_detached;
     size_t topics_max;            /* 100 000 */
     size_t spans_per_session_max; /* 1000 topics that a session follows or followed of late */
+    size_t skips_per_session_max; /* 1000 publications that a session was left out of of late */
 } kedge_hub_config;
 
 KEDGE_API kedge_hub_config kedge_hub_config_default(kedge_protocol protocol);
@@ -64,7 +65,7 @@ KEDGE_API kedge_hub_config kedge_hub_config_default(kedge_protocol protocol);
 /* Makes a hub. The configuration is copied; the lists that it points to are borrowed, and must outlive
  * the hub. INVALID_ARGUMENT: a null pointer, a client's role, links_max beyond its bound, what
  * kedge_link_create refuses, or a zero in any of topic_limits, own_limits, session_ttl, links_max,
- * sessions_max, sessions_per_user_max, topics_max, spans_per_session_max. UNSUPPORTED,
+ * sessions_max, sessions_per_user_max, topics_max, spans_per_session_max, skips_per_session_max. UNSUPPORTED,
  * NO_MEMORY. */
 KEDGE_API kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
                                         const kedge_entropy *entropy, kedge_allocator allocator,
@@ -161,6 +162,16 @@ KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uin
 KEDGE_API kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic,
                                          kedge_publication *publication, size_t *sessions,
                                          kedge_time now);
+
+/* The same, but not to these sessions (each may or may not follow the topic): for them it takes no
+ * number. A session is left out of a bounded number of entries that its history still holds
+ * (skips_per_session_max); past it the history counts as lost: positions before now are answered as such,
+ * and a link that lags ends as one that was outrun. `sessions` does not count those left out. As
+ * publish; UNKNOWN: one is none of this hub's sessions. */
+KEDGE_API kedge_status kedge_hub_publish_except(kedge_hub *hub, kedge_span topic,
+                                                kedge_publication *publication,
+                                                kedge_session *const *except, size_t except_count,
+                                                size_t *sessions, kedge_time now);
 
 /* The same for one session alone, numbered only. UNKNOWN: the session is none of this hub. */
 KEDGE_API kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session,
@@ -271,7 +282,7 @@ typedef struct kedge_hub_counts {
     uint64_t expired;
     uint64_t evicted;
     uint64_t taken_over;
-    uint64_t history_lost; /* resumes answered 4010, links outrun */
+    uint64_t history_lost; /* resumes answered 4010, links outrun, sessions left out too often */
     uint64_t events_dropped;
 } kedge_hub_counts;
 

@@ -42,6 +42,8 @@ typedef struct kedge_session_config {
     size_t spans_max;            /* how many spans it may have, its own log aside */
     uint64_t first_number; /* the first number that it gives; 0 is 1; at most UINT64_MAX / 2. A
                                     position below it is lost history */
+    size_t skips_max;      /* how many entries it may be left out of before it has to start
+                                    afresh; 0 is 1000 */
 } kedge_session_config;
 
 /* Makes a session without history. INVALID_ARGUMENT, NO_MEMORY. */
@@ -135,7 +137,8 @@ KEDGE_API kedge_status kedge_cursor_next(kedge_cursor *cursor, kedge_step *step)
 /* How many entries it lost, since it was opened, to logs that are set to count that
  * (kedge_log_set_lossy). When such a log drops what it needs next, it goes on at the oldest entry from
  * which on everything numbered is held, of all logs: at kedge_session_base. The numbers in between are
- * those that it lost; of a passing log it loses nothing but what was dropped there. It is woken. */
+ * those that it lost; of a passing log it loses what was
+ * dropped there (what its session was left out of counts too). It is woken. */
 KEDGE_API uint64_t kedge_cursor_lost(const kedge_cursor *cursor);
 
 /* The number of the entry that it stands behind; whether it was outrun (told at the very change that drops

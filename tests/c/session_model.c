@@ -42,12 +42,26 @@ static bool is_dropped(const model_world *model, const model_session *session, u
     return item->index <= model->logs[item->log].base;
 }
 
+/* The lowest position to begin at: behind what was dropped, be it that the session was left out of it. */
+static uint64_t start_of(const model_world *model, const model_session *session);
+
 /* The highest number of which the entry is gone; if none is, the one before the first. */
 static uint64_t base_of(const model_world *model, const model_session *session)
 {
     uint64_t base = session->last;
     while (base > session->start && !is_dropped(model, session, base)) {
         base--;
+    }
+    return base;
+}
+
+static uint64_t start_of(const model_world *model, const model_session *session)
+{
+    uint64_t base = base_of(model, session);
+    for (uint64_t i = session->left_out_count; i-- > 0 && session->left_out_at[i] > base;) {
+        if (session->left_out[i].index <= model->logs[session->left_out[i].log].base) {
+            base = session->left_out_at[i];
+        }
     }
     return base;
 }
@@ -70,6 +84,17 @@ static void remember(model_session *session, size_t log, uint64_t index)
     session->history[count].log = log;
     session->history[count].index = index;
     session->last++;
+}
+
+static void remember_left_out(model_session *session, size_t log, uint64_t index)
+{
+    uint64_t count = session->left_out_count;
+    session->left_out = grown(session->left_out, count, sizeof *session->left_out);
+    session->left_out_at = grown(session->left_out_at, count, sizeof *session->left_out_at);
+    session->left_out[count].log = log;
+    session->left_out[count].index = index;
+    session->left_out_at[count] = session->last;
+    session->left_out_count++;
 }
 
 static bool is_pending(const model_session *session, const model_cursor *cursor)
@@ -103,10 +128,13 @@ static void lose(const model_world *model, const model_session *session, model_c
                  size_t which)
 {
     const model_log *log = &model->logs[which];
-    uint64_t base = base_of(model, session);
-    uint64_t lost = log->passing              ? forget_unread(cursor, which, log->base)
-                    : base > cursor->position ? base - cursor->position
-                                              : 0;
+    bool outrun = base_of(model, session) > cursor->position;
+    uint64_t lost = 0;
+    if (log->passing) {
+        lost = forget_unread(cursor, which, log->base);
+    } else if (outrun) {
+        lost = start_of(model, session) - cursor->position;
+    }
     if (lost == 0) {
         return;
     }
@@ -166,7 +194,11 @@ static void append_plainly(model_world *model, size_t which, kedge_publication *
     for (size_t i = 0; i < MODEL_SESSIONS; i++) {
         bool gets =
             which < MODEL_TOPICS ? model->sessions[i].follows[which] : which - MODEL_TOPICS == i;
-        if (gets && log->passing) {
+        if (gets && model->sessions[i].skipping) {
+            if (!log->passing) {
+                remember_left_out(&model->sessions[i], which, log->last);
+            }
+        } else if (gets && log->passing) {
             pass_plainly(&model->sessions[i], which, log->last);
         } else if (gets) {
             remember(&model->sessions[i], which, log->last);
@@ -218,7 +250,7 @@ static void compare_cursor(const model_cursor *cursor)
 static void compare_session(model_world *model, model_session *session)
 {
     QUICK_ASSERT(kedge_session_last(session->real) == session->last);
-    QUICK_ASSERT(kedge_session_base(session->real) == base_of(model, session));
+    QUICK_ASSERT(kedge_session_base(session->real) == start_of(model, session));
     for (size_t topic = 0; topic < MODEL_TOPICS; topic++) {
         QUICK_ASSERT(kedge_session_follows(session->real, model->logs[topic].real) ==
                      session->follows[topic]);
@@ -300,6 +332,30 @@ static kedge_publication *publication_new(model_world *model)
     return publication;
 }
 
+/* Leaves some of the followers out of the entry that comes; but what a lossy passing log drops of such
+ * counts as lost, which the model does not tell. */
+static void skip_some(model_world *model, size_t which)
+{
+    bool passing = model->logs[which].passing;
+    bool counted = passing && model->logs[which].lossy;
+    for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+        model_session *session = &model->sessions[i];
+        session->skipping = !counted && which < MODEL_TOPICS && session->follows[which] &&
+                            model_random(model, 6) == 0 &&
+                            kedge_session_reserve_skip(session->real, passing) == KEDGE_OK &&
+                            kedge_session_skip(session->real, passing, model->stamp);
+    }
+}
+
+static void unskip(model_world *model, size_t which)
+{
+    for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+        if (model->sessions[i].skipping) {
+            kedge_session_unskip(model->sessions[i].real, model->logs[which].passing, model->stamp);
+        }
+    }
+}
+
 static void step_append(model_world *model, bool failing)
 {
     size_t which = model_random(model, MODEL_LOGS);
@@ -309,6 +365,7 @@ static void step_append(model_world *model, bool failing)
         QUICK_ASSERT(kedge_publication_compress(publication, model->encoder) == KEDGE_OK);
     }
     model->stamp += 1 + model_random(model, 3);
+    skip_some(model, which);
     fail_soon(model, failing);
     kedge_status status = which < MODEL_TOPICS
                               ? kedge_log_append(log->real, model->stamp, publication, model->now)
@@ -317,11 +374,14 @@ static void step_append(model_world *model, bool failing)
     if (kedge_publication_memory(publication) > log->limits.bytes) {
         QUICK_ASSERT(status == KEDGE_LIMIT);
         model->probe.fails_at = 0;
+        unskip(model, which);
+        kedge_publication_release(publication);
+    } else if (status == KEDGE_NO_MEMORY) {
+        unskip(model, which);
+        (void)succeeded(model, status);
         kedge_publication_release(publication);
     } else if (succeeded(model, status)) {
         append_plainly(model, which, publication);
-    } else {
-        kedge_publication_release(publication);
     }
 }
 
@@ -418,7 +478,7 @@ static kedge_status expected(const model_world *model, const model_session *sess
     if (position > session->last) {
         return KEDGE_HISTORY_AHEAD;
     }
-    return position < base_of(model, session) ? KEDGE_HISTORY_LOST : KEDGE_OK;
+    return position < start_of(model, session) ? KEDGE_HISTORY_LOST : KEDGE_OK;
 }
 
 static void step_open(model_world *model, bool failing)
@@ -430,7 +490,7 @@ static void step_open(model_world *model, bool failing)
     if (model_random(model, 4) == 0) {
         return;
     }
-    uint64_t base = base_of(model, session);
+    uint64_t base = start_of(model, session);
     uint64_t position = base + model_random(model, (size_t)(session->last - base) + 1);
     fail_soon(model, failing);
     if (!succeeded(model, kedge_cursor_open(&cursor->real, session->real, position))) {
@@ -477,7 +537,7 @@ static void step_limits(model_world *model)
     set_random_limits(model, &log->limits);
     QUICK_ASSERT(kedge_log_set_limits(log->real, &log->limits, model->now) == KEDGE_OK);
     drop_plainly(model, which, 0, 0);
-    log->lossy = model_random(model, 3) == 0;
+    log->lossy = log->passing ? log->lossy : model_random(model, 3) == 0;
     QUICK_ASSERT(kedge_log_set_lossy(log->real, log->lossy) == KEDGE_OK);
 }
 
@@ -562,6 +622,7 @@ static void start_log(model_world *model, size_t which)
     config.user = kedge_text("user");
     config.own_limits = log->limits;
     config.spans_max = 100000;
+    config.skips_max = 100000;
     config.first_number = model_random(model, 4) * 10;
     model_session *session = &model->sessions[which - MODEL_TOPICS];
     session->start = config.first_number == 0 ? 0 : config.first_number - 1;
@@ -595,6 +656,8 @@ static void end_sessions(model_world *model)
             kedge_cursor_close(&cursor->real);
         }
         free(session->history);
+        free(session->left_out);
+        free(session->left_out_at);
     }
 }
 

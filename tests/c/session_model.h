@@ -57,9 +57,13 @@ typedef struct model_cursor {
 typedef struct model_session {
     kedge_session *real;
     bool follows[MODEL_TOPICS];
+    bool skipping;       /* it is left out of what is about to be appended */
     uint64_t start;      /* the number before the first */
     model_item *history; /* [0] is number start + 1 */
     uint64_t last;
+    model_item *left_out; /* of numbered logs, and the number before each */
+    uint64_t *left_out_at;
+    uint64_t left_out_count;
     model_cursor cursors[MODEL_CURSORS];
 } model_session;
 

@@ -248,6 +248,239 @@ START_TEST(a_login_without_memory_follows_nothing)
 }
 END_TEST
 
+/* ---- Publishing to all but some --------------------------------------------------------------- */
+
+static kedge_session *followers[2];
+
+/* Two sessions that follow "news" and "typing". */
+static void follow_both(void)
+{
+    static hub_client clients[2];
+    kedge_span news = kedge_text("news");
+    for (size_t i = 0; i < 2; i++) {
+        hub_client_begin(&clients[i], &world, i == 0 ? "ben" : "cleo");
+        hub_client_login(&clients[i], &news, 1);
+        hub_client_lose(&clients[i]);
+        followers[i] = hub_client_session(&clients[i]);
+        ck_assert_int_eq(kedge_hub_follow_passing(world.hub, followers[i], typing[0], world.now),
+                         KEDGE_OK);
+    }
+}
+
+static kedge_status publish_except(uint64_t n, kedge_session *const *except, size_t count,
+                                   size_t *sessions)
+{
+    kedge_publication *publication = hub_world_publication(n);
+    kedge_status status = kedge_hub_publish_except(world.hub, kedge_text("news"), publication,
+                                                   except, count, sessions, world.now);
+    kedge_publication_release(publication);
+    return status;
+}
+
+static void check_number(kedge_cursor *cursor, uint64_t number)
+{
+    kedge_step step;
+    ck_assert_int_eq(kedge_cursor_next(cursor, &step), KEDGE_OK);
+    ck_assert_uint_eq(step.number, number);
+}
+
+static void check_end(kedge_cursor *cursor)
+{
+    kedge_step step;
+    ck_assert(!kedge_cursor_pending(cursor));
+    ck_assert_int_eq(kedge_cursor_next(cursor, &step), KEDGE_PARTIAL);
+}
+
+START_TEST(who_is_left_out_has_no_number_for_it)
+{
+    kedge_cursor live;
+    kedge_cursor replay;
+    size_t sessions;
+    follow_both();
+    kedge_session *const twice[] = {followers[0], followers[0]};
+    ck_assert_int_eq(kedge_cursor_open(&live, followers[0], 1), KEDGE_OK);
+    ck_assert_int_eq(publish_except(1, twice, 2, &sessions), KEDGE_OK);
+    ck_assert_uint_eq(sessions, 1);
+    check_end(&live);
+    ck_assert_int_eq(publish_except(2, NULL, 0, &sessions), KEDGE_OK);
+    ck_assert_uint_eq(sessions, 2);
+    ck_assert_int_eq(publish_except(3, followers, 1, NULL), KEDGE_OK);
+    ck_assert_int_eq(publish_except(4, followers + 1, 1, NULL), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(followers[0]), 3);
+    ck_assert_uint_eq(kedge_session_last(followers[1]), 4);
+    check_number(&live, 2);
+    check_number(&live, 3);
+    check_end(&live);
+    ck_assert_int_eq(kedge_cursor_open(&replay, followers[0], 1), KEDGE_OK);
+    check_number(&replay, 2);
+    check_number(&replay, 3);
+    check_end(&replay);
+    kedge_cursor_close(&replay);
+    kedge_cursor_close(&live);
+}
+END_TEST
+
+START_TEST(who_is_left_out_of_what_passes_does_not_see_it)
+{
+    kedge_cursor cursors[2];
+    size_t sessions;
+    follow_both();
+    kedge_publication *publication = passing_new();
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(kedge_cursor_open(&cursors[i], followers[i], 1), KEDGE_OK);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(kedge_hub_publish_except(world.hub, typing[0], publication, followers,
+                                                  i % 2, &sessions, world.now),
+                         KEDGE_OK);
+        ck_assert_uint_eq(sessions, 2 - i % 2);
+    }
+    check_passing(&cursors[0]);
+    check_passing(&cursors[0]);
+    check_end(&cursors[0]);
+    for (size_t i = 0; i < 3; i++) {
+        check_passing(&cursors[1]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        kedge_cursor_close(&cursors[i]);
+    }
+    kedge_publication_release(publication);
+}
+END_TEST
+
+START_TEST(what_nobody_is_to_have_is_not_stored)
+{
+    size_t sessions = 9;
+    follow_both();
+    ck_assert_int_eq(publish_except(1, followers, 2, &sessions), KEDGE_OK);
+    ck_assert_uint_eq(sessions, 0);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).history_entries, 2);
+    ck_assert_uint_eq(followers[0]->skips.count, 0);
+    kedge_session *const strange[] = {NULL};
+    ck_assert_int_eq(publish_except(1, strange, 1, &sessions), KEDGE_UNKNOWN);
+    ck_assert_int_eq(publish_except(1, NULL, 1, &sessions), KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(who_is_left_out_too_often_starts_afresh)
+{
+    kedge_cursor live;
+    kedge_cursor lagging;
+    kedge_cursor cursor;
+    follow_both();
+    followers[0]->skips_max = 2;
+    ck_assert_int_eq(publish_except(1, NULL, 0, NULL), KEDGE_OK);
+    ck_assert_int_eq(kedge_cursor_open(&live, followers[0], 2), KEDGE_OK);
+    ck_assert_int_eq(kedge_cursor_open(&lagging, followers[0], 1), KEDGE_OK);
+    for (uint64_t n = 2; n < 5; n++) {
+        ck_assert_uint_eq(kedge_hub_counts_now(world.hub).history_lost, 0);
+        ck_assert_int_eq(publish_except(n, followers, 1, NULL), KEDGE_OK);
+    }
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).history_lost, 1);
+    ck_assert(kedge_cursor_outrun(&lagging));
+    ck_assert_uint_eq(kedge_session_last(followers[0]), 2);
+    ck_assert_uint_eq(kedge_session_base(followers[0]), 2);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, followers[0], 1), KEDGE_HISTORY_LOST);
+    ck_assert_int_eq(publish_except(5, NULL, 0, NULL), KEDGE_OK);
+    check_number(&live, 3);
+    check_end(&live);
+    kedge_cursor_close(&live);
+    kedge_cursor_close(&lagging);
+}
+END_TEST
+
+START_TEST(who_lags_and_is_left_out_of_too_much_that_passes_is_outrun)
+{
+    kedge_cursor cursor;
+    follow_both();
+    followers[0]->skips_max = 2;
+    kedge_publication *publication = passing_new();
+    ck_assert_int_eq(kedge_cursor_open(&cursor, followers[0], 0), KEDGE_OK);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(!kedge_cursor_outrun(&cursor));
+        ck_assert_int_eq(kedge_hub_publish_except(world.hub, typing[0], publication, followers, 1,
+                                                  NULL, world.now),
+                         KEDGE_OK);
+    }
+    ck_assert(kedge_cursor_outrun(&cursor));
+    kedge_cursor_close(&cursor);
+    kedge_publication_release(publication);
+}
+END_TEST
+
+START_TEST(without_memory_nobody_is_left_out)
+{
+    kedge_status status = KEDGE_NO_MEMORY;
+    follow_both();
+    for (size_t at = 1; status == KEDGE_NO_MEMORY; at++) {
+        world.probe.calls = 0;
+        world.probe.fails_at = at;
+        status = publish_except(1, followers, 1, NULL);
+        world.probe.fails_at = 0;
+        ck_assert_uint_eq(followers[0]->skips.count, status == KEDGE_OK);
+        ck_assert_uint_eq(kedge_session_last(followers[0]), 1);
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(followers[1]), 2);
+}
+END_TEST
+
+START_TEST(a_snapshot_knows_who_was_left_out)
+{
+    kedge_cursor cursor;
+    char id[KEDGE_HUB_ID_SIZE];
+    follow_both();
+    memcpy(id, kedge_session_id(followers[0]).data, sizeof id);
+    ck_assert_int_eq(publish_except(1, followers, 1, NULL), KEDGE_OK);
+    ck_assert_int_eq(publish_except(2, NULL, 0, NULL), KEDGE_OK);
+    ck_assert_int_eq(publish_except(3, followers, 1, NULL), KEDGE_OK);
+    kedge_hub_seal(world.hub, world.now);
+    ck_assert_int_eq(kedge_hub_snapshot(world.hub, 0, world.now, bytes, sizeof bytes, &size),
+                     KEDGE_OK);
+    size_t failed = 0;
+    kedge_status status = KEDGE_NO_MEMORY;
+    for (; status == KEDGE_NO_MEMORY; failed++) {
+        ck_assert_int_eq(hub_world_restart(&world, 2), KEDGE_OK);
+        world.probe.calls = 0;
+        world.probe.fails_at = failed + 1;
+        status = kedge_hub_restore(world.hub, kedge_span_of(bytes, size), 0, world.now);
+        world.probe.fails_at = 0;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+    kedge_session *session = kedge_hub_session(world.hub, kedge_span_of(id, sizeof id));
+    ck_assert_uint_eq(session->skips.count, 2);
+    ck_assert_uint_eq(kedge_session_last(session), 2);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 1), KEDGE_OK);
+    check_number(&cursor, 2);
+    check_end(&cursor);
+    kedge_cursor_close(&cursor);
+    const kedge_hub_topic *news = kedge_hub_topic_find(world.hub, kedge_text("news"), false);
+    uint64_t last = news->log.last_stamp;
+    ck_assert_int_eq(kedge_session_restore_skip(session, last), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore_skip(session, last + 1), KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(a_restored_skip_may_be_dropped_but_not_more_than_there_was)
+{
+    follow_both();
+    kedge_session *session = followers[1];
+    kedge_hub_topic *news = kedge_hub_topic_find(world.hub, kedge_text("news"), false);
+    for (uint64_t n = 1; n < 4; n++) {
+        ck_assert_int_eq(publish_except(n, NULL, 0, NULL), KEDGE_OK);
+    }
+    kedge_log_trim(&session->own, 1);
+    kedge_log_trim(&news->log, 1);
+    uint64_t dropped = news->log.base_stamp;
+    ck_assert_int_eq(kedge_session_restore_skip(session, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore_skip(session, dropped - 2), KEDGE_OK);
+    ck_assert_int_eq(kedge_session_restore_skip(session, dropped - 1), KEDGE_OK);
+    ck_assert_int_eq(kedge_session_restore_skip(session, dropped), KEDGE_INVALID_ARGUMENT);
+    ck_assert_uint_eq(kedge_session_last(session), 2);
+    ck_assert_uint_eq(kedge_session_base(session), 0);
+}
+END_TEST
+
 /* ---- Snapshots ------------------------------------------------------------------------------- */
 
 static void take_snapshot(void)
@@ -355,5 +588,17 @@ Suite *kedge_hub_topics_suite(void)
     tcase_add_test(passing, a_passing_topic_has_no_history_to_restore);
     tcase_add_test(passing, only_a_passing_topic_is_without_a_name);
     suite_add_tcase(suite, passing);
+
+    TCase *except = tcase_create("except");
+    tcase_add_checked_fixture(except, set_up, tear_down);
+    tcase_add_test(except, who_is_left_out_has_no_number_for_it);
+    tcase_add_test(except, who_is_left_out_of_what_passes_does_not_see_it);
+    tcase_add_test(except, what_nobody_is_to_have_is_not_stored);
+    tcase_add_test(except, who_is_left_out_too_often_starts_afresh);
+    tcase_add_test(except, who_lags_and_is_left_out_of_too_much_that_passes_is_outrun);
+    tcase_add_test(except, without_memory_nobody_is_left_out);
+    tcase_add_test(except, a_snapshot_knows_who_was_left_out);
+    tcase_add_test(except, a_restored_skip_may_be_dropped_but_not_more_than_there_was);
+    suite_add_tcase(suite, except);
     return suite;
 }

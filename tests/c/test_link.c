@@ -160,7 +160,7 @@ START_TEST(what_could_not_be_made_is_null)
     kedge_status expected = _i == 0 ? KEDGE_INVALID_ARGUMENT : KEDGE_NO_MEMORY;
     kedge_hub_config hub_config = kedge_hub_config_default(KEDGE_GATEWAY);
     kedge_log_limits limits = kedge_log_limits_default();
-    kedge_session_config session_config = {kedge_text("s"), kedge_text("u"), limits, 1, 0};
+    kedge_session_config session_config = {kedge_text("s"), kedge_text("u"), limits, 1, 0, 0};
     kedge_publication_source source;
     memset(&source, 0, sizeof source);
     source.protocol = KEDGE_GATEWAY;

@@ -686,9 +686,9 @@ START_TEST(a_session_without_history_is_one)
                                "\0"     /* no topic */
                                "\1u\1"  /* a user with one session */
                                "0123456789abcdef0123456789abcdef"
-                               "\5\0\0"       /* remaining, checkpoint */
-                               "\0\0\0\0\1\0" /* own log and span, no other */
-                               "";            /* no more users: the zero of the literal */
+                               "\5\0\0"         /* remaining, checkpoint */
+                               "\0\0\0\0\1\0\0" /* own log and span, no other, no skips */
+                               "";              /* no more users: the zero of the literal */
     take_snapshot();
     memcpy(bytes + PROTOCOL_AT, body, sizeof body);
     size = PROTOCOL_AT + sizeof body + CHECKSUM_SIZE;
