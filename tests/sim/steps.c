@@ -305,6 +305,7 @@ static void step_restart(sim_world *world)
     kedge_hub_destroy(world->hub);
     world->hub = NULL;
     sim_trouble(world, &world->trouble, world->now);
+    sim_settle(world);
     sim_pass(world, some_time(world, 100));
     world->server_began = sim_below(world, world->now);
     sim_start_server(world);
