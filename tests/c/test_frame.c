@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "levels.h"
 #include "vectors.h"
 
 static void assert_result(kedge_result result, kedge_status status, size_t offset, const char *what)
@@ -333,6 +334,13 @@ START_TEST(close_write_checks_the_reason)
 }
 END_TEST
 
+/* What reads a reason, by the kernels for UTF-8. */
+static void add_by_level(TCase *cases)
+{
+    tcase_add_test(cases, close_vectors_both_ways);
+    tcase_add_test(cases, close_write_checks_the_reason);
+}
+
 Suite *kedge_frame_suite(void)
 {
     Suite *suite = suite_create("frame");
@@ -351,5 +359,6 @@ Suite *kedge_frame_suite(void)
     tcase_add_test(close_body, close_without_bytes_needs_no_pointer);
     tcase_add_test(close_body, close_write_checks_the_reason);
     suite_add_tcase(suite, close_body);
+    levels_add(suite, add_by_level);
     return suite;
 }
