@@ -162,17 +162,29 @@ static void count_loss(kedge_hub *hub, const kedge_link *link)
     }
 }
 
-/* A link that had a session ended: the session waits from that time on, or ends too. */
+/* Whether the session of a link that ended waits for another. */
+static bool stays(const kedge_hub *hub, const kedge_link *link)
+{
+    return hub->operations->sessions == KEDGE_SESSIONS_PER_LOGIN ? link->resumable
+                                                                 : kedge_hub_waits(hub) > 0;
+}
+
+/* The last link that had a session ended: the session waits from that time on, or ends too. */
 static void take_end(kedge_hub *hub, kedge_link *link)
 {
     kedge_hub_record *record = link->hub_session;
-    if (record == NULL || !record->attached) {
+    if (record == NULL || !link->holds) {
         return;
     }
     count_loss(hub, link);
-    if (link->resumable) {
-        kedge_time expires = kedge_time_after(link->ended_at, hub->config.session_ttl);
-        kedge_hub_record_detach(hub, record, expires);
+    link->holds = false;
+    record->holders--;
+    if (record->holders > 0) {
+        return;
+    }
+    if (stays(hub, link)) {
+        kedge_hub_record_detach(hub, record,
+                                kedge_time_after(link->ended_at, kedge_hub_waits(hub)));
     } else {
         kedge_hub_record_end(hub, record, KEDGE_HUB_SESSION_ENDED);
     }
@@ -200,10 +212,7 @@ static void leaving(kedge_commons *commons, kedge_link *link)
     kedge_hub *hub = KEDGE_CONTAINER(commons, kedge_hub, commons);
     kedge_link_changed(link);
     kedge_hub_drain(hub);
-    if (link->hub_session != NULL) {
-        kedge_hub_record *record = link->hub_session;
-        record->link = NULL;
-    }
+    kedge_hub_record_leave(link);
     unlist_ready(hub, link);
     kedge_timers_cancel(&hub->link_timers, &link->timer);
     free_slot(hub, link->slot);
@@ -375,16 +384,15 @@ static bool acceptance_right(const kedge_acceptance *acceptance)
            !kedge_span_is_missing(acceptance->members) && kedge_hub_topics_named(acceptance);
 }
 
-static kedge_status answer_no(const kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
-                              kedge_status cause)
+kedge_status kedge_hub_answer_no(const kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
+                                 kedge_status cause)
 {
     uint16_t code = hub->operations->close_code(cause);
     return kedge_link_refuse_because(link, ticket, cause, code,
                                      kedge_text(hub->operations->close_text(code)), hub->now);
 }
 
-/* Whether a user may have one more session; `evicted` is set to the one that has to end for it. */
-static bool admit(const kedge_hub *hub, kedge_span name, kedge_hub_record **evicted)
+bool kedge_hub_admit(const kedge_hub *hub, kedge_span name, kedge_hub_record **evicted)
 {
     const kedge_hub_user *user = kedge_hub_user_find(hub, name);
     *evicted = NULL;
@@ -392,19 +400,29 @@ static bool admit(const kedge_hub *hub, kedge_span name, kedge_hub_record **evic
         (user == NULL || user->session_count < hub->config.sessions_per_user_max)) {
         return true;
     }
-    if (hub->config.evict_detached && user != NULL && user->last_detached != NULL) {
+    if (hub->config.evict_detached && hub->operations->sessions == KEDGE_SESSIONS_PER_USER) {
+        *evicted = hub->idle_first;
+    } else if (hub->config.evict_detached && user != NULL && user->last_detached != NULL) {
         *evicted = user->first;
     }
     return *evicted != NULL;
 }
 
-static kedge_status begin_session(kedge_hub *hub, const kedge_acceptance *acceptance,
-                                  kedge_hub_record **made)
+void kedge_hub_evict(kedge_hub *hub, kedge_hub_record *evicted)
+{
+    if (evicted != NULL) {
+        hub->counts.evicted++;
+        kedge_hub_record_end(hub, evicted, KEDGE_HUB_SESSION_EVICTED);
+    }
+}
+
+kedge_status kedge_hub_begin_session(kedge_hub *hub, const kedge_acceptance *acceptance,
+                                     uint64_t first_number, kedge_hub_record **made)
 {
     uint8_t id[KEDGE_HUB_ID_SIZE];
     kedge_hub_draw_id(hub, id);
-    kedge_status status =
-        kedge_hub_record_make(hub, id, acceptance->user, hub->config.spans_per_session_max, made);
+    kedge_status status = kedge_hub_record_make(
+        hub, id, acceptance->user, hub->config.spans_per_session_max, first_number, made);
     if (status != KEDGE_OK) {
         return status;
     }
@@ -420,11 +438,11 @@ static kedge_status accept_identify(kedge_hub *hub, kedge_link *link, kedge_tick
 {
     kedge_hub_record *evicted;
     kedge_hub_record *record;
-    if (!admit(hub, acceptance->user, &evicted)) {
+    if (!kedge_hub_admit(hub, acceptance->user, &evicted)) {
         hub->counts.capped++;
-        return answer_no(hub, link, ticket, KEDGE_TOO_MANY_SESSIONS);
+        return kedge_hub_answer_no(hub, link, ticket, KEDGE_TOO_MANY_SESSIONS);
     }
-    kedge_status status = begin_session(hub, acceptance, &record);
+    kedge_status status = kedge_hub_begin_session(hub, acceptance, 0, &record);
     if (status != KEDGE_OK) {
         return status;
     }
@@ -436,10 +454,7 @@ static kedge_status accept_identify(kedge_hub *hub, kedge_link *link, kedge_tick
     }
     hub->stamp++;
     kedge_hub_record_attach(hub, record, link);
-    if (evicted != NULL) {
-        hub->counts.evicted++;
-        kedge_hub_record_end(hub, evicted, KEDGE_HUB_SESSION_EVICTED);
-    }
+    kedge_hub_evict(hub, evicted);
     hub->counts.accepted++;
     return KEDGE_OK;
 }
@@ -484,12 +499,25 @@ static kedge_status accept_resume(kedge_hub *hub, kedge_link *link, kedge_ticket
     kedge_span id = kedge_link_question(link, ticket)->session_id;
     kedge_hub_record *record = kedge_hub_record_find(hub, id);
     if (record == NULL) {
-        return answer_no(hub, link, ticket, KEDGE_UNKNOWN);
+        return kedge_hub_answer_no(hub, link, ticket, KEDGE_UNKNOWN);
     }
     if (!kedge_span_equal(record->user->entry.key, acceptance->user)) {
-        return answer_no(hub, link, ticket, KEDGE_NOT_YOURS);
+        return kedge_hub_answer_no(hub, link, ticket, KEDGE_NOT_YOURS);
     }
     return resume_session(hub, record, link, ticket, acceptance);
+}
+
+static kedge_status answer_yes(kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
+                               const kedge_acceptance *acceptance)
+{
+    switch (kedge_link_question(link, ticket)->kind) {
+    case KEDGE_EVENT_IDENTIFY:
+        return accept_identify(hub, link, ticket, acceptance);
+    case KEDGE_EVENT_RESUME:
+        return accept_resume(hub, link, ticket, acceptance);
+    default:
+        return kedge_hub_accept_credentials(hub, link, ticket, acceptance);
+    }
 }
 
 /* Sessions whose time is up, and links that ended, are taken in first: the answer is the same
@@ -509,9 +537,7 @@ kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
     if (hub->sealed) {
         return KEDGE_SEALED;
     }
-    kedge_status status = kedge_link_question(link, ticket)->kind == KEDGE_EVENT_IDENTIFY
-                              ? accept_identify(hub, link, ticket, acceptance)
-                              : accept_resume(hub, link, ticket, acceptance);
+    kedge_status status = answer_yes(hub, link, ticket, acceptance);
     kedge_hub_sweep(hub);
     return status;
 }
@@ -579,7 +605,11 @@ kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session)
 {
     const kedge_hub_record *record =
         hub == NULL || session == NULL ? NULL : kedge_hub_record_of(hub, session);
-    return record == NULL || !record->attached || record->link->ended ? NULL : record->link;
+    kedge_link *link = record == NULL ? NULL : record->links;
+    while (link != NULL && link->ended) {
+        link = link->session_next;
+    }
+    return link;
 }
 
 kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now)
@@ -592,10 +622,10 @@ kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time no
     if (record == NULL) {
         return KEDGE_UNKNOWN;
     }
-    kedge_link *link = kedge_hub_link_of(hub, session);
-    if (link != NULL) {
-        uint16_t code = hub->operations->close_code(KEDGE_UNKNOWN);
-        (void)kedge_link_close(link, code, kedge_text(hub->operations->close_text(code)), hub->now);
+    uint16_t code = hub->operations->close_code(KEDGE_UNKNOWN);
+    kedge_span text = kedge_text(hub->operations->close_text(code));
+    for (kedge_link *link = record->links; link != NULL; link = link->session_next) {
+        (void)kedge_link_close(link, code, text, hub->now);
     }
     kedge_hub_record_end(hub, record, KEDGE_HUB_SESSION_ENDED);
     return KEDGE_OK;

@@ -1,4 +1,4 @@
-/* csrc/hub.h: what a hub is made of, for hub.c (links, decisions, time), hub_store.c (users,
+/* csrc/hub.h: what a hub is made of, for hub.c (links, decisions, time), hub_kinds.c, hub_store.c (users,
  * sessions, topics) and snapshot.c.
  *
  * Who points to whom:
@@ -6,12 +6,12 @@
  *     hub ── users ──┬─ session record ── kedge_session ── spans ── logs
  *        │           └─ session record                              │ embedded in
  *        ├─ topics ─────────────────────────────────────────────── topic
- *        └─ slots ── kedge_link   link->hub_session <-> record->link
+ *        └─ slots ── kedge_link   link->hub_session <-> record->links
  *
  * A user's records lie in one list: first those detached, longest ago first, then those attached. A
- * record points to the link that has its session, and after that link ended, until it is destroyed
- * or another takes its place, still to that one, so that nothing is left pointing to a session that
- * is gone. A topic lives while a span refers to its log.
+ * record points to the links that have its session, and after one of them ended, until it is destroyed
+ * or (where there is one at most) another takes its place, still to that one, so that nothing is left
+ * pointing to a session that is gone. A topic lives while a span refers to its log.
  */
 #ifndef KEDGE_PRIVATE_HUB_H
 #define KEDGE_PRIVATE_HUB_H
@@ -53,8 +53,12 @@ struct kedge_hub_record {
     kedge_hub_record *next; /* of the user's, or of the events */
     kedge_hub_record *previous;
     kedge_session *session; /* null once it ended */
-    kedge_link *link;
-    bool attached;      /* to `link` */
+    kedge_link *links; /* the latest first; those that ended and are not destroyed yet included */
+    size_t holders;    /* how many of them have the session */
+    bool attached;     /* somebody has it, or it was just made */
+    bool idle;         /* it is on the hub's list */
+    kedge_hub_record *idle_next;
+    kedge_hub_record *idle_previous;
     kedge_time expires; /* while it is detached; KEDGE_NEVER: it does not */
     kedge_timer timer;  /* expires, or the own log has something too old */
     kedge_hub_event_kind ending;
@@ -100,6 +104,8 @@ struct kedge_hub {
     kedge_table topics;  /* the numbered ones */
     kedge_table passing; /* the passing ones */
     kedge_hub_user *first_user;
+    kedge_hub_record *idle_first; /* detached, longest ago first, where sessions do not expire */
+    kedge_hub_record *idle_last;
     kedge_hub_topic *unreferred; /* topics to look at: the last span that referred to them went */
 
     kedge_timers link_timers;
@@ -138,7 +144,8 @@ void kedge_hub_store_free(kedge_hub *hub);
 /* Makes a session that is attached to nothing yet; it counts as attached until it is detached.
  * UNKNOWN: the id is there already. NO_MEMORY, INVALID_ARGUMENT. Nothing was changed then. */
 kedge_status kedge_hub_record_make(kedge_hub *hub, const uint8_t id[KEDGE_HUB_ID_SIZE],
-                                   kedge_span user, size_t spans_max, kedge_hub_record **made);
+                                   kedge_span user, size_t spans_max, uint64_t first_number,
+                                   kedge_hub_record **made);
 
 /* Draws an id that no session has. */
 void kedge_hub_draw_id(kedge_hub *hub, uint8_t id[KEDGE_HUB_ID_SIZE]);
@@ -149,11 +156,14 @@ kedge_hub_record *kedge_hub_record_find(const kedge_hub *hub, kedge_span id);
 
 kedge_hub_user *kedge_hub_user_find(const kedge_hub *hub, kedge_span name);
 
-/* The link has the session now; a link that had it before forgets it. */
+/* The link has the session now; where there is one at most, the link that had it before forgets it. */
 void kedge_hub_record_attach(kedge_hub *hub, kedge_hub_record *record, kedge_link *link);
 
 /* Nobody has the session from now on; it waits until `expires`. */
 void kedge_hub_record_detach(kedge_hub *hub, kedge_hub_record *record, kedge_time expires);
+
+/* The link is about to be gone. */
+void kedge_hub_record_leave(kedge_link *link);
 
 /* Takes the session back, without a trace and without an event. */
 void kedge_hub_record_discard(kedge_hub *hub, kedge_hub_record *record);
@@ -202,6 +212,32 @@ kedge_status kedge_hub_follow_named(kedge_hub *hub, kedge_session *session,
 void kedge_hub_unfollow_new(const kedge_hub *hub, kedge_session *session,
                             const kedge_acceptance *acceptance);
 void kedge_hub_unfollow_others(const kedge_hub *hub, kedge_session *session);
+
+/* ---- hub_kinds.c: whose session, and how long ------------------------------------------------ */
+
+/* How long a session waits without a link. */
+kedge_time kedge_hub_waits(const kedge_hub *hub);
+
+/* The answer yes to CREDENTIALS. */
+kedge_status kedge_hub_accept_credentials(kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
+                                          const kedge_acceptance *acceptance);
+
+/* The session that all links share, which is made when first asked for. NO_MEMORY. */
+kedge_status kedge_hub_shared_record(kedge_hub *hub, kedge_hub_record **record);
+
+/* ---- hub.c: decisions ------------------------------------------------------------------------ */
+
+/* Whether a user may have one more session; `evicted` is set to the one that has to end for it. */
+bool kedge_hub_admit(const kedge_hub *hub, kedge_span user, kedge_hub_record **evicted);
+void kedge_hub_evict(kedge_hub *hub, kedge_hub_record *evicted);
+
+/* A new session of the user whom the acceptance names, which follows its topics. */
+kedge_status kedge_hub_begin_session(kedge_hub *hub, const kedge_acceptance *acceptance,
+                                     uint64_t first_number, kedge_hub_record **made);
+
+/* Refuses, in the protocol's words for this verdict. */
+kedge_status kedge_hub_answer_no(const kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
+                                 kedge_status cause);
 
 /* ---- hub.c: links ---------------------------------------------------------------------------- */
 

@@ -125,7 +125,8 @@ void kedge_hub_draw_id(kedge_hub *hub, uint8_t id[KEDGE_HUB_ID_SIZE])
     } while (kedge_hub_record_find(hub, kedge_span_of(id, KEDGE_HUB_ID_SIZE)) != NULL);
 }
 
-static kedge_status session_make(kedge_hub *hub, kedge_hub_record *record, size_t spans_max)
+static kedge_status session_make(kedge_hub *hub, kedge_hub_record *record, size_t spans_max,
+                                 uint64_t first_number)
 {
     kedge_session_config config = {0};
     config.id = record->entry.key;
@@ -133,11 +134,13 @@ static kedge_status session_make(kedge_hub *hub, kedge_hub_record *record, size_
     config.own_limits = hub->config.own_limits;
     config.spans_max = spans_max;
     config.skips_max = hub->config.skips_per_session_max;
+    config.first_number = first_number;
     return kedge_session_create(&record->session, &config, hub->allocator);
 }
 
 kedge_status kedge_hub_record_make(kedge_hub *hub, const uint8_t id[KEDGE_HUB_ID_SIZE],
-                                   kedge_span user, size_t spans_max, kedge_hub_record **made)
+                                   kedge_span user, size_t spans_max, uint64_t first_number,
+                                   kedge_hub_record **made)
 {
     if (kedge_hub_record_find(hub, kedge_span_of(id, KEDGE_HUB_ID_SIZE)) != NULL) {
         return KEDGE_UNKNOWN;
@@ -164,7 +167,7 @@ kedge_status kedge_hub_record_make(kedge_hub *hub, const uint8_t id[KEDGE_HUB_ID
         return KEDGE_NO_MEMORY;
     }
     record->user->references++;
-    kedge_status status = session_make(hub, record, spans_max);
+    kedge_status status = session_make(hub, record, spans_max, first_number);
     if (status != KEDGE_OK) {
         record_free(hub, record);
         return status;
@@ -214,17 +217,85 @@ void kedge_hub_record_appended(kedge_hub *hub, kedge_hub_record *record)
                  kedge_log_deadline(kedge_session_own_log(record->session)));
 }
 
-static void record_forget_link(kedge_hub_record *record)
+void kedge_hub_record_leave(kedge_link *link)
 {
-    if (record->link != NULL) {
-        kedge_link_forget_session(record->link);
-        record->link = NULL;
+    kedge_hub_record *record = link->hub_session;
+    if (record == NULL) {
+        return;
+    }
+    if (link->session_previous != NULL) {
+        link->session_previous->session_next = link->session_next;
+    } else {
+        record->links = link->session_next;
+    }
+    if (link->session_next != NULL) {
+        link->session_next->session_previous = link->session_previous;
+    }
+    link->hub_session = NULL;
+}
+
+static void record_forget_links(kedge_hub_record *record)
+{
+    while (record->links != NULL) {
+        kedge_link *link = record->links;
+        record->links = link->session_next;
+        link->holds = false;
+        kedge_link_forget_session(link);
+    }
+    record->holders = 0;
+}
+
+static void list_link(kedge_hub_record *record, kedge_link *link)
+{
+    link->session_previous = NULL;
+    link->session_next = record->links;
+    if (link->session_next != NULL) {
+        link->session_next->session_previous = link;
+    }
+    record->links = link;
+    link->hub_session = record;
+    link->holds = true;
+    record->holders++;
+}
+
+/* Where sessions do not expire, who has been without a link longest makes room. */
+static void list_idle(kedge_hub *hub, kedge_hub_record *record)
+{
+    record->idle = true;
+    record->idle_next = NULL;
+    record->idle_previous = hub->idle_last;
+    if (hub->idle_last != NULL) {
+        hub->idle_last->idle_next = record;
+    } else {
+        hub->idle_first = record;
+    }
+    hub->idle_last = record;
+}
+
+static void unlist_idle(kedge_hub *hub, kedge_hub_record *record)
+{
+    if (!record->idle) {
+        return;
+    }
+    record->idle = false;
+    if (record->idle_previous != NULL) {
+        record->idle_previous->idle_next = record->idle_next;
+    } else {
+        hub->idle_first = record->idle_next;
+    }
+    if (record->idle_next != NULL) {
+        record->idle_next->idle_previous = record->idle_previous;
+    } else {
+        hub->idle_last = record->idle_previous;
     }
 }
 
 void kedge_hub_record_attach(kedge_hub *hub, kedge_hub_record *record, kedge_link *link)
 {
-    record_forget_link(record);
+    if (hub->operations->sessions == KEDGE_SESSIONS_PER_LOGIN) {
+        record_forget_links(record);
+    }
+    unlist_idle(hub, record);
     if (!record->attached) {
         hub->counts.attached++;
         record->attached = true;
@@ -232,8 +303,7 @@ void kedge_hub_record_attach(kedge_hub *hub, kedge_hub_record *record, kedge_lin
     }
     unlist(record);
     list_behind(record, record->user->last);
-    record->link = link;
-    link->hub_session = record;
+    list_link(record, link);
     record_set_timer(hub, record);
 }
 
@@ -243,6 +313,9 @@ void kedge_hub_record_detach(kedge_hub *hub, kedge_hub_record *record, kedge_tim
     unlist(record);
     record->attached = false;
     record->expires = expires;
+    if (expires == KEDGE_NEVER) {
+        list_idle(hub, record);
+    }
     list_detached(record);
     record_set_timer(hub, record);
 }
@@ -253,7 +326,8 @@ static void record_take_out(kedge_hub *hub, kedge_hub_record *record)
     if (record->attached) {
         hub->counts.attached--;
     }
-    record_forget_link(record);
+    record_forget_links(record);
+    unlist_idle(hub, record);
     kedge_timers_cancel(&hub->session_timers, &record->timer);
     (void)kedge_table_remove(&hub->sessions, &record->entry);
     unlist(record);

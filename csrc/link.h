@@ -340,7 +340,10 @@ struct kedge_link {
     bool ready;    /* it is on the hub's list of ready links */
     kedge_link *ready_next;
     kedge_link *ready_previous;
-    void *hub_session; /* the hub's record of `session` */
+    void *hub_session;        /* the hub's record of `session` */
+    kedge_link *session_next; /* others of that record */
+    kedge_link *session_previous;
+    bool holds; /* the record counts it among its holders */
     uint32_t slot;
     uint16_t generation;
     kedge_timer timer;

@@ -150,7 +150,7 @@ static void put_span(snapshot_writer *writer, const kedge_session_span *span)
 static kedge_time remaining_of(const kedge_hub *hub, const kedge_hub_record *record)
 {
     if (record->attached) {
-        return hub->config.session_ttl;
+        return kedge_hub_waits(hub);
     }
     if (record->expires == KEDGE_NEVER) {
         return KEDGE_NEVER;
@@ -536,7 +536,7 @@ static kedge_status get_session(snapshot_reader *reader, kedge_span user)
         return KEDGE_SNAPSHOT_BROKEN;
     }
     kedge_status status = broken_unless_memory(
-        kedge_hub_record_make(hub, id.data, user, hub->config.spans_per_session_max, &record));
+        kedge_hub_record_make(hub, id.data, user, hub->config.spans_per_session_max, 0, &record));
     if (status == KEDGE_OK) {
         status = get_history(reader, record->session);
     }

@@ -104,7 +104,9 @@ KEDGE_API void kedge_hub_tick(kedge_hub *hub, kedge_time now);
  * destroy. Who answers later, when a database has been asked, copies the token and keeps the ticket,
  * which is all that an answer needs: the link may be gone by then. */
 
-/* The answer yes to IDENTIFY and RESUME. For IDENTIFY a session is made, it follows the topics, and
+/* The answer yes to IDENTIFY, RESUME and CREDENTIALS. For CREDENTIALS the link is given the session
+ * that the protocol has for it: the user's stream (messaging), the server's own (FlowLayer), or a new
+ * one that ends with the link (BlobHub); it follows the topics from now on, and the upgrade goes out. For IDENTIFY a session is made, it follows the topics, and
  * `ready` carries the members; for RESUME the session is looked up, its owner compared with `user`,
  * the topics that it does not follow yet are followed, and the rest is unfollowed if
  * `topics_exact`. What such a topic had for the session before stays part of its history. A resume
@@ -117,6 +119,10 @@ typedef struct kedge_acceptance {
     bool topics_exact;
     const kedge_span *passing_topics; /* the same for passing topics; one may have an empty name */
     size_t passing_count;
+    /* Where sessions are users' streams: the application keeps what it published before this process,
+     * and numbers go on from 1. Else a new stream's numbers begin at the wall clock's microseconds
+     * (kedge_link_clock), so that none was given before. */
+    bool stream_kept;
 } kedge_acceptance;
 
 /* Answers at any later time; what the acceptance points to is read during the call alone.
@@ -208,10 +214,10 @@ KEDGE_API kedge_session *kedge_hub_session(kedge_hub *hub, kedge_span id);
 KEDGE_API kedge_session *kedge_hub_next_session(kedge_hub *hub, kedge_span user,
                                                 const kedge_session *previous);
 
-/* The link that a session is attached to, NULL while it is detached. */
+/* The link that a session is attached to, the latest of several; NULL while it is detached. */
 KEDGE_API kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session);
 
-/* Ends a session for good; its link, if any, is closed with 4009. UNKNOWN: it is none of this
+/* Ends a session for good; its links are closed (gateway: 4009). UNKNOWN: it is none of this
  * hub. */
 KEDGE_API kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now);
 

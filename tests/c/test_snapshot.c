@@ -204,9 +204,9 @@ START_TEST(sessions_that_come_in_any_order_stand_by_when_they_expire)
         char id[KEDGE_HUB_ID_SIZE + 1];
         kedge_hub_record *record = NULL;
         (void)snprintf(id, sizeof id, "%032zu", i);
-        ck_assert_int_eq(
-            kedge_hub_record_make(world.hub, (const uint8_t *)id, kedge_text("anna"), 1, &record),
-            KEDGE_OK);
+        ck_assert_int_eq(kedge_hub_record_make(world.hub, (const uint8_t *)id, kedge_text("anna"),
+                                               1, 0, &record),
+                         KEDGE_OK);
         kedge_hub_record_detach(world.hub, record, world.now + waits[i] * KEDGE_SECOND);
         sessions[i] = record->session;
     }

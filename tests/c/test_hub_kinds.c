@@ -1,0 +1,448 @@
+/* Sessions of every kind: a user's, one for all, a link's. The links here are bare: they ask for
+ * credentials, take the session that they are given, and end. */
+#include <check.h>
+#include <string.h>
+
+#include "gateway.h"
+#include "hub.h"
+#include "memory_probe.h"
+
+enum { LINKS = 4 };
+
+static memory_probe probe;
+static kedge_hub_config config;
+static kedge_link_operations operations;
+static kedge_hub *hub;
+static kedge_link *links[LINKS];
+static kedge_ticket tickets[LINKS];
+static kedge_time now;
+
+/* ---- A bare protocol ------------------------------------------------------------------------- */
+
+static kedge_status requested(kedge_link *link, const kedge_request *request)
+{
+    bool asked;
+    return kedge_link_ask_credentials(link, request, KEDGE_CREDENTIALS_BEARER, &asked);
+}
+
+static void end(kedge_link *link)
+{
+    kedge_cursor_close(&link->cursor);
+    kedge_link_unask(link);
+    link->attached = false;
+    link->ended = true;
+    link->ended_at = link->now;
+    kedge_link_changed(link);
+}
+
+static kedge_status ended(kedge_link *link, kedge_ending ending, uint16_t code, kedge_span reason)
+{
+    (void)ending;
+    (void)code;
+    (void)reason;
+    end(link);
+    return KEDGE_OK;
+}
+
+static kedge_status close_link(kedge_link *link, uint16_t code, kedge_span reason)
+{
+    (void)reason;
+    link->close_code = code;
+    end(link);
+    return KEDGE_OK;
+}
+
+static kedge_status attach(kedge_link *link, kedge_session *session, kedge_span members,
+                           uint64_t stamp)
+{
+    (void)stamp;
+    if (members.size > 0) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_status status = kedge_link_open_cursor(link, session, kedge_session_last(session));
+    if (status == KEDGE_OK) {
+        link->attached = true;
+        link->session = session;
+        link->answer = KEDGE_ANSWER_UPGRADE;
+        kedge_link_unask(link);
+        kedge_link_changed(link);
+    }
+    return status;
+}
+
+static kedge_status refuse(kedge_link *link, kedge_status cause, uint16_t code, kedge_span text)
+{
+    (void)cause;
+    (void)text;
+    end(link);
+    kedge_link_decline(link, code, "{}");
+    return KEDGE_OK;
+}
+
+static uint16_t close_code(kedge_status cause)
+{
+    return cause == KEDGE_TOO_MANY_SESSIONS ? 503 : 1001;
+}
+
+static const char *close_text(uint16_t code)
+{
+    (void)code;
+    return NULL;
+}
+
+static kedge_time deadline(const kedge_link *link)
+{
+    (void)link;
+    return KEDGE_NEVER;
+}
+
+static void begin_hub(kedge_sessions_kind kind)
+{
+    kedge_entropy entropy = {{7}};
+    memset(&probe, 0, sizeof probe);
+    now = 5 * KEDGE_SECOND;
+    ck_assert_int_eq(kedge_hub_create(&hub, &config, &entropy, memory_probe_allocator(&probe), now),
+                     KEDGE_OK);
+    operations = kedge_gateway_server_operations;
+    operations.requested = requested;
+    operations.ended = ended;
+    operations.close = close_link;
+    operations.attach = attach;
+    operations.refuse = refuse;
+    operations.close_code = close_code;
+    operations.close_text = close_text;
+    operations.deadline = deadline;
+    operations.settle = NULL;
+    operations.sessions = kind;
+    hub->operations = &operations;
+}
+
+static void set_up(void)
+{
+    config = kedge_hub_config_default(KEDGE_GATEWAY);
+}
+
+static void tear_down(void)
+{
+    for (size_t i = 0; i < LINKS; i++) {
+        kedge_link_destroy(links[i]);
+        links[i] = NULL;
+    }
+    kedge_hub_destroy(hub);
+    hub = NULL;
+    ck_assert_uint_eq(probe.blocks, 0);
+}
+
+/* ---- What hosts and applications do ----------------------------------------------------------- */
+
+static void ask(size_t i)
+{
+    kedge_header header = {kedge_text("authorization"), kedge_text("Bearer t")};
+    kedge_request request;
+    kedge_event event;
+    memset(&request, 0, sizeof request);
+    request.headers[0] = header;
+    request.header_count = 1;
+    kedge_link_destroy(links[i]);
+    ck_assert_int_eq(kedge_hub_link(hub, &links[i], NULL, now), KEDGE_OK);
+    links[i]->operations = &operations;
+    ck_assert_int_eq(kedge_link_requested(links[i], &request, now), KEDGE_OK);
+    ck_assert(kedge_link_next_event(links[i], &event));
+    ck_assert_int_eq(event.kind, KEDGE_EVENT_CREDENTIALS);
+    tickets[i] = event.ticket;
+}
+
+static kedge_acceptance acceptance_of(const char *user)
+{
+    kedge_acceptance acceptance;
+    memset(&acceptance, 0, sizeof acceptance);
+    acceptance.user = kedge_text(user);
+    return acceptance;
+}
+
+static kedge_status accept_as(size_t i, const char *user)
+{
+    kedge_acceptance acceptance = acceptance_of(user);
+    return kedge_hub_accept(hub, tickets[i], &acceptance, now);
+}
+
+static void login(size_t i, const char *user)
+{
+    ask(i);
+    ck_assert_int_eq(accept_as(i, user), KEDGE_OK);
+}
+
+static void lose(size_t i)
+{
+    now += KEDGE_SECOND;
+    ck_assert_int_eq(kedge_link_lost(links[i], now), KEDGE_OK);
+    kedge_hub_tick(hub, now);
+}
+
+static void check_answer(size_t i, kedge_output_kind kind, uint16_t http_status)
+{
+    kedge_output output;
+    ck_assert(kedge_link_next_output(links[i], &output));
+    ck_assert_int_eq(output.kind, kind);
+    ck_assert_uint_eq(output.http_status, http_status);
+    kedge_output_release(&output);
+}
+
+static kedge_hub_counts counts(void)
+{
+    return kedge_hub_counts_now(hub);
+}
+
+/* ---- A user's stream --------------------------------------------------------------------------- */
+
+START_TEST(a_users_links_share_the_users_stream)
+{
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    login(0, "anna");
+    check_answer(0, KEDGE_OUTPUT_UPGRADE, 0);
+    login(1, "anna");
+    login(2, "bert");
+    login(3, "anna");
+    kedge_session *stream = kedge_link_session(links[0]);
+    ck_assert_ptr_eq(kedge_link_session(links[1]), stream);
+    ck_assert_ptr_ne(kedge_link_session(links[2]), stream);
+    ck_assert_ptr_eq(kedge_hub_link_of(hub, stream), links[3]);
+    ck_assert_uint_eq(counts().sessions, 2);
+    ck_assert_uint_eq(counts().attached, 2);
+    lose(3);
+    ck_assert_ptr_eq(kedge_hub_link_of(hub, stream), links[1]);
+    kedge_link_destroy(links[1]);
+    links[1] = NULL;
+    ck_assert_ptr_eq(kedge_hub_link_of(hub, stream), links[0]);
+    ck_assert_uint_eq(counts().attached, 2);
+    lose(0);
+    ck_assert_uint_eq(counts().attached, 1);
+    ck_assert_ptr_null(kedge_hub_link_of(hub, stream));
+    now += 86400 * KEDGE_SECOND;
+    kedge_hub_tick(hub, now);
+    ck_assert_uint_eq(counts().sessions, 2);
+    login(0, "anna");
+    ck_assert_ptr_eq(kedge_link_session(links[0]), stream);
+}
+END_TEST
+
+START_TEST(a_new_stream_begins_at_the_wall_clock_unless_it_is_kept)
+{
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    ask(0);
+    ck_assert_int_eq(kedge_link_clock(links[0], 1700000000 * KEDGE_SECOND, now), KEDGE_OK);
+    ck_assert_int_eq(accept_as(0, "anna"), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(kedge_link_session(links[0])), 1700000000000000 - 1);
+    ask(1);
+    kedge_acceptance kept = acceptance_of("bert");
+    kept.stream_kept = true;
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[1], &kept, now), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(kedge_link_session(links[1])), 0);
+}
+END_TEST
+
+START_TEST(the_stream_without_a_link_longest_makes_room)
+{
+    kedge_hub_event event;
+    config.sessions_max = 3;
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    login(0, "anna");
+    login(1, "bert");
+    login(2, "carl");
+    ask(3);
+    ck_assert_int_eq(accept_as(3, "dora"), KEDGE_OK);
+    check_answer(3, KEDGE_OUTPUT_DECLINE, 503);
+    ck_assert_uint_eq(counts().capped, 1);
+    lose(1);
+    lose(0);
+    lose(2);
+    login(0, "anna");
+    login(3, "dora");
+    ck_assert(kedge_hub_next_event(hub, &event));
+    ck_assert_int_eq(event.kind, KEDGE_HUB_SESSION_EVICTED);
+    ck_assert(kedge_span_equal(event.user, kedge_text("bert")));
+    config.evict_detached = false;
+    hub->config.evict_detached = false;
+    ask(1);
+    ck_assert_int_eq(accept_as(1, "bert"), KEDGE_OK);
+    check_answer(1, KEDGE_OUTPUT_DECLINE, 503);
+}
+END_TEST
+
+START_TEST(an_end_closes_all_links_of_a_stream)
+{
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    login(0, "anna");
+    login(1, "anna");
+    ck_assert_int_eq(kedge_hub_end(hub, kedge_link_session(links[0]), now), KEDGE_OK);
+    ck_assert(links[0]->ended);
+    ck_assert(links[1]->ended);
+    ck_assert_uint_eq(links[1]->close_code, 1001);
+    ck_assert_uint_eq(counts().sessions, 0);
+    login(2, "anna");
+    ck_assert_uint_eq(counts().sessions, 1);
+}
+END_TEST
+
+START_TEST(whoever_left_in_the_middle_leaves_the_others)
+{
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    login(0, "anna");
+    login(1, "anna");
+    login(2, "anna");
+    kedge_session *stream = kedge_link_session(links[0]);
+    kedge_link_destroy(links[1]);
+    links[1] = NULL;
+    kedge_link_destroy(links[2]);
+    links[2] = NULL;
+    ck_assert_ptr_eq(kedge_hub_link_of(hub, stream), links[0]);
+    ck_assert_uint_eq(counts().attached, 1);
+}
+END_TEST
+
+START_TEST(streams_that_come_back_are_idle_no_more)
+{
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    login(0, "anna");
+    login(1, "bert");
+    login(2, "carl");
+    lose(0);
+    lose(1);
+    lose(2);
+    login(1, "bert");
+    login(2, "carl");
+    login(0, "anna");
+    ck_assert_ptr_null(hub->idle_first);
+    ck_assert_ptr_null(hub->idle_last);
+}
+END_TEST
+
+/* ---- Topics ------------------------------------------------------------------------------------ */
+
+START_TEST(a_further_link_follows_what_its_acceptance_names)
+{
+    kedge_span news = kedge_text("news");
+    kedge_span sport = kedge_text("sport");
+    config.spans_per_session_max = 1;
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    kedge_acceptance acceptance = acceptance_of("anna");
+    acceptance.topics = &news;
+    acceptance.topic_count = 1;
+    ask(0);
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[0], &acceptance, now), KEDGE_OK);
+    ask(1);
+    acceptance.topics = &sport;
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[1], &acceptance, now), KEDGE_TOO_MANY_TOPICS);
+    acceptance.members = kedge_text("{}");
+    acceptance.topics = &news;
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[1], &acceptance, now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_uint_eq(counts().topics, 1);
+    acceptance.members = kedge_text(NULL);
+    acceptance.topic_count = 0;
+    acceptance.topics_exact = true;
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[1], &acceptance, now), KEDGE_OK);
+    ck_assert_uint_eq(counts().topics, 0);
+}
+END_TEST
+
+/* ---- One for all, one a link ------------------------------------------------------------------- */
+
+START_TEST(all_links_share_the_servers_session)
+{
+    kedge_hub_record *record;
+    begin_hub(KEDGE_SESSIONS_SHARED);
+    ck_assert_int_eq(kedge_hub_shared_record(hub, &record), KEDGE_OK);
+    ck_assert_uint_eq(counts().attached, 0);
+    login(0, "anna");
+    login(1, "bert");
+    ck_assert_ptr_eq(kedge_link_session(links[0]), record->session);
+    ck_assert_ptr_eq(kedge_link_session(links[1]), record->session);
+    ck_assert_uint_eq(counts().sessions, 1);
+    lose(0);
+    lose(1);
+    ck_assert_uint_eq(counts().sessions, 1);
+    ck_assert_uint_eq(kedge_hub_waits(hub), KEDGE_NEVER);
+}
+END_TEST
+
+START_TEST(a_links_own_session_ends_with_it)
+{
+    kedge_hub_event event;
+    begin_hub(KEDGE_SESSIONS_PER_LINK);
+    login(0, "anna");
+    login(1, "anna");
+    ck_assert_ptr_ne(kedge_link_session(links[0]), kedge_link_session(links[1]));
+    ck_assert_uint_eq(counts().sessions, 2);
+    lose(0);
+    ck_assert_uint_eq(counts().sessions, 1);
+    ck_assert(kedge_hub_next_event(hub, &event));
+    ck_assert_int_eq(event.kind, KEDGE_HUB_SESSION_ENDED);
+    ck_assert_uint_eq(kedge_hub_waits(hub), 0);
+}
+END_TEST
+
+/* ---- Memory, the hub's end ---------------------------------------------------------------------- */
+
+START_TEST(without_memory_the_question_still_stands)
+{
+    const kedge_sessions_kind kinds[] = {KEDGE_SESSIONS_PER_USER, KEDGE_SESSIONS_SHARED,
+                                         KEDGE_SESSIONS_PER_LINK};
+    begin_hub(kinds[_i]);
+    ask(0);
+    kedge_status status = KEDGE_NO_MEMORY;
+    for (size_t fail = 1; status == KEDGE_NO_MEMORY; fail++) {
+        probe.calls = 0;
+        probe.fails_at = fail;
+        status = accept_as(0, "anna");
+        probe.fails_at = 0;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+    ck_assert_uint_eq(counts().sessions, 1);
+}
+END_TEST
+
+START_TEST(a_first_link_that_is_not_attached_leaves_no_session)
+{
+    begin_hub(KEDGE_SESSIONS_PER_LINK);
+    ask(0);
+    kedge_acceptance acceptance = acceptance_of("anna");
+    acceptance.members = kedge_text("{}");
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[0], &acceptance, now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_uint_eq(counts().sessions, 0);
+}
+END_TEST
+
+START_TEST(links_outlive_their_hub)
+{
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    login(0, "anna");
+    login(1, "anna");
+    kedge_hub_destroy(hub);
+    hub = NULL;
+    ck_assert_ptr_null(kedge_link_session(links[0]));
+    ck_assert(!kedge_link_output_waiting(links[1]));
+}
+END_TEST
+
+Suite *kedge_hub_kinds_suite(void);
+
+Suite *kedge_hub_kinds_suite(void)
+{
+    Suite *suite = suite_create("hub_kinds");
+    TCase *kinds = tcase_create("kinds");
+    tcase_add_checked_fixture(kinds, set_up, tear_down);
+    tcase_add_test(kinds, a_users_links_share_the_users_stream);
+    tcase_add_test(kinds, a_new_stream_begins_at_the_wall_clock_unless_it_is_kept);
+    tcase_add_test(kinds, the_stream_without_a_link_longest_makes_room);
+    tcase_add_test(kinds, an_end_closes_all_links_of_a_stream);
+    tcase_add_test(kinds, whoever_left_in_the_middle_leaves_the_others);
+    tcase_add_test(kinds, streams_that_come_back_are_idle_no_more);
+    tcase_add_test(kinds, a_further_link_follows_what_its_acceptance_names);
+    tcase_add_test(kinds, all_links_share_the_servers_session);
+    tcase_add_test(kinds, a_links_own_session_ends_with_it);
+    tcase_add_loop_test(kinds, without_memory_the_question_still_stands, 0, 3);
+    tcase_add_test(kinds, a_first_link_that_is_not_attached_leaves_no_session);
+    tcase_add_test(kinds, links_outlive_their_hub);
+    suite_add_tcase(suite, kinds);
+    return suite;
+}
