@@ -51,8 +51,7 @@ static bool is_digit(const uint8_t *at, const uint8_t *end)
     return at < end && *at >= '0' && *at <= '9';
 }
 
-/* The value of a hexadecimal digit and 16, or 0. */
-static const uint8_t hexadecimal[256] = {
+const uint8_t kedge_json_hexadecimal[256] = {
     ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14, ['5'] = 0x15,
     ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19, ['a'] = 0x1A, ['b'] = 0x1B,
     ['c'] = 0x1C, ['d'] = 0x1D, ['e'] = 0x1E, ['f'] = 0x1F, ['A'] = 0x1A, ['B'] = 0x1B,
@@ -65,8 +64,8 @@ static const uint8_t hexadecimal[256] = {
 static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bool low_half)
 {
     unsigned unit = 0;
-    for (int i = 0; i < 4; i++, at++) {
-        unsigned digit = at < reader->private_end ? hexadecimal[*at] : 0;
+    for (int i = 0; i < KEDGE_JSON_UNIT; i++, at++) {
+        unsigned digit = at < reader->private_end ? kedge_json_hexadecimal[*at] : 0;
         if (digit == 0) {
             return refuse(reader, KEDGE_JSON_ESCAPE, at);
         }
@@ -80,22 +79,11 @@ static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bo
     return at;
 }
 
-/* Are there four digits, and not of a surrogate? */
-static bool is_plain_unit(const uint8_t *at, const uint8_t *end)
-{
-    if (end - at < 4) {
-        return false;
-    }
-    unsigned all =
-        hexadecimal[at[0]] & hexadecimal[at[1]] & hexadecimal[at[2]] & hexadecimal[at[3]];
-    return (all & 0x10) != 0 && (hexadecimal[at[0]] != 0x1D || hexadecimal[at[1]] < 0x18);
-}
-
 /* What follows \u: one unit, or the two of a surrogate pair. */
 static const uint8_t *scan_unicode(kedge_json_reader *reader, const uint8_t *at)
 {
-    if (is_plain_unit(at, reader->private_end)) {
-        return at + 4;
+    if (reader->private_end - at >= KEDGE_JSON_UNIT && kedge_json_is_plain_unit(at)) {
+        return at + KEDGE_JSON_UNIT;
     }
     at = scan_unit(reader, at, false);
     if (at == NULL) {
@@ -657,7 +645,7 @@ static unsigned unit_at(const uint8_t *digits)
 {
     unsigned unit = 0;
     for (int i = 0; i < 4; i++) {
-        unit = unit << 4 | (hexadecimal[digits[i]] & 0x0FU);
+        unit = unit << 4 | (kedge_json_hexadecimal[digits[i]] & 0x0FU);
     }
     return unit;
 }

@@ -157,7 +157,11 @@ static inline bool kedge_json_escapes(kedge_json_aside *aside, const uint8_t *bl
     }
     while (left != 0) {
         unsigned place = (unsigned)__builtin_ctzll(left);
-        aside->escaped = kedge_json_scan_escape(aside->reader, block + place + 1);
+        const uint8_t *letter = block + place + 1;
+        bool plain = aside->reader->private_end - letter > KEDGE_JSON_UNIT && *letter == 'u' &&
+                     kedge_json_is_plain_unit(letter + 1);
+        aside->escaped =
+            plain ? letter + 1 + KEDGE_JSON_UNIT : kedge_json_scan_escape(aside->reader, letter);
         if (aside->escaped == NULL) {
             return false;
         }
@@ -259,12 +263,27 @@ static inline bool kedge_json_last_word(kedge_json_aside *aside, const uint8_t *
            kedge_json_spaces[*behind & 0x0F] == *behind;
 }
 
-/* Judges those that are more than a sign and digits; `places` are the first bytes that are. */
+/* Is this the point of a number that has digits before it, and behind it digits to its end? No run
+ * reaches the end of the block. */
+static KEDGE_ALWAYS_INLINE bool kedge_json_is_point(const uint8_t *block, uint64_t runs,
+                                                    uint64_t digits, unsigned place)
+{
+    uint64_t fraction = UINT64_C(2) << place;
+    uint64_t behind = (digits + fraction) & ~digits;
+    return block[place] == '.' && (digits << 1 >> place & 1) != 0 && (digits & fraction) != 0 &&
+           (behind & runs) == 0;
+}
+
+/* Judges those that are more than digits; `places` are the first bytes that are. */
 static inline bool kedge_json_other_words(kedge_json_aside *aside, const uint8_t *block,
-                                          uint64_t runs, uint64_t places)
+                                          uint64_t runs, uint64_t digits, uint64_t places)
 {
     for (; places != 0; places &= places - 1) {
-        unsigned start = kedge_json_run_start(runs, (unsigned)__builtin_ctzll(places));
+        unsigned place = (unsigned)__builtin_ctzll(places);
+        if (kedge_json_is_point(block, runs, digits, place)) {
+            continue;
+        }
+        unsigned start = kedge_json_run_start(runs, place);
         const uint8_t *behind = kedge_json_word(aside, block + start);
         if (behind == NULL || (runs >> (behind - block) & 1) != 0) {
             return false;
@@ -292,7 +311,7 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_words(const kedge_json_walk *walk,
     uint64_t stop = ((starts & digits) + digits) & ~digits;
     stop |= starts & ~digits;
     return bad == 0 &&
-           ((stop & runs) == 0 || kedge_json_other_words(aside, block, runs, stop & runs));
+           ((stop & runs) == 0 || kedge_json_other_words(aside, block, runs, digits, stop & runs));
 }
 
 /* Are these brackets, which close behind no value, right behind those that they close? */

@@ -30,6 +30,20 @@ bool kedge_json_read_outline(kedge_json_reader *reader, kedge_json_outline *outl
 /* The kind of value that a byte begins. */
 extern const uint8_t kedge_json_kinds[256];
 
+/* The value of a hexadecimal digit and 16, or 0. */
+extern const uint8_t kedge_json_hexadecimal[256];
+
+/* The digits behind \u. */
+#define KEDGE_JSON_UNIT 4
+
+/* Are these four digits, and not of a surrogate? */
+static inline bool kedge_json_is_plain_unit(const uint8_t *at)
+{
+    const uint8_t *value = kedge_json_hexadecimal;
+    unsigned all = value[at[0]] & value[at[1]] & value[at[2]] & value[at[3]];
+    return (all & 0x10) != 0 && (value[at[0]] != 0x1D || value[at[1]] < 0x18);
+}
+
 /* In a text that is well-formed, between its tokens. */
 static inline bool kedge_json_is_space(uint8_t byte)
 {
