@@ -1,5 +1,5 @@
 # The C programs of `make bench`: each compares a group of functions with peers. The sources of those
-# that no system package has are where tools/setup.sh puts them.
+# that no system package has are where tools/setup.sh puts them, for `make bench` alone.
 enable_language(CXX)
 set(KEDGE_PEERS ${PROJECT_SOURCE_DIR}/build/peers CACHE PATH "Where the peers' sources are")
 
@@ -23,9 +23,11 @@ target_link_libraries(bench-hub PRIVATE PkgConfig::kedge_libzstd)
 kedge_bench_program(frame benchmarks/c/frame.c)
 target_link_libraries(bench-frame PRIVATE wslay)
 
-kedge_bench_program(envelope benchmarks/c/envelope.c benchmarks/c/envelope_yyjson.c
-    benchmarks/c/envelope_simdjson.cpp ${KEDGE_PEERS}/yyjson/yyjson/yyjson.c
-    ${KEDGE_PEERS}/pysimdjson/simdjson/simdjson.cpp)
-target_include_directories(bench-envelope SYSTEM PRIVATE
-    ${KEDGE_PEERS}/yyjson/yyjson ${KEDGE_PEERS}/pysimdjson/simdjson)
-target_compile_features(bench-envelope PRIVATE cxx_std_17)
+if(EXISTS ${KEDGE_PEERS})
+    kedge_bench_program(envelope benchmarks/c/envelope.c benchmarks/c/envelope_yyjson.c
+        benchmarks/c/envelope_simdjson.cpp ${KEDGE_PEERS}/yyjson/yyjson/yyjson.c
+        ${KEDGE_PEERS}/pysimdjson/simdjson/simdjson.cpp)
+    target_include_directories(bench-envelope SYSTEM PRIVATE
+        ${KEDGE_PEERS}/yyjson/yyjson ${KEDGE_PEERS}/pysimdjson/simdjson)
+    target_compile_features(bench-envelope PRIVATE cxx_std_17)
+endif()
