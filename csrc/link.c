@@ -5,6 +5,7 @@
 #include <kedge/utf8.h>
 
 #include "container.h"
+#include "flowlayer.h"
 #include "gateway.h"
 #include "memory.h"
 #include "messaging.h"
@@ -226,6 +227,9 @@ const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, k
         return role == KEDGE_SERVER ? &kedge_messaging_server_operations
                                     : &kedge_messaging_client_operations;
     }
+    if (protocol == KEDGE_FLOWLAYER && role == KEDGE_CLIENT) {
+        return &kedge_flowlayer_client_operations;
+    }
     if (protocol != KEDGE_GATEWAY) {
         return NULL;
     }
@@ -251,6 +255,10 @@ kedge_link_config kedge_link_config_default(kedge_protocol protocol, kedge_role 
         config.as.messaging_server = kedge_messaging_server_config_default();
     } else if (protocol == KEDGE_MESSAGING) {
         config.as.messaging_client = kedge_messaging_client_config_default();
+    } else if (protocol == KEDGE_FLOWLAYER && role == KEDGE_CLIENT) {
+        config.message_limit = (size_t)16 << 20;
+        config.queue_limit = (size_t)32 << 20;
+        config.as.flowlayer_client = kedge_flowlayer_client_config_default();
     }
     return config;
 }

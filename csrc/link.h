@@ -360,6 +360,7 @@ extern const kedge_link_operations kedge_gateway_server_operations;
 extern const kedge_link_operations kedge_gateway_client_operations;
 extern const kedge_link_operations kedge_messaging_server_operations;
 extern const kedge_link_operations kedge_messaging_client_operations;
+extern const kedge_link_operations kedge_flowlayer_client_operations;
 const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, kedge_role role);
 
 /* ---- For the operations ------------------------------------------------------------------------- */

@@ -121,7 +121,7 @@ kedge_time kedge_requests_deadline(const kedge_requests *requests)
     return earliest;
 }
 
-void kedge_requests_end(kedge_requests *requests, kedge_open_request *request)
+static void remove_open(kedge_requests *requests, const kedge_open_request *request)
 {
     size_t i = 0;
     while (requests->open[i] != request) {
@@ -130,8 +130,20 @@ void kedge_requests_end(kedge_requests *requests, kedge_open_request *request)
     requests->count--;
     memmove(requests->open + i, requests->open + i + 1,
             (requests->count - i) * sizeof(kedge_open_request *));
+}
+
+void kedge_requests_end(kedge_requests *requests, kedge_open_request *request)
+{
+    remove_open(requests, request);
     request->next = requests->ended;
     requests->ended = request;
+}
+
+void kedge_requests_drop(kedge_requests *requests, kedge_allocator allocator,
+                         kedge_open_request *request)
+{
+    remove_open(requests, request);
+    kedge_memory_free(allocator, request, request->size);
 }
 
 void kedge_requests_forget(kedge_requests *requests, kedge_allocator allocator)

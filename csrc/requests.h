@@ -59,6 +59,10 @@ kedge_time kedge_requests_deadline(const kedge_requests *requests);
 /* It is open no more. Its memory stays until it is forgotten. */
 void kedge_requests_end(kedge_requests *requests, kedge_open_request *request);
 
+/* Ours that could not be sent: it is open no more, and nobody will be told of it. */
+void kedge_requests_drop(kedge_requests *requests, kedge_allocator allocator,
+                         kedge_open_request *request);
+
 /* Gives the memory of those that ended back; of all, and of the list itself. */
 void kedge_requests_forget(kedge_requests *requests, kedge_allocator allocator);
 void kedge_requests_free(kedge_requests *requests, kedge_allocator allocator);

@@ -13,6 +13,7 @@
 #include "kedge/base.h"
 #include "kedge/connection.h"
 #include "kedge/envelope.h"
+#include "kedge/flowlayer.h"
 #include "kedge/frame.h"
 #include "kedge/gateway.h"
 #include "kedge/handshake.h"

@@ -35,6 +35,7 @@
 #define KEDGE_LINK_H
 
 #include "kedge/base.h"
+#include "kedge/flowlayer.h"
 #include "kedge/gateway.h"
 #include "kedge/handshake.h"
 #include "kedge/messaging.h"
@@ -62,6 +63,7 @@ typedef struct kedge_link_config {
         kedge_gateway_client_config gateway_client;
         kedge_messaging_server_config messaging_server;
         kedge_messaging_client_config messaging_client;
+        kedge_flowlayer_client_config flowlayer_client;
     } as;
 } kedge_link_config;
 
@@ -236,11 +238,11 @@ KEDGE_API kedge_status kedge_link_load(kedge_link *link, kedge_span saved);
 /* ---- Out: events ------------------------------------------------------------------------------- */
 
 typedef enum kedge_event_kind {
-    KEDGE_EVENT_CLOSED = 1,  /* both: this connection's conversation is over */
-    KEDGE_EVENT_IDENTIFY,    /* server: who is this? (ticket) */
-    KEDGE_EVENT_RESUME,      /* server: may they go on? (ticket) */
-    KEDGE_EVENT_ATTACHED,    /* server: the link has its session */
-    KEDGE_EVENT_MESSAGE,     /* server: a client's message, checked */
+    KEDGE_EVENT_CLOSED = 1, /* both: this connection's conversation is over */
+    KEDGE_EVENT_IDENTIFY,   /* server: who is this? (ticket) */
+    KEDGE_EVENT_RESUME,     /* server: may they go on? (ticket) */
+    KEDGE_EVENT_ATTACHED,   /* server: the link has its session */
+    KEDGE_EVENT_MESSAGE, /* server: a client's message, checked; FlowLayer's client: an unknown one */
     KEDGE_EVENT_CONNECT,     /* client: connect now, please */
     KEDGE_EVENT_READY,       /* client: a new session */
     KEDGE_EVENT_DISPATCH,    /* client: an event of the session */
@@ -253,7 +255,8 @@ typedef enum kedge_event_kind {
     KEDGE_EVENT_REQUEST,     /* both: the peer asks (ticket); see kedge/requests.h */
     KEDGE_EVENT_OUTCOME,     /* both: a request of ours ended */
     KEDGE_EVENT_ACKNOWLEDGED, /* server: the client has what this link sent, up to there */
-    KEDGE_EVENT_STRAY         /* both: an answer to nothing: late, second, or of an unknown id */
+    KEDGE_EVENT_STRAY,        /* both: an answer to nothing: late, second, or of an unknown id */
+    KEDGE_EVENT_EPOCH         /* FlowLayer's client: another server process, numbers start again */
 } kedge_event_kind;
 
 /* Names a request of ours on its link, from 1 up. Zero is none. */
@@ -373,6 +376,9 @@ typedef struct kedge_event {
             kedge_span id;
             kedge_span payload;
         } stray;
+        struct {
+            uint64_t last_before; /* the position that is void now */
+        } epoch;
     } as;
 } kedge_event;
 
@@ -457,6 +463,7 @@ typedef struct kedge_link_counts {
     uint64_t behind;         /* client: control messages that knew of a number that had not come */
     uint64_t stalls;         /* deadlines extended since our own host came too late */
     uint64_t clock_backward; /* inputs with a time before the last one */
+    uint64_t lost;           /* FlowLayer: live `log` entries that could not be held */
 } kedge_link_counts;
 
 KEDGE_API kedge_link_counts kedge_link_counts_now(const kedge_link *link);

@@ -115,6 +115,18 @@ START_TEST(what_ended_stays_readable_until_it_is_forgotten)
 }
 END_TEST
 
+START_TEST(what_could_not_be_sent_leaves_nothing)
+{
+    kedge_open_request *kept = ask("kept", 1);
+    size_t blocks = probe.blocks;
+    kedge_requests_drop(&requests, memory_probe_allocator(&probe), ask("dropped", 2));
+    ck_assert_uint_eq(probe.blocks, blocks);
+    ck_assert_ptr_eq(kedge_requests_first(&requests), kept);
+    ck_assert_uint_eq(requests.count, 1);
+    ck_assert_uint_eq(ask("next", 3)->number, 3);
+}
+END_TEST
+
 START_TEST(without_memory_nothing_changes)
 {
     for (size_t at = 1; at <= 2; at++) {
@@ -190,6 +202,7 @@ Suite *kedge_requests_suite(void)
     tcase_add_test(sets, the_peers_are_found_by_ticket_and_by_the_bytes_of_their_ids);
     tcase_add_test(sets, the_earliest_deadline_and_what_is_due_are_known);
     tcase_add_test(sets, what_ended_stays_readable_until_it_is_forgotten);
+    tcase_add_test(sets, what_could_not_be_sent_leaves_nothing);
     tcase_add_test(sets, without_memory_nothing_changes);
     tcase_add_test(sets, a_protocol_without_requests_says_so);
     tcase_add_test(sets, a_hub_finds_who_waits_for_an_answer);

@@ -1,4 +1,4 @@
-/* kedge/flowlayer.h: the settings of FlowLayer V1. Not built yet.
+/* kedge/flowlayer_server.h: the settings of FlowLayer's server. Not built yet.
  *
  * How the general contract reads here
  *   - requested -> event CREDENTIALS (ticket, token; no token: 401 without a question); accept -> UPGRADE,
@@ -14,8 +14,8 @@
  *   - Commands are kedge/requests.h: accept_request is the `ack`, reply the `result`. `get_logs` is
  *     answered by the library from the log, unless the application keeps older entries.
  */
-#ifndef KEDGE_FLOWLAYER_H
-#define KEDGE_FLOWLAYER_H
+#ifndef KEDGE_FLOWLAYER_SERVER_H
+#define KEDGE_FLOWLAYER_SERVER_H
 
 #include "kedge/base.h"
 
@@ -38,25 +38,7 @@ typedef struct kedge_flowlayer_server_config {
                                        that only the application knows */
 } kedge_flowlayer_server_config;
 
-typedef struct kedge_flowlayer_client_config {
-    kedge_span token;            /* copied */
-    kedge_span path;             /* "/ws" */
-    kedge_time greeting_timeout; /* 10 s to hello and snapshot */
-    kedge_time ack_timeout;      /* 5 s */
-    kedge_time result_timeout;   /* 30 s */
-    uint64_t logs_hold;          /* 10 000 entries held while a hole is fetched */
-    size_t services_max;         /* 10 000 that it remembers the status of */
-    bool trim_to_effective_limit;
-    bool stop_on_refusal; /* true: 401 and 403 stop it */
-} kedge_flowlayer_client_config;
-
-/* Members of kedge_event's union.
- *   KEDGE_EVENT_EPOCH   another server process: numbers start again
- *   KEDGE_EVENT_LOSS    `log` entries that this link could not take: how many (server and client) */
-typedef struct kedge_epoch_event {
-    uint64_t last_before; /* the position that is void now */
-} kedge_epoch_event;
-
+/* Member of kedge_event's union: KEDGE_EVENT_LOSS, `log` entries that this link could not take. */
 typedef struct kedge_loss_event {
     uint64_t first;
     uint64_t last;

@@ -1,0 +1,284 @@
+#include "kedge/utf8.h"
+
+#include "members.h"
+#include "memory.h"
+#include "protocols/flowlayer_client_state.h"
+#include "protocols/flowlayer_writer.h"
+#include "span.h"
+
+typedef kedge_flowlayer_client client;
+
+#define SCHEME "Bearer "
+
+/* ---- Settings ----------------------------------------------------------------------------------- */
+
+/* Path and token go into a request's head as they are: what would end or split its line is refused. */
+static bool is_path(kedge_span path)
+{
+    if (path.size == 0 || path.data == NULL || path.data[0] != '/') {
+        return false;
+    }
+    for (size_t i = 0; i < path.size; i++) {
+        if (path.data[i] <= ' ' || path.data[i] >= 0x7F || path.data[i] == '#') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_token(kedge_span token)
+{
+    for (size_t i = 0; i < token.size; i++) {
+        if (token.data[i] <= ' ' || token.data[i] == 0x7F) {
+            return false;
+        }
+    }
+    return kedge_utf8_validate(token).status == KEDGE_OK;
+}
+
+kedge_status kedge_flowlayer_client_check(const kedge_link_config *config)
+{
+    const kedge_flowlayer_client_config *own = &config->as.flowlayer_client;
+    bool right = !kedge_span_is_missing(own->token) && is_token(own->token) && is_path(own->path) &&
+                 own->greeting_timeout > 0 && own->ack_timeout > 0 && own->result_timeout > 0 &&
+                 own->requests_max > 0 && own->logs_hold > 0 && own->services_max > 0;
+    return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
+}
+
+kedge_status kedge_flowlayer_client_copy_path(client *self)
+{
+    kedge_span path = kedge_flowlayer_client_settings(self)->path;
+    self->path = kedge_memory_new(self->base.allocator, path.size);
+    if (self->path == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    memcpy(self->path, path.data, path.size);
+    self->path_size = path.size;
+    return KEDGE_OK;
+}
+
+/* ---- Credentials -------------------------------------------------------------------------------- */
+
+void kedge_flowlayer_client_drop_token(client *self)
+{
+    kedge_wipe(self->authorization, self->authorization_size);
+    kedge_memory_free(self->base.allocator, self->authorization, self->authorization_size);
+    self->authorization = NULL;
+    self->authorization_size = 0;
+}
+
+kedge_status kedge_flowlayer_client_set_token(client *self, kedge_span token)
+{
+    const size_t scheme = sizeof SCHEME - 1;
+    if (token.size == 0) {
+        return KEDGE_OK;
+    }
+    if (!is_token(token)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    uint8_t *made = kedge_memory_new(self->base.allocator, scheme + token.size);
+    if (made == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    memcpy(made, SCHEME, scheme);
+    memcpy(made + scheme, token.data, token.size);
+    kedge_flowlayer_client_drop_token(self);
+    self->authorization = made;
+    self->authorization_size = scheme + token.size;
+    return KEDGE_OK;
+}
+
+/* ---- Our own questions -------------------------------------------------------------------------- */
+
+/* k1, k2: no command of the application has such an id. */
+static size_t write_id(const client *self, uint8_t id[KEDGE_DECIMAL_DIGITS + 1])
+{
+    id[0] = 'k';
+    return 1 + kedge_decimal(id + 1, self->questions);
+}
+
+bool kedge_flowlayer_client_is_question(const client *self, kedge_json_value id)
+{
+    uint8_t own[KEDGE_DECIMAL_DIGITS + 1];
+    return self->continuity.state == KEDGE_CONTINUITY_ASKED &&
+           kedge_json_text_equals(id, kedge_span_of(own, write_id(self, own)));
+}
+
+kedge_status kedge_flowlayer_client_write_question(client *self, kedge_publication **made)
+{
+    const kedge_continuity_question *question = &self->continuity.question;
+    uint8_t id[KEDGE_DECIMAL_DIGITS + 1];
+    uint8_t text[128];
+    size_t size = 0;
+    kedge_json_writer writer;
+    kedge_json_writer_begin(&writer, text, sizeof text);
+    kedge_json_write_object(&writer);
+    if (question->ranged) {
+        kedge_json_write_name(&writer, kedge_text("after_seq"));
+        kedge_json_write_unsigned(&writer, question->after);
+    }
+    if (question->before > 0) {
+        kedge_json_write_name(&writer, kedge_text("before_seq"));
+        kedge_json_write_unsigned(&writer, question->before);
+    }
+    kedge_json_write_name(&writer, kedge_text("limit"));
+    kedge_json_write_unsigned(&writer, question->limit);
+    kedge_json_write_end(&writer);
+    (void)kedge_json_writer_finish(&writer, &size);
+    self->questions++;
+    return kedge_flowlayer_write_command(made, self->base.allocator,
+                                         kedge_span_of(id, write_id(self, id)),
+                                         kedge_text("get_logs"), kedge_span_of(text, size));
+}
+
+/* ---- Commands ----------------------------------------------------------------------------------- */
+
+kedge_open_request *kedge_flowlayer_client_find(const client *self, kedge_json_value id)
+{
+    uint8_t digits[KEDGE_DECIMAL_DIGITS];
+    for (size_t i = 0; i < self->requests.count; i++) {
+        kedge_open_request *request = self->requests.open[i];
+        size_t size = kedge_decimal(digits, request->number);
+        if (kedge_json_text_equals(id, kedge_span_of(digits, size))) {
+            return request;
+        }
+    }
+    return NULL;
+}
+
+/* An object, or nothing. */
+static kedge_status check_payload(kedge_span payload)
+{
+    static const kedge_json_options options = {KEDGE_JSON_DEPTH - 1, false};
+    kedge_json_reader reader;
+    kedge_json_value value;
+    if (payload.size == 0) {
+        return KEDGE_OK;
+    }
+    kedge_json_begin(&reader, payload, &options);
+    bool object = kedge_json_read(&reader, &value) && value.kind == KEDGE_JSON_KIND_OBJECT;
+    kedge_status status = kedge_json_finish(&reader).status;
+    return status == KEDGE_OK && !object ? KEDGE_ENVELOPE_NOT_OBJECT : status;
+}
+
+static kedge_status queue_command(client *self, kedge_open_request *request, kedge_span name,
+                                  kedge_span payload)
+{
+    uint8_t id[KEDGE_DECIMAL_DIGITS];
+    kedge_publication *made = NULL;
+    kedge_status status = kedge_flowlayer_write_command(
+        &made, self->base.allocator, kedge_span_of(id, kedge_decimal(id, request->number)), name,
+        payload);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    status = kedge_publication_plain_size(made, 0) > self->base.config->message_limit
+                 ? KEDGE_LIMIT
+                 : kedge_link_queue(&self->base, made, 0);
+    kedge_publication_release(made);
+    return status;
+}
+
+kedge_status kedge_flowlayer_client_request(kedge_link *link, kedge_span name, kedge_span payload,
+                                            kedge_time timeout, kedge_request_number *number)
+{
+    client *self = kedge_flowlayer_client_of(link);
+    const kedge_flowlayer_client_config *settings = kedge_flowlayer_client_settings(self);
+    kedge_open_request *request = NULL;
+    if (self->state != KEDGE_FLOWLAYER_CLIENT_LIVE) {
+        return KEDGE_WRONG_STATE;
+    }
+    kedge_status status = check_payload(payload);
+    if (status == KEDGE_OK) {
+        status = kedge_requests_ask(&self->requests, link->allocator, name,
+                                    kedge_time_after(link->now, settings->ack_timeout), &request);
+    }
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    request->tag = timeout > 0 ? timeout : settings->result_timeout;
+    status = queue_command(self, request, name, payload);
+    if (status != KEDGE_OK) {
+        kedge_requests_drop(&self->requests, link->allocator, request);
+        return status;
+    }
+    *number = request->number;
+    return KEDGE_OK;
+}
+
+/* It is told as what timed out is: by a time that has passed already. */
+kedge_status kedge_flowlayer_client_cancel(kedge_link *link, kedge_request_number number)
+{
+    client *self = kedge_flowlayer_client_of(link);
+    kedge_open_request *request = kedge_requests_find(&self->requests, number);
+    if (self->state != KEDGE_FLOWLAYER_CLIENT_LIVE || request == NULL ||
+        request->deadline <= self->ticked) {
+        return KEDGE_UNKNOWN;
+    }
+    request->stage = KEDGE_FLOWLAYER_CANCELLED;
+    request->deadline = 0;
+    return KEDGE_OK;
+}
+
+/* What we overslept is given one tolerance more. */
+void kedge_flowlayer_client_expire(client *self)
+{
+    kedge_time now = self->base.now;
+    kedge_time tolerance = self->base.config->stall_tolerance;
+    for (size_t i = 0; i < self->requests.count; i++) {
+        kedge_open_request *request = self->requests.open[i];
+        if (request->deadline > self->ticked && request->deadline <= now &&
+            now - request->deadline > tolerance &&
+            (request->stage & KEDGE_FLOWLAYER_OVERSLEPT) == 0) {
+            request->stage |= KEDGE_FLOWLAYER_OVERSLEPT;
+            request->deadline = kedge_time_after(now, tolerance);
+            self->base.counts.stalls++;
+        }
+    }
+    self->ticked = now;
+}
+
+/* ---- Save and load ------------------------------------------------------------------------------ */
+
+static kedge_status write_saved(const client *self, uint8_t *buffer, size_t capacity, size_t *size)
+{
+    kedge_json_writer writer;
+    kedge_json_writer_begin(&writer, buffer, capacity);
+    kedge_json_write_object(&writer);
+    kedge_json_write_name(&writer, kedge_text("last_seq"));
+    kedge_json_write_unsigned(&writer, self->continuity.last);
+    kedge_json_write_name(&writer, kedge_text("fingerprint"));
+    kedge_json_write_unsigned(&writer, self->continuity.fingerprint);
+    kedge_json_write_end(&writer);
+    return kedge_json_writer_finish(&writer, size);
+}
+
+kedge_status kedge_flowlayer_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
+                                         size_t *size)
+{
+    const client *self = kedge_flowlayer_client_const(link);
+    (void)write_saved(self, NULL, 0, size);
+    return *size > capacity ? KEDGE_NO_SPACE : write_saved(self, buffer, capacity, size);
+}
+
+kedge_status kedge_flowlayer_client_load(kedge_link *link, kedge_span saved)
+{
+    enum { LAST, FINGERPRINT, COUNT };
+    static const kedge_member members[COUNT] = {
+        [LAST] = KEDGE_MEMBER_REQUIRED("last_seq", KEDGE_MEMBER_UNSIGNED),
+        [FINGERPRINT] = KEDGE_MEMBER_REQUIRED("fingerprint", KEDGE_MEMBER_UNSIGNED),
+    };
+    static const kedge_member_table saved_table = {members, COUNT};
+    client *self = kedge_flowlayer_client_of(link);
+    kedge_json_value values[COUNT];
+    if (self->state != KEDGE_FLOWLAYER_CLIENT_IDLE &&
+        self->state != KEDGE_FLOWLAYER_CLIENT_STOPPED) {
+        return KEDGE_WRONG_STATE;
+    }
+    kedge_status status = kedge_members_read(&saved_table, saved, NULL, NULL, values).status;
+    if (status == KEDGE_OK) {
+        (void)kedge_json_unsigned(values[LAST], &self->continuity.last);
+        (void)kedge_json_unsigned(values[FINGERPRINT], &self->continuity.fingerprint);
+    }
+    return status;
+}

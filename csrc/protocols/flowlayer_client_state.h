@@ -1,0 +1,94 @@
+/* flowlayer_client_state.h: what FlowLayer's client is made of, for the files that it is made of.
+ *
+ * Private. flowlayer_client.c moves it from state to state; flowlayer_client_calls.c is what does not
+ * depend on the state, or on little of it: settings, credentials, commands, save and load.
+ */
+#ifndef KEDGE_FLOWLAYER_CLIENT_STATE_H
+#define KEDGE_FLOWLAYER_CLIENT_STATE_H
+
+#include "decimal.h"
+#include "link.h"
+#include "protocols/flowlayer_client.h"
+#include "protocols/flowlayer_continuity.h"
+#include "protocols/flowlayer_services.h"
+#include "requests.h"
+
+/* What a command waits for. */
+enum {
+    KEDGE_FLOWLAYER_WAITS_ACK,
+    KEDGE_FLOWLAYER_WAITS_RESULT,
+    KEDGE_FLOWLAYER_CANCELLED,
+    KEDGE_FLOWLAYER_OVERSLEPT = 4 /* a flag: its time was extended once */
+};
+
+typedef struct kedge_flowlayer_client {
+    kedge_link base;
+    kedge_event events[1];
+    kedge_flowlayer_client_state state;
+    unsigned tells;       /* events that are not in the ring */
+    kedge_deadline timer; /* the state's own; of LIVE: the answer to our own question */
+    kedge_time ticked;    /* what was due then has timed out */
+    kedge_requests requests;
+    kedge_continuity continuity;
+    kedge_flowlayer_services services;
+    uint64_t questions; /* of our own, asked so far */
+    kedge_event closed;
+    uint32_t attempts;      /* connections that ended since the last snapshot */
+    uint8_t *authorization; /* "Bearer " and the token; null: none */
+    size_t authorization_size;
+    uint8_t *path;
+    size_t path_size;
+    bool was_open; /* a connection, once: what is received later comes late, but is no misuse */
+} kedge_flowlayer_client;
+
+static inline kedge_flowlayer_client *kedge_flowlayer_client_of(kedge_link *link)
+{
+    return (kedge_flowlayer_client *)(void *)link;
+}
+
+static inline const kedge_flowlayer_client *kedge_flowlayer_client_const(const kedge_link *link)
+{
+    return (const kedge_flowlayer_client *)(const void *)link;
+}
+
+static inline const kedge_flowlayer_client_config *
+kedge_flowlayer_client_settings(const kedge_flowlayer_client *self)
+{
+    return &self->base.config->as.flowlayer_client;
+}
+
+static inline bool kedge_flowlayer_client_is_connected(const kedge_flowlayer_client *self)
+{
+    return self->state >= KEDGE_FLOWLAYER_CLIENT_GREETING;
+}
+
+/* ---- flowlayer_client_calls.c ------------------------------------------------------------------- */
+
+kedge_status kedge_flowlayer_client_check(const kedge_link_config *config);
+kedge_status kedge_flowlayer_client_copy_path(kedge_flowlayer_client *self);
+
+/* An empty token is none. INVALID_ARGUMENT: it cannot stand in a header. */
+kedge_status kedge_flowlayer_client_set_token(kedge_flowlayer_client *self, kedge_span token);
+void kedge_flowlayer_client_drop_token(kedge_flowlayer_client *self);
+
+/* The question for logs that is wanted; and is this the id of the one that is open? */
+kedge_status kedge_flowlayer_client_write_question(kedge_flowlayer_client *self,
+                                                   kedge_publication **made);
+bool kedge_flowlayer_client_is_question(const kedge_flowlayer_client *self, kedge_json_value id);
+
+/* The open command with that id, null if there is none. */
+kedge_open_request *kedge_flowlayer_client_find(const kedge_flowlayer_client *self,
+                                                kedge_json_value id);
+
+kedge_status kedge_flowlayer_client_request(kedge_link *link, kedge_span name, kedge_span payload,
+                                            kedge_time timeout, kedge_request_number *number);
+kedge_status kedge_flowlayer_client_cancel(kedge_link *link, kedge_request_number number);
+
+/* Commands whose time is up at this tick will be told as timed out. */
+void kedge_flowlayer_client_expire(kedge_flowlayer_client *self);
+
+kedge_status kedge_flowlayer_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
+                                         size_t *size);
+kedge_status kedge_flowlayer_client_load(kedge_link *link, kedge_span saved);
+
+#endif
