@@ -682,6 +682,24 @@ START_TEST(a_configuration_that_cannot_work_is_refused)
 }
 END_TEST
 
+/* A server that answers nothing keeps nothing of what it was asked. */
+START_TEST(requests_that_nobody_answered_are_not_kept)
+{
+    size_t bytes = 0;
+    open_link(&phone);
+    for (int i = 0; i < 20; i++) {
+        says(&phone, REQUEST("1", "chats", "{}"));
+        ck_assert_ptr_nonnull(next(&phone));
+        pass(&phone, settings()->answer_timeout);
+        ck_assert_ptr_nonnull(strstr(pull(&phone), "\"internal_error\""));
+        says(&phone, "ping");
+        ck_assert_ptr_nonnull(pull(&phone));
+        bytes = i == 0 ? probe.bytes : bytes;
+        ck_assert_uint_eq(probe.bytes, bytes);
+    }
+}
+END_TEST
+
 START_TEST(every_state_tells_where_it_stands)
 {
     char line[256];
@@ -801,6 +819,7 @@ Suite *kedge_messaging_server_suite(void)
     tcase_add_loop_test(tests, every_way_to_end_voids_the_tickets, 0, 6);
     tcase_add_test(tests, a_stop_before_the_upgrade_declines_with_503);
     tcase_add_test(tests, a_configuration_that_cannot_work_is_refused);
+    tcase_add_test(tests, requests_that_nobody_answered_are_not_kept);
     tcase_add_test(tests, every_state_tells_where_it_stands);
     tcase_add_test(tests, every_allocation_may_fail);
     suite_add_tcase(suite, tests);
