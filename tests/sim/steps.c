@@ -83,6 +83,7 @@ static void begin_wire(sim_world *world, sim_wire *wire)
     wire->session = NULL;
     wire->notices = 0;
     wire->replay_end = 0;
+    wire->resumed = 0;
     wire->expected = 0;
 }
 

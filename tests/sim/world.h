@@ -72,6 +72,7 @@ struct sim_wire {
     sim_session *session;   /* that the server's link has */
     uint64_t notices;       /* the highest number of the client's messages that came */
     uint64_t replay_end;    /* the session's last number when it was resumed, without delay */
+    kedge_time resumed;     /* and when that was */
     uint16_t expected;      /* the code with which the server must close it; 0: none */
 };
 
