@@ -3,6 +3,9 @@
 #include "memory.h"
 #include "span.h"
 
+/* Where the link's protocol has no sign of life of its own. */
+#define PING_INTERVAL (30 * KEDGE_SECOND)
+
 /* ---- Life --------------------------------------------------------------------------------------- */
 
 kedge_connection_config kedge_connection_config_default(void)
@@ -415,18 +418,25 @@ kedge_status kedge_connection_close(kedge_connection *connection, uint16_t code,
 
 /* ---- Time --------------------------------------------------------------------------------------- */
 
+/* After how much silence a ping is sent. */
+static kedge_time ping_interval(const kedge_connection *connection)
+{
+    if (connection->config.ping_interval > 0) {
+        return connection->config.ping_interval;
+    }
+    return connection->link != NULL && connection->link->operations->pinged ? PING_INTERVAL
+                                                                            : KEDGE_NEVER;
+}
+
 static kedge_time own_deadline(const kedge_connection *connection)
 {
     switch (connection->phase) {
     case KEDGE_PHASE_ASKED:
         return KEDGE_NEVER;
     case KEDGE_PHASE_OPEN:
-        if (connection->config.ping_interval == 0) {
-            return KEDGE_NEVER;
-        }
         return connection->ping_out
                    ? connection->dead.at
-                   : kedge_time_after(connection->heard, connection->config.ping_interval);
+                   : kedge_time_after(connection->heard, ping_interval(connection));
     case KEDGE_PHASE_OVER:
         return connection->hangup_awaited || connection->close_waits || connection->window.bytes > 0
                    ? connection->timeout.at
@@ -453,13 +463,12 @@ static bool is_due(kedge_connection *connection, kedge_deadline *deadline)
 
 static void tick_pings(kedge_connection *connection)
 {
-    kedge_time interval = connection->config.ping_interval;
     if (connection->ping_out && is_due(connection, &connection->dead)) {
         kedge_connection_blame(connection, KEDGE_TIMED_OUT);
         kedge_connection_tell_link(connection, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
         kedge_connection_abandon(connection);
     } else if (!connection->ping_out &&
-               connection->now >= kedge_time_after(connection->heard, interval)) {
+               connection->now >= kedge_time_after(connection->heard, ping_interval(connection))) {
         connection->ping_out = true;
         connection->ping_waits = true;
         connection->dead =
@@ -491,9 +500,7 @@ static void tick(kedge_connection *connection)
         (void)kedge_link_tick(connection->link, connection->now);
     }
     if (connection->phase == KEDGE_PHASE_OPEN) {
-        if (connection->config.ping_interval > 0) {
-            tick_pings(connection);
-        }
+        tick_pings(connection);
     } else if (own_deadline(connection) != KEDGE_NEVER) {
         tick_timeout(connection);
     }

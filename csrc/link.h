@@ -202,6 +202,9 @@ typedef struct kedge_link_operations {
     size_t events_offset; /* of its array of events */
     uint8_t event_room;   /* how many that holds */
     bool numbered_only;   /* server: it has no passing events */
+    bool
+        pinged; /* it has no sign of life of its own: WebSocket pings (kedge_connection) find who is
+                    dead */
 
     kedge_status (*check)(const kedge_link_config *config); /* is it usable? */
     kedge_status (*create)(kedge_link *link);               /* null: the zeros are fine */

@@ -869,6 +869,7 @@ const kedge_link_operations kedge_flowlayer_client_operations = {
     .size = sizeof(client),
     .events_offset = offsetof(client, events),
     .event_room = 1,
+    .pinged = true,
     .check = kedge_flowlayer_client_check,
     .create = client_create,
     .destroy = client_destroy,

@@ -47,10 +47,11 @@ typedef struct kedge_connection_config {
     size_t queue_limit;   /* 1 MiB of messages sent without a link that wait to be written */
     size_t head_limit;    /* 16 KiB of HTTP head */
     kedge_time handshake_timeout; /* 10 s for the peer's request (else 408) or answer */
-    kedge_time close_timeout; /* 5 s for the peer to answer a close, and to take and to hang up */
-    kedge_time ping_interval; /* 0: none (the gateway has its heartbeat); else a ping after so much
-                                   silence */
-    kedge_time ping_timeout;  /* 20 s without any byte after a ping: the peer is dead */
+    kedge_time close_timeout;   /* 5 s for the peer to answer a close, and to take and to hang up */
+    kedge_time ping_interval;   /* a ping after so much silence; KEDGE_NEVER: none. 0: as the link's
+                                   protocol needs it: 30 s where it has no sign of life of its own
+                                   (FlowLayer, BlobHub), none where it has, and none without a link */
+    kedge_time ping_timeout;    /* 20 s without any byte after a ping: the peer is dead */
     kedge_time stall_tolerance; /* 5 s: who looks at a time-out later than this was asleep itself;
                                    the peer is given as much again, once; 0: never */
 } kedge_connection_config;

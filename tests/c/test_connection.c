@@ -420,6 +420,57 @@ START_TEST(silence_is_pinged_then_the_peer_is_dead)
 }
 END_TEST
 
+/* FlowLayer has no keep-alive, the gateway has. */
+START_TEST(a_protocol_without_a_sign_of_life_is_pinged)
+{
+    static const kedge_entropy entropy = {{1}};
+    kedge_link_config config = kedge_link_config_default(KEDGE_FLOWLAYER, KEDGE_CLIENT);
+    config.as.flowlayer_client.token = kedge_text("t");
+    kedge_event event;
+    ck_assert_int_eq(kedge_link_create(&pair.client.link, &config, &entropy,
+                                       memory_probe_allocator(&pair.probe), pair.now),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_link_start(pair.client.link, pair.now), KEDGE_OK);
+    ck_assert(kedge_link_next_event(pair.client.link, &event));
+    connection_pair_connect(&pair, NULL);
+    connection_pair_settle(&pair);
+    const char *greeting[] = {
+        "{\"type\":\"event\",\"name\":\"hello\",\"payload\":{\"protocol_version\":1}}",
+        "{\"type\":\"event\",\"name\":\"snapshot\",\"payload\":{\"services\":[]}}"};
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(kedge_connection_send(pair.server.connection, KEDGE_MESSAGE_TEXT,
+                                               kedge_text(greeting[i]), pair.now),
+                         KEDGE_OK);
+    }
+    connection_pair_settle(&pair);
+    ck_assert_uint_eq(kedge_connection_deadline(pair.server.connection), KEDGE_NEVER);
+    pair.now += 20 * KEDGE_SECOND; /* what the link waits for is over by now */
+    connection_host_pull(&pair.client, pair.now);
+    ck_assert_uint_eq(kedge_connection_deadline(pair.client.connection),
+                      pair.now + 10 * KEDGE_SECOND);
+    pair.now += 10 * KEDGE_SECOND;
+    connection_host_pull(&pair.client, pair.now);
+    size_t size;
+    const char *ping = connection_host_output(&pair.client, &size, pair.now);
+    ck_assert_uint_eq(size, 6);
+    ck_assert_mem_eq(ping, "\x89\x80", 2);
+    pair.now += 20 * KEDGE_SECOND;
+    connection_host_pull(&pair.client, pair.now);
+    ck_assert_ptr_nonnull(strstr(pair.client.log, "closed TIMED_OUT"));
+}
+END_TEST
+
+START_TEST(no_ping_is_sent_where_none_is_wanted)
+{
+    pair.server.config.ping_interval = KEDGE_NEVER;
+    open_server();
+    ck_assert_uint_eq(kedge_connection_deadline(pair.server.connection), KEDGE_NEVER);
+    pair.now += 1000 * KEDGE_SECOND;
+    connection_host_pull(&pair.server, pair.now);
+    expect_output(&pair.server, BYTES(""));
+}
+END_TEST
+
 START_TEST(who_slept_kills_nobody)
 {
     pair.server.config.ping_interval = 30 * KEDGE_SECOND;
@@ -1776,6 +1827,8 @@ static void add_plain(TCase *tests)
     tcase_add_test(tests, of_many_pings_the_latest_is_answered);
     tcase_add_test(tests, a_pong_overtakes_what_is_not_offered_yet);
     tcase_add_test(tests, silence_is_pinged_then_the_peer_is_dead);
+    tcase_add_test(tests, a_protocol_without_a_sign_of_life_is_pinged);
+    tcase_add_test(tests, no_ping_is_sent_where_none_is_wanted);
     tcase_add_test(tests, who_slept_kills_nobody);
     tcase_add_test(tests, a_handshake_has_its_time);
     tcase_add_test(tests, without_tolerance_a_timeout_is_one);
