@@ -193,6 +193,7 @@ static void take_end(kedge_hub *hub, kedge_link *link)
 void kedge_hub_drain(kedge_hub *hub)
 {
     kedge_link *link;
+    hub->snapshot.step = KEDGE_SNAPSHOT_IDLE;
     while ((link = kedge_commons_next_changed(&hub->commons)) != NULL) {
         kedge_link_settle(link, hub->now);
         if (link->ended) {

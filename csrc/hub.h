@@ -1,5 +1,5 @@
 /* csrc/hub.h: what a hub is made of, for hub.c (links, decisions, time), hub_kinds.c, hub_store.c (users,
- * sessions, topics) and snapshot.c.
+ * sessions, topics), snapshot_writer.c and snapshot.c.
  *
  * Who points to whom:
  *
@@ -21,6 +21,7 @@
 #include "log.h"
 #include "random.h"
 #include "session.h"
+#include "snapshot.h"
 #include "table.h"
 #include "timers.h"
 #include <kedge/hub.h>
@@ -128,6 +129,7 @@ struct kedge_hub {
     size_t event_count;
 
     kedge_hub_counts counts; /* those that only grow, and `attached` */
+    kedge_snapshot_state snapshot;
 };
 
 /* ---- hub_store.c: users, sessions, topics ---------------------------------------------------- */
@@ -244,9 +246,11 @@ kedge_status kedge_hub_answer_no(const kedge_hub *hub, kedge_link *link, kedge_t
 /* Takes in what became of links since the last time: deadlines, ends, what is ready. */
 void kedge_hub_drain(kedge_hub *hub);
 
-/* Time passes for the hub, and for links of which nothing more is heard; it never goes back. */
+/* Time passes for the hub, and for links of which nothing more is heard; it never goes back. Something
+ * else is begun than to write a snapshot. */
 static inline void kedge_hub_advance(kedge_hub *hub, kedge_time now)
 {
+    hub->snapshot.step = KEDGE_SNAPSHOT_IDLE;
     if (now > hub->now) {
         hub->now = kedge_time_told(now);
         hub->commons.now = hub->now;

@@ -1,9 +1,5 @@
 #include "random.h"
 
-typedef struct siphash_state {
-    uint64_t v0, v1, v2, v3;
-} siphash_state;
-
 static uint64_t rotate_left(uint64_t value, unsigned bits)
 {
     return value << bits | value >> (64 - bits);
@@ -18,7 +14,7 @@ static uint64_t read_word(const uint8_t *bytes, size_t size)
     return word;
 }
 
-static void siphash_round(siphash_state *state)
+static void siphash_round(kedge_siphasher *state)
 {
     state->v0 += state->v1;
     state->v2 += state->v3;
@@ -31,31 +27,12 @@ static void siphash_round(siphash_state *state)
     state->v2 = rotate_left(state->v2, 32);
 }
 
-static void siphash_begin(siphash_state *state, kedge_siphash_key key)
-{
-    state->v0 = key.words[0] ^ UINT64_C(0x736f6d6570736575);
-    state->v1 = key.words[1] ^ UINT64_C(0x646f72616e646f6d);
-    state->v2 = key.words[0] ^ UINT64_C(0x6c7967656e657261);
-    state->v3 = key.words[1] ^ UINT64_C(0x7465646279746573);
-}
-
-static void siphash_word(siphash_state *state, uint64_t word)
+static void siphash_word(kedge_siphasher *state, uint64_t word)
 {
     state->v3 ^= word;
     siphash_round(state);
     siphash_round(state);
     state->v0 ^= word;
-}
-
-/* `rest` is what does not fill a word; the input's size goes into its highest byte. */
-static uint64_t siphash_end(siphash_state *state, uint64_t rest, size_t size)
-{
-    siphash_word(state, rest | (uint64_t)size << 56);
-    state->v2 ^= 0xFF;
-    for (int i = 0; i < 4; i++) {
-        siphash_round(state);
-    }
-    return state->v0 ^ state->v1 ^ state->v2 ^ state->v3;
 }
 
 kedge_siphash_key kedge_siphash_key_of(const uint8_t bytes[16])
@@ -64,20 +41,66 @@ kedge_siphash_key kedge_siphash_key_of(const uint8_t bytes[16])
     return key;
 }
 
+kedge_siphasher kedge_siphasher_begin(kedge_siphash_key key)
+{
+    kedge_siphasher state = {key.words[0] ^ UINT64_C(0x736f6d6570736575),
+                             key.words[1] ^ UINT64_C(0x646f72616e646f6d),
+                             key.words[0] ^ UINT64_C(0x6c7967656e657261),
+                             key.words[1] ^ UINT64_C(0x7465646279746573),
+                             0,
+                             0};
+    return state;
+}
+
+/* Bytes that do not fill a word wait in `rest` for those that do. */
+static void add_byte(kedge_siphasher *state, uint8_t byte)
+{
+    state->rest |= (uint64_t)byte << (8 * (state->size % 8));
+    state->size++;
+    if (state->size % 8 == 0) {
+        siphash_word(state, state->rest);
+        state->rest = 0;
+    }
+}
+
+void kedge_siphasher_add(kedge_siphasher *state, kedge_span bytes)
+{
+    size_t at = 0;
+    while (at < bytes.size && state->size % 8 != 0) {
+        add_byte(state, bytes.data[at++]);
+    }
+    for (; bytes.size - at >= 8; at += 8) {
+        siphash_word(state, read_word(bytes.data + at, 8));
+        state->size += 8;
+    }
+    while (at < bytes.size) {
+        add_byte(state, bytes.data[at++]);
+    }
+}
+
+/* The size of it all goes into the highest byte of the last word. */
+uint64_t kedge_siphasher_end(kedge_siphasher state)
+{
+    siphash_word(&state, state.rest | state.size << 56);
+    state.v2 ^= 0xFF;
+    for (int i = 0; i < 4; i++) {
+        siphash_round(&state);
+    }
+    return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+}
+
 uint64_t kedge_siphash(kedge_siphash_key key, kedge_span bytes)
 {
-    siphash_state state;
-    size_t at = 0;
-
-    siphash_begin(&state, key);
-    for (; bytes.size - at >= 8; at += 8) {
+    kedge_siphasher state = kedge_siphasher_begin(key);
+    size_t whole = bytes.size & ~(size_t)7;
+    for (size_t at = 0; at < whole; at += 8) {
         siphash_word(&state, read_word(bytes.data + at, 8));
     }
-    uint64_t rest = 0;
-    if (at < bytes.size) {
-        rest = read_word(bytes.data + at, bytes.size - at);
+    state.size = bytes.size;
+    if (whole < bytes.size) {
+        state.rest = read_word(bytes.data + whole, bytes.size - whole);
     }
-    return siphash_end(&state, rest, bytes.size);
+    return kedge_siphasher_end(state);
 }
 
 void kedge_random_init(kedge_random *random, const kedge_entropy *entropy)
@@ -90,14 +113,13 @@ void kedge_random_init(kedge_random *random, const kedge_entropy *entropy)
 
 uint64_t kedge_random_u64(kedge_random *random)
 {
-    siphash_state state;
-
-    siphash_begin(&state, random->key);
+    kedge_siphasher state = kedge_siphasher_begin(random->key);
     siphash_word(&state, random->nonce[0]);
     siphash_word(&state, random->nonce[1]);
     siphash_word(&state, random->counter);
+    state.size = 24;
     random->counter++;
-    return siphash_end(&state, 0, 24);
+    return kedge_siphasher_end(state);
 }
 
 void kedge_random_fill(kedge_random *random, void *out, size_t size)

@@ -21,6 +21,17 @@ kedge_siphash_key kedge_siphash_key_of(const uint8_t bytes[16]);
 /* SipHash-2-4 of the bytes. */
 uint64_t kedge_siphash(kedge_siphash_key key, kedge_span bytes);
 
+/* The same of bytes that come in pieces. */
+typedef struct kedge_siphasher {
+    uint64_t v0, v1, v2, v3;
+    uint64_t rest; /* the bytes that do not fill a word yet */
+    uint64_t size; /* so far */
+} kedge_siphasher;
+
+kedge_siphasher kedge_siphasher_begin(kedge_siphash_key key);
+void kedge_siphasher_add(kedge_siphasher *state, kedge_span bytes);
+uint64_t kedge_siphasher_end(kedge_siphasher state);
+
 typedef struct kedge_random {
     kedge_siphash_key key;
     uint64_t nonce[2];

@@ -1,233 +1,14 @@
-/* The state of a hub as bytes (kedge/hub.h).
- *
- *     snapshot  magic, version, flags, number protocol, number wall, number stamp,
- *               number topics, topic ..., user ..., empty text, checksum
- *     topic     text name, number flags [number count, number bytes, number age], log
- *     log       number lossy, number base, number base stamp, number count, entry ...
- *     entry     number stamp (less the one before), number age, text name, text payload
- *     user      text name, number sessions, session ...
- *     session   id, number remaining, number checkpoint, number checkpoint stamp, own log,
- *               number first of the own span, number spans, span ..., number skips, number stamp ...
- *     span      number topic, number first, number end (0: open) [number end stamp]
- *
- * Of a passing topic only that it is followed is kept: its log is empty.
- *
- * A number is in groups of 7 bits, the lowest first, with the high bit set in all but the last; a
- * text is a number of bytes and the bytes. So a snapshot may be carried to another machine. Ages
- * and remaining times are counted from the wall time at the front. A user's sessions stand in the
- * order of their list (csrc/hub.h), which is so restored.
- *
- * The checksum is SipHash-2-4 with a fixed key, eight bytes little-endian over all before it: it is
- * there anyhow, and tells a damaged snapshot with a doubt of 2^-64. It does not make a forged one
- * impossible, so what is read is checked as if a stranger had written it. */
-#include "hub.h"
+/* Restores a hub from a snapshot. The checksum does not make a forged one impossible, so what is read is
+ * checked as if a stranger had written it (csrc/snapshot.h). */
+#include "snapshot.h"
 
+#include "hub.h"
 #include "memory.h"
 
-#define VERSION 2
-#define LIMITED 1 /* flags of a topic */
-#define PASSING 2
-#define SEALED 1
-#define CHECKSUM_SIZE 8
-#define HEAD_SIZE 10   /* magic, version, flags */
-#define NUMBER_SIZE 10 /* at most */
 #define FIRST_ITEMS 8
 
 /* Stamps go on from the snapshot's; there must be as many left as anybody can use. */
 #define STAMP_MOST (UINT64_MAX / 2)
-
-static const uint8_t magic[8] = {'k', 'e', 'd', 'g', 'e', '\r', '\n', 0x1A};
-
-static uint64_t checksum_of(kedge_span bytes)
-{
-    static const uint8_t key[16] = "kedge snapshot.";
-    return kedge_siphash(kedge_siphash_key_of(key), bytes);
-}
-
-/* ---- Writing --------------------------------------------------------------------------------- */
-
-/* Goes on counting where the buffer ends. */
-typedef struct snapshot_writer {
-    uint8_t *buffer;
-    size_t capacity;
-    size_t size;
-    kedge_time now;
-} snapshot_writer;
-
-static void put_bytes(snapshot_writer *writer, const uint8_t *bytes, size_t size)
-{
-    if (size > 0 && writer->size <= writer->capacity && size <= writer->capacity - writer->size) {
-        memcpy(writer->buffer + writer->size, bytes, size);
-    }
-    /* unreachable: what memory holds is not larger than a size_t tells, times two */
-    writer->size = size > SIZE_MAX - writer->size ? SIZE_MAX : writer->size + size;
-}
-
-static void put_number(snapshot_writer *writer, uint64_t number)
-{
-    uint8_t bytes[NUMBER_SIZE];
-    size_t size = 0;
-    for (; number >= 0x80; number >>= 7) {
-        bytes[size++] = (uint8_t)(number | 0x80);
-    }
-    bytes[size++] = (uint8_t)number;
-    put_bytes(writer, bytes, size);
-}
-
-static void put_text(snapshot_writer *writer, kedge_span text)
-{
-    put_number(writer, text.size);
-    put_bytes(writer, text.data, text.size);
-}
-
-static void put_log(snapshot_writer *writer, const kedge_log *log)
-{
-    put_number(writer, log->lossy ? 1 : 0);
-    if (log->passing) {
-        put_number(writer, 0);
-        put_number(writer, 0);
-        put_number(writer, 0);
-        return;
-    }
-    uint64_t stamp = kedge_log_base_stamp(log);
-    kedge_time now = log->now > writer->now ? log->now : writer->now;
-    put_number(writer, kedge_log_base(log));
-    put_number(writer, stamp);
-    put_number(writer, kedge_log_last(log) - kedge_log_base(log));
-    for (uint64_t i = kedge_log_base(log) + 1; i <= kedge_log_last(log); i++) {
-        const kedge_log_entry *entry = kedge_log_entry_of(log, i);
-        kedge_publication_source source = kedge_publication_describe(entry->publication);
-        put_number(writer, entry->stamp - stamp);
-        put_number(writer, now - entry->time);
-        put_text(writer, source.name);
-        put_text(writer, source.payload);
-        stamp = entry->stamp;
-    }
-}
-
-static void put_topic(snapshot_writer *writer, const kedge_hub_topic *topic)
-{
-    put_text(writer, topic->entry.key);
-    put_number(writer, (topic->limited ? LIMITED : 0) | (topic->log.passing ? PASSING : 0));
-    if (topic->limited) {
-        put_number(writer, topic->log.limits.count);
-        put_number(writer, topic->log.limits.bytes);
-        put_number(writer, topic->log.limits.age);
-    }
-    put_log(writer, &topic->log);
-}
-
-static uint64_t put_table(snapshot_writer *writer, const kedge_table *topics, uint64_t ordinal)
-{
-    kedge_table_walk walk = kedge_table_walk_of(topics);
-    kedge_table_entry *entry;
-    while ((entry = kedge_table_next(&walk)) != NULL) {
-        kedge_hub_topic *topic = KEDGE_CONTAINER(entry, kedge_hub_topic, entry);
-        topic->ordinal = ordinal++;
-        put_topic(writer, topic);
-    }
-    return ordinal;
-}
-
-static void put_topics(snapshot_writer *writer, const kedge_hub *hub)
-{
-    put_number(writer, hub->topics.count + hub->passing.count);
-    (void)put_table(writer, &hub->passing, put_table(writer, &hub->topics, 0));
-}
-
-static void put_span(snapshot_writer *writer, const kedge_session_span *span)
-{
-    bool open = span->end == KEDGE_SPAN_OPEN;
-    put_number(writer, kedge_hub_topic_of(span->log)->ordinal);
-    put_number(writer, span->log->passing ? 1 : span->first);
-    put_number(writer, open ? 0 : span->end);
-    if (!open) {
-        put_number(writer, span->end_stamp);
-    }
-}
-
-/* The time that an attached session has is the time that it would have, were its link lost now. */
-static kedge_time remaining_of(const kedge_hub *hub, const kedge_hub_record *record)
-{
-    if (record->attached) {
-        return kedge_hub_waits(hub);
-    }
-    if (record->expires == KEDGE_NEVER) {
-        return KEDGE_NEVER;
-    }
-    return record->expires > hub->now ? record->expires - hub->now : 0;
-}
-
-static void put_session(snapshot_writer *writer, const kedge_hub *hub,
-                        const kedge_hub_record *record)
-{
-    const kedge_session *session = record->session;
-    put_bytes(writer, record->id, sizeof record->id);
-    put_number(writer, remaining_of(hub, record));
-    put_number(writer, session->checkpoint_number);
-    put_number(writer, session->checkpoint_stamp);
-    put_log(writer, &session->own);
-    put_number(writer, session->spans[0].first);
-    put_number(writer, session->span_count - 1);
-    for (size_t i = 1; i < session->span_count; i++) {
-        put_span(writer, &session->spans[i]);
-    }
-    put_number(writer, session->skips.count);
-    for (size_t i = 0; i < session->skips.count; i++) {
-        put_number(writer, session->skips.stamps[i]);
-    }
-}
-
-static void put_users(snapshot_writer *writer, const kedge_hub *hub)
-{
-    for (const kedge_hub_user *user = hub->first_user; user != NULL; user = user->next) {
-        if (user->session_count == 0) {
-            continue;
-        }
-        put_text(writer, user->entry.key);
-        put_number(writer, user->session_count);
-        for (const kedge_hub_record *record = user->first; record != NULL; record = record->next) {
-            put_session(writer, hub, record);
-        }
-    }
-    put_text(writer, kedge_text(NULL));
-}
-
-static void put_checksum(snapshot_writer *writer)
-{
-    uint8_t bytes[CHECKSUM_SIZE] = {0};
-    if (writer->size <= writer->capacity) {
-        uint64_t checksum = checksum_of(kedge_span_of(writer->buffer, writer->size));
-        for (size_t i = 0; i < sizeof bytes; i++) {
-            bytes[i] = (uint8_t)(checksum >> (8 * i));
-        }
-    }
-    put_bytes(writer, bytes, sizeof bytes);
-}
-
-kedge_status kedge_hub_snapshot(kedge_hub *hub, uint64_t wall, kedge_time now, uint8_t *buffer,
-                                size_t capacity, size_t *size)
-{
-    if (hub == NULL || size == NULL || (buffer == NULL && capacity > 0)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_hub_advance(hub, now);
-    kedge_hub_drain(hub);
-    snapshot_writer writer = {buffer, capacity, 0, hub->now};
-    const uint8_t head[2] = {VERSION, hub->sealed ? SEALED : 0};
-    put_bytes(&writer, magic, sizeof magic);
-    put_bytes(&writer, head, sizeof head);
-    put_number(&writer, (uint64_t)hub->config.link.protocol);
-    put_number(&writer, wall);
-    put_number(&writer, hub->stamp);
-    put_topics(&writer, hub);
-    put_users(&writer, hub);
-    put_checksum(&writer);
-    *size = writer.size;
-    return writer.size <= capacity ? KEDGE_OK : KEDGE_NO_SPACE;
-}
-
-/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* Nothing is read past the end: what is missing reads as zero, and `broken` stays set. */
 typedef struct snapshot_reader {
@@ -396,11 +177,12 @@ static kedge_status get_topic(snapshot_reader *reader)
     kedge_hub *hub = reader->hub;
     kedge_span name = get_text(reader);
     uint64_t flags = get_number(reader);
-    bool limited = (flags & LIMITED) != 0;
-    bool passing = (flags & PASSING) != 0;
+    bool limited = (flags & KEDGE_SNAPSHOT_LIMITED) != 0;
+    bool passing = (flags & KEDGE_SNAPSHOT_PASSING) != 0;
     kedge_log_limits limits = get_limits(reader, limited);
-    if (reader->broken || flags > (LIMITED | PASSING) || (name.size == 0 && !passing) ||
-        !kedge_log_limits_right(&limits) || kedge_hub_topic_find(hub, name, passing) != NULL) {
+    if (reader->broken || flags > (KEDGE_SNAPSHOT_LIMITED | KEDGE_SNAPSHOT_PASSING) ||
+        (name.size == 0 && !passing) || !kedge_log_limits_right(&limits) ||
+        kedge_hub_topic_find(hub, name, passing) != NULL) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
     void *topics = reader->topics;
@@ -588,18 +370,19 @@ static kedge_status get_state(snapshot_reader *reader)
 /* Whether it is whole, and of which version. */
 static kedge_status check_frame(kedge_span snapshot)
 {
-    if (snapshot.size < HEAD_SIZE || memcmp(snapshot.data, magic, sizeof magic) != 0) {
+    if (snapshot.size < KEDGE_SNAPSHOT_HEAD_SIZE ||
+        memcmp(snapshot.data, kedge_snapshot_magic, sizeof kedge_snapshot_magic) != 0) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
-    if (snapshot.data[sizeof magic] != VERSION) {
+    if (snapshot.data[sizeof kedge_snapshot_magic] != KEDGE_SNAPSHOT_FORMAT) {
         return KEDGE_SNAPSHOT_VERSION;
     }
-    if (snapshot.size < HEAD_SIZE + CHECKSUM_SIZE) {
+    if (snapshot.size < KEDGE_SNAPSHOT_HEAD_SIZE + KEDGE_SNAPSHOT_CHECKSUM_SIZE) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
-    size_t size = snapshot.size - CHECKSUM_SIZE;
-    uint64_t checksum = checksum_of(kedge_span_of(snapshot.data, size));
-    for (size_t i = 0; i < CHECKSUM_SIZE; i++) {
+    size_t size = snapshot.size - KEDGE_SNAPSHOT_CHECKSUM_SIZE;
+    uint64_t checksum = kedge_siphash(kedge_snapshot_key(), kedge_span_of(snapshot.data, size));
+    for (size_t i = 0; i < KEDGE_SNAPSHOT_CHECKSUM_SIZE; i++) {
         if (snapshot.data[size + i] != (uint8_t)(checksum >> (8 * i))) {
             return KEDGE_SNAPSHOT_BROKEN;
         }
@@ -613,8 +396,8 @@ static kedge_status get_head(snapshot_reader *reader, kedge_span snapshot, uint6
     if (status != KEDGE_OK) {
         return status;
     }
-    reader->at = snapshot.data + HEAD_SIZE;
-    reader->left = snapshot.size - HEAD_SIZE - CHECKSUM_SIZE;
+    reader->at = snapshot.data + KEDGE_SNAPSHOT_HEAD_SIZE;
+    reader->left = snapshot.size - KEDGE_SNAPSHOT_HEAD_SIZE - KEDGE_SNAPSHOT_CHECKSUM_SIZE;
     uint64_t protocol = get_number(reader);
     uint64_t written = get_number(reader);
     reader->stamp = get_number(reader);
@@ -625,7 +408,9 @@ static kedge_status get_head(snapshot_reader *reader, kedge_span snapshot, uint6
     if (protocol != (uint64_t)reader->hub->config.link.protocol) {
         return KEDGE_UNSUPPORTED;
     }
-    return snapshot.data[HEAD_SIZE - 1] == SEALED ? KEDGE_OK : KEDGE_SNAPSHOT_UNSEALED;
+    return snapshot.data[KEDGE_SNAPSHOT_HEAD_SIZE - 1] == KEDGE_SNAPSHOT_SEALED
+               ? KEDGE_OK
+               : KEDGE_SNAPSHOT_UNSEALED;
 }
 
 static bool is_new(const kedge_hub *hub)

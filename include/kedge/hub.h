@@ -259,6 +259,14 @@ KEDGE_API void kedge_hub_stop(kedge_hub *hub, kedge_time now);
 KEDGE_API kedge_status kedge_hub_snapshot(kedge_hub *hub, uint64_t wall, kedge_time now,
                                           uint8_t *buffer, size_t capacity, size_t *size);
 
+/* The same in pieces, of whatever size suits a file: begin, then next until it returns OK; the pieces one
+ * behind the other are the snapshot. PARTIAL: more is to come. NO_SPACE: the next item (a publication, or
+ * what one session follows) does not fit, `size` is what it takes, nothing was written. WRONG_STATE: it was
+ * not begun, has been written, or something else was done with the hub since; begin again. */
+KEDGE_API kedge_status kedge_hub_snapshot_begin(kedge_hub *hub, uint64_t wall, kedge_time now);
+KEDGE_API kedge_status kedge_hub_snapshot_next(kedge_hub *hub, uint8_t *buffer, size_t capacity,
+                                               size_t *size);
+
 /* Fills a hub that was just created. Its sessions are detached; those whose time was up meanwhile
  * end at once (an event EXPIRED each). The limits are this hub's, but for topics that had others,
  * and caps of sessions and topics do not hold what is restored back. SNAPSHOT_BROKEN,

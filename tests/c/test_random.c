@@ -71,6 +71,26 @@ START_TEST(siphash_counts_the_size_modulo_256)
 }
 END_TEST
 
+START_TEST(siphash_of_pieces_is_that_of_the_whole)
+{
+    uint8_t bytes[40];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 7);
+    }
+    kedge_siphash_key key = kedge_siphash_key_of(bytes);
+    for (size_t first = 0; first <= sizeof bytes; first++) {
+        for (size_t second = first; second <= sizeof bytes; second++) {
+            kedge_siphasher state = kedge_siphasher_begin(key);
+            kedge_siphasher_add(&state, kedge_span_of(bytes, first));
+            kedge_siphasher_add(&state, kedge_span_of(bytes + first, second - first));
+            kedge_siphasher_add(&state, kedge_span_of(bytes + second, sizeof bytes - second));
+            ck_assert_uint_eq(kedge_siphasher_end(state),
+                              kedge_siphash(key, kedge_span_of(bytes, sizeof bytes)));
+        }
+    }
+}
+END_TEST
+
 START_TEST(siphash_depends_on_every_bit_of_the_key)
 {
     const kedge_span text = kedge_text("session");
@@ -194,6 +214,7 @@ Suite *kedge_random_suite(void)
     TCase *cases = tcase_create("random");
     tcase_add_test(cases, siphash_gives_the_known_answers);
     tcase_add_test(cases, siphash_counts_the_size_modulo_256);
+    tcase_add_test(cases, siphash_of_pieces_is_that_of_the_whole);
     tcase_add_test(cases, siphash_depends_on_every_bit_of_the_key);
     tcase_add_test(cases, random_gives_the_known_answers);
     tcase_add_test(cases, random_depends_on_every_bit_of_the_entropy);

@@ -429,6 +429,119 @@ START_TEST(a_snapshot_can_be_measured_first)
 }
 END_TEST
 
+/* Every piece but the last is as full as its items let it be. */
+static size_t take_pieces(size_t capacity, uint8_t *out)
+{
+    size_t written = 0;
+    size_t piece;
+    kedge_status status = KEDGE_PARTIAL;
+    ck_assert_int_eq(kedge_hub_snapshot_begin(world.hub, WALL, world.now), KEDGE_OK);
+    while (status == KEDGE_PARTIAL) {
+        status = kedge_hub_snapshot_next(world.hub, out + written, capacity, &piece);
+        ck_assert_uint_le(piece, capacity);
+        ck_assert(status != KEDGE_PARTIAL || piece > 0);
+        written += piece;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+    return written;
+}
+
+START_TEST(a_snapshot_in_pieces_of_any_size_is_the_same)
+{
+    uint8_t pieces[SNAPSHOT_MAX];
+    build();
+    take_snapshot();
+    for (size_t capacity = 200; capacity < size + 10; capacity += 7) {
+        memset(pieces, 0xAA, sizeof pieces);
+        ck_assert_uint_eq(take_pieces(capacity, pieces), size);
+        ck_assert_mem_eq(pieces, bytes, size);
+    }
+    restart_with(WALL);
+}
+END_TEST
+
+START_TEST(an_item_that_fits_no_piece_tells_its_size)
+{
+    uint8_t piece[SNAPSHOT_MAX];
+    size_t written;
+    size_t needed;
+    build();
+    take_snapshot();
+    ck_assert_int_eq(kedge_hub_snapshot_begin(world.hub, WALL, world.now), KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, NULL, 0, &needed), KEDGE_NO_SPACE);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, needed - 1, &written),
+                     KEDGE_NO_SPACE);
+    ck_assert_uint_eq(written, needed);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, needed, &written), KEDGE_PARTIAL);
+    ck_assert_uint_eq(written, needed);
+    ck_assert_mem_eq(piece, bytes, needed);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, sizeof piece, &written), KEDGE_OK);
+    ck_assert_mem_eq(piece, bytes + needed, written);
+    ck_assert_uint_eq(needed + written, size);
+}
+END_TEST
+
+START_TEST(a_snapshot_in_pieces_ends_where_anything_else_is_done)
+{
+    uint8_t piece[SNAPSHOT_MAX];
+    size_t written;
+    build();
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, sizeof piece, &written),
+                     KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_hub_snapshot_begin(world.hub, WALL, world.now), KEDGE_OK);
+    kedge_hub_tick(world.hub, world.now);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, sizeof piece, &written),
+                     KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_hub_snapshot_begin(world.hub, WALL, world.now), KEDGE_OK);
+    ck_assert_uint_ne(kedge_hub_deadline(world.hub), KEDGE_NEVER);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, sizeof piece, &written),
+                     KEDGE_WRONG_STATE);
+    take_snapshot();
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, sizeof piece, &written),
+                     KEDGE_WRONG_STATE);
+    ck_assert_uint_eq(written, 0);
+}
+END_TEST
+
+/* A log may be shrunk by hand, of which the hub knows nothing. */
+START_TEST(a_snapshot_in_pieces_ends_where_its_next_entry_is_gone)
+{
+    uint8_t piece[SNAPSHOT_MAX];
+    size_t written;
+    size_t ended = 0;
+    build();
+    kedge_log *own = kedge_session_own_log(hub_client_session(&anna));
+    ck_assert_int_eq(kedge_hub_snapshot_begin(world.hub, WALL, world.now), KEDGE_OK);
+    for (size_t capacity = 0; ended == 0; capacity++) {
+        kedge_status status = kedge_hub_snapshot_next(world.hub, piece, capacity, &written);
+        ck_assert(status == KEDGE_PARTIAL || status == KEDGE_NO_SPACE);
+        if (status == KEDGE_PARTIAL) {
+            capacity = 0;
+            ended = world.hub->snapshot.step == KEDGE_SNAPSHOT_OWN_ENTRY &&
+                    world.hub->snapshot.log == own;
+        }
+    }
+    kedge_log_trim(own, kedge_log_last(own));
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, sizeof piece, &written),
+                     KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, sizeof piece, &written),
+                     KEDGE_WRONG_STATE);
+}
+END_TEST
+
+START_TEST(pieces_have_somewhere_to_go)
+{
+    uint8_t piece[16];
+    size_t written;
+    ck_assert_int_eq(kedge_hub_snapshot_begin(NULL, WALL, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_snapshot_next(NULL, piece, sizeof piece, &written),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, piece, sizeof piece, NULL),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_snapshot_next(world.hub, NULL, 1, &written), KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
 START_TEST(caps_do_not_hold_back_what_is_restored)
 {
     static hub_client late;
@@ -838,6 +951,11 @@ Suite *kedge_snapshot_suite(void)
     tcase_add_test(limits, the_limits_of_a_topic_are_kept_those_of_others_are_todays);
     tcase_add_test(limits, what_is_too_large_today_counts_as_dropped);
     tcase_add_test(limits, a_snapshot_can_be_measured_first);
+    tcase_add_test(limits, a_snapshot_in_pieces_of_any_size_is_the_same);
+    tcase_add_test(limits, an_item_that_fits_no_piece_tells_its_size);
+    tcase_add_test(limits, a_snapshot_in_pieces_ends_where_anything_else_is_done);
+    tcase_add_test(limits, a_snapshot_in_pieces_ends_where_its_next_entry_is_gone);
+    tcase_add_test(limits, pieces_have_somewhere_to_go);
     tcase_add_test(limits, caps_do_not_hold_back_what_is_restored);
     tcase_add_test(limits, who_was_detached_longest_is_still_evicted_first);
 

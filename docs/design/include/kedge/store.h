@@ -57,37 +57,6 @@ KEDGE_API kedge_status kedge_hub_append(kedge_hub *hub, kedge_span topic,
 KEDGE_API kedge_status kedge_hub_release(kedge_hub *hub, kedge_session *session, uint16_t code,
                                          kedge_time now);
 
-/* Publish to all followers but some: those sessions skip the entry's number. */
-KEDGE_API kedge_status kedge_hub_publish_but(kedge_hub *hub, kedge_span topic,
-                                             kedge_publication *publication,
-                                             kedge_session *const *but, size_t but_count,
-                                             size_t *sessions, kedge_time now);
-
-/* How a topic behaves; set before the first follower, or at any time where nothing is stored yet.
- * A passing topic's entries are walked by the attached cursors from where they stood when they attached;
- * they take no number and are in no replay and no snapshot. */
-typedef enum kedge_topic_kind { KEDGE_TOPIC_NUMBERED, KEDGE_TOPIC_PASSING } kedge_topic_kind;
-typedef enum kedge_outrun_policy { KEDGE_OUTRUN_CLOSE, KEDGE_OUTRUN_COUNT } kedge_outrun_policy;
-
-typedef struct kedge_topic_config {
-    kedge_topic_kind kind;
-    kedge_outrun_policy outrun;
-    kedge_log_limits limits;
-} kedge_topic_config;
-
-KEDGE_API kedge_status kedge_hub_topic(kedge_hub *hub, kedge_span topic,
-                                       const kedge_topic_config *config, kedge_time now);
-
-/* The snapshot in pieces, for hubs whose state does not fit one buffer: call until PARTIAL is no longer
- * returned. The hub must be sealed, or the pieces are for reading only. */
-typedef struct kedge_snapshot_position {
-    uint64_t private_words[8];
-} kedge_snapshot_position;
-
-KEDGE_API kedge_status kedge_hub_snapshot_piece(const kedge_hub *hub,
-                                                kedge_snapshot_position *position, uint8_t *buffer,
-                                                size_t capacity, size_t *size);
-
 #ifdef __cplusplus
 }
 #endif
