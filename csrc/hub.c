@@ -42,10 +42,7 @@ static kedge_status check_config(const kedge_hub_config *config)
         config->spans_per_session_max == SIZE_MAX || config->link.role != KEDGE_SERVER) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    kedge_status status = kedge_link_config_check(&config->link);
-    bool built =
-        config->link.protocol == KEDGE_GATEWAY; /* the kinds of sessions of others are not */
-    return status == KEDGE_OK && !built ? KEDGE_UNSUPPORTED : status;
+    return kedge_link_config_check(&config->link);
 }
 
 /* ---- Slots ----------------------------------------------------------------------------------- */
@@ -154,10 +151,10 @@ static void unlist_ready(kedge_hub *hub, kedge_link *link)
     }
 }
 
-/* Why a session's link ended; by the code, since whoever closed it chose that. */
+/* Whether its history was why a link ended. */
 static void count_loss(kedge_hub *hub, const kedge_link *link)
 {
-    if (link->close_code == hub->operations->close_code(KEDGE_HISTORY_LOST)) {
+    if (link->cause == KEDGE_HISTORY_LOST) {
         hub->counts.history_lost++;
     }
 }
@@ -243,9 +240,8 @@ kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
     *made = (kedge_hub){0};
     made->config = *config;
     made->operations = kedge_link_operations_of(config->link.protocol, KEDGE_SERVER);
+    made->numbered_only = made->operations->numbered_only;
     made->allocator = allocator;
-    made->numbered_only =
-        kedge_link_operations_of(config->link.protocol, KEDGE_SERVER)->numbered_only;
     kedge_hub_advance(made, now);
     made->first_free = KEDGE_HUB_SLOT_NONE;
     kedge_commons_init(&made->commons, entropy, allocator);

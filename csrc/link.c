@@ -1021,6 +1021,23 @@ kedge_event *kedge_link_event(kedge_link *link, kedge_event_kind kind)
     return event;
 }
 
+kedge_event *kedge_link_conclude(kedge_link *link, kedge_status cause, kedge_span reason,
+                                 bool resumable)
+{
+    kedge_cursor_close(&link->cursor);
+    link->attached = false;
+    link->ended = true;
+    link->ended_at = link->now;
+    link->resumable = resumable;
+    link->cause = cause;
+    kedge_link_unask(link);
+    kedge_span kept = kedge_link_keep_reason(link, reason);
+    kedge_event *event = kedge_link_event(link, KEDGE_EVENT_CLOSED);
+    event->as.closed.cause = cause;
+    event->as.closed.reason = kept;
+    return event;
+}
+
 /* What an event tells of a session holds when it is pulled, not when it happened: the session may be
  * gone by then. */
 static void refresh(const kedge_link *link, kedge_event *event)

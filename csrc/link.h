@@ -220,7 +220,7 @@ typedef struct kedge_link_operations {
     kedge_status (*stop)(kedge_link *link);
     kedge_status (*close)(kedge_link *link, uint16_t code, kedge_span reason);
 
-    /* Server */
+    /* Server; all are set */
     kedge_status (*attach)(kedge_link *link, kedge_session *session, kedge_span members,
                            uint64_t stamp);
     kedge_status (*refuse)(kedge_link *link, kedge_status cause, uint16_t code, kedge_span text);
@@ -326,10 +326,11 @@ struct kedge_link {
     kedge_question question;
     uint32_t questions; /* asked so far */
     kedge_session
-        *session;   /* attached to, or left behind when it ended; null if none, or if another
+        *session;       /* attached to, or left behind when it ended; null if none, or if another
                                link has it */
-    bool attached;  /* `cursor` is open on `session` */
-    bool resumable; /* once ended: the session it left behind is to be kept */
+    bool attached;      /* `cursor` is open on `session` */
+    bool resumable;     /* once ended: the session it left behind is to be kept */
+    kedge_status cause; /* once ended: why */
     kedge_time ended_at;
     kedge_cursor cursor;
 
@@ -374,6 +375,11 @@ void kedge_link_changed(kedge_link *link);
 /* Room for an event, zeroed but for its kind; the ring has room by the rule that receive refuses while
  * events wait. To be filled at once. */
 kedge_event *kedge_link_event(kedge_link *link, kedge_event_kind kind);
+
+/* A server's conversation is over: its cursor closes, its question is void, and CLOSED tells; the event is
+ * returned for what else there is to tell. Called once. */
+kedge_event *kedge_link_conclude(kedge_link *link, kedge_status cause, kedge_span reason,
+                                 bool resumable);
 
 /* Puts a message into the queue. QUEUE_FULL past queue_limit, NO_MEMORY: nothing was changed. */
 kedge_status kedge_link_queue(kedge_link *link, kedge_publication *publication, uint64_t number);

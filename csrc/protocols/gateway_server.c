@@ -212,24 +212,14 @@ typedef struct conclusion {
 
 static void conclude(kedge_gateway_server *server, const conclusion *how)
 {
-    kedge_link *link = &server->base;
-    kedge_cursor_close(&link->cursor);
-    link->attached = false;
-    link->ended = true;
-    link->ended_at = link->now;
-    link->resumable = how->keep;
-    kedge_link_unask(link);
     kedge_publication_release(server->resumed);
     server->resumed = NULL;
     server->phase = kedge_deadline_at(KEDGE_NEVER);
     server->heartbeat = kedge_deadline_at(KEDGE_NEVER);
-    kedge_span reason = kedge_link_keep_reason(link, how->reason);
-    kedge_event *event = kedge_link_event(link, KEDGE_EVENT_CLOSED);
-    event->as.closed.cause = how->cause;
+    kedge_event *event = kedge_link_conclude(&server->base, how->cause, how->reason, how->keep);
     event->as.closed.sent = how->sent;
     event->as.closed.received = how->received;
     event->as.closed.http_status = how->http_status;
-    event->as.closed.reason = reason;
 }
 
 /* Ends it with a close frame; without a reason the code's own text. */

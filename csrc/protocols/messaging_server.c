@@ -74,21 +74,10 @@ static uint64_t time_of(const server *self)
 
 static kedge_event *conclude(server *self, kedge_status cause, kedge_span reason)
 {
-    kedge_link *link = &self->base;
-    kedge_cursor_close(&link->cursor);
-    link->attached = false;
-    link->ended = true;
-    link->ended_at = link->now;
-    link->resumable = true;
-    kedge_link_unask(link);
-    kedge_requests_free(&self->requests, link->allocator);
+    kedge_requests_free(&self->requests, self->base.allocator);
     self->decision = kedge_deadline_at(KEDGE_NEVER);
     self->silence = kedge_deadline_at(KEDGE_NEVER);
-    kedge_span kept = kedge_link_keep_reason(link, reason);
-    kedge_event *event = kedge_link_event(link, KEDGE_EVENT_CLOSED);
-    event->as.closed.cause = cause;
-    event->as.closed.reason = kept;
-    return event;
+    return kedge_link_conclude(&self->base, cause, reason, true);
 }
 
 static kedge_status close_with(server *self, kedge_status cause, uint16_t code, kedge_span reason)
@@ -688,6 +677,26 @@ static kedge_status reply_failed(kedge_link *link, kedge_ticket ticket)
                        kedge_text(kedge_messaging_error_message(error)), kedge_text(NULL));
 }
 
+/* ---- The hub's verdicts -------------------------------------------------------------------------- */
+
+/* A stream that ended; before the upgrade, where there is no room for another, an HTTP status. */
+static uint16_t close_code(kedge_status cause)
+{
+    return cause == KEDGE_TOO_MANY_SESSIONS ? 503 : 1001;
+}
+
+static const char *close_text(uint16_t code)
+{
+    return code == 1001 ? "the stream was ended" : NULL;
+}
+
+/* What the server sends by itself are responses, and no events. */
+static bool own_name(kedge_span name)
+{
+    (void)name;
+    return false;
+}
+
 /* ---- Outputs ------------------------------------------------------------------------------------ */
 
 static kedge_time deadline(const kedge_link *link)
@@ -795,6 +804,10 @@ const kedge_link_operations kedge_messaging_server_operations = {
     .close = close_link,
     .attach = attach,
     .refuse = refuse,
+    .close_code = close_code,
+    .close_text = close_text,
+    .own_name = own_name,
+    .sessions = KEDGE_SESSIONS_PER_USER,
     .waits = waits,
     .reply = reply,
     .reply_error = reply_error,

@@ -5,14 +5,23 @@
  * application's answer.
  *
  *     connection comes      kedge_hub_link(hub, &link, context, now), then feed the link (link.h)
- *     IDENTIFY or RESUME    kedge_hub_accept(hub, event.ticket, &acceptance, now), or _refuse
+ *     IDENTIFY, RESUME,     kedge_hub_accept(hub, event.ticket, &acceptance, now), or _refuse
+ *     or CREDENTIALS
  *     something happened    kedge_hub_publish(hub, topic, publication, now)
  *     after anything        while ((link = kedge_hub_next_ready(hub, now)))
  *                               pull its events, write its outputs
  *     connection gone       kedge_link_destroy(link); its session waits, detached (see below)
  *     until the next thing  sleep until kedge_hub_deadline(hub), then kedge_hub_tick(hub, now)
  *
- * A session waits for session_ttl after its connection, whatever ended that. A gateway's client that
+ * Whose a session is, and how long it stays, is the protocol's:
+ *
+ *     gateway      a login's own; without its link it waits for session_ttl, to be resumed
+ *     messaging    a user's stream, shared by all links of that user; stays until it is ended, or has to
+ *                  make room
+ *     FlowLayer    one for all links, which stays as long as the hub
+ *     BlobHub      a link's own, and ends with it
+ *
+ * A gateway's session waits after its connection, whatever ended that. A client that
  * closes with 1000 may well mean that it is done, but page reloads look the same; so its session waits
  * too. Where 1000 is a goodbye, end it when it is told:
  *
@@ -47,12 +56,13 @@ typedef struct kedge_hub_config {
     kedge_link_config link;        /* of its links; the role is KEDGE_SERVER */
     kedge_log_limits topic_limits; /* 1000 entries, 4 MiB, ten minutes */
     kedge_log_limits own_limits;   /* of what is sent to one session alone: the same */
-    kedge_time session_ttl;        /* 300 s that a detached session waits */
+    kedge_time session_ttl;        /* 300 s that a gateway's detached session waits */
     size_t links_max;              /* 100 000; at most 1 048 575 */
     size_t sessions_max;           /* 200 000 */
     size_t sessions_per_user_max;  /* 20 */
     /* true: past a cap of sessions the user's session that has been detached longest ends, if there
-     * is one, so that who reloads a page again and again is not locked out by what he left behind;
+     * is one, so that who reloads a page again and again is not locked out by what he left behind
+     * (messaging: of all users' streams the one that has been without a link longest);
      * false: the login is refused */
     bool evict_detached;
     size_t topics_max;            /* 100 000 */
@@ -131,14 +141,15 @@ typedef struct kedge_acceptance {
  * call. The gateway: IDENTIFY past sessions_max or sessions_per_user_max: 4006 (counted as capped).
  * RESUME of a session that is not there: 4009; of another user's: 4004; of a position that was never
  * given: 4009, of one that the history no longer reaches back to: 4010; where another link resumed it
- * later: 4009.
+ * later: 4009. The others: CREDENTIALS past sessions_max or sessions_per_user_max: HTTP 503.
  *
  * STALE_TICKET: answered before, or the link is gone. All else has changed nothing, and the question
  * still stands (so answer it otherwise, or stop the link): TOO_MANY_TOPICS (topics_max or
  * spans_per_session_max), LIMIT (`ready` would be over the message limit), SEALED, NO_MEMORY;
  * KEDGE_JSON_..., ENVELOPE_NOT_OBJECT: members that are no JSON, or no object; ENVELOPE_MEMBER_DOUBLED:
  * a member of a name that is `ready`'s own (session_id, protocol_version, capabilities);
- * INVALID_ARGUMENT: a null pointer, an empty user, an empty topic. */
+ * INVALID_ARGUMENT: a null pointer, an empty user, an empty topic, members where there is no message to
+ * carry them (CREDENTIALS). */
 KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
                                         const kedge_acceptance *acceptance, kedge_time now);
 
@@ -146,7 +157,8 @@ KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
  * For who answers requests (kedge/requests.h) later, by the ticket alone. */
 KEDGE_API kedge_link *kedge_hub_asker(const kedge_hub *hub, kedge_ticket ticket);
 
-/* The answer no; see kedge_link_refuse. */
+/* The answer no; see kedge_link_refuse. `code` is a close code of the protocol, but for CREDENTIALS an HTTP
+ * status (0: 403). */
 KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uint16_t code,
                                         kedge_span text, kedge_time now);
 
@@ -217,7 +229,7 @@ KEDGE_API kedge_session *kedge_hub_next_session(kedge_hub *hub, kedge_span user,
 /* The link that a session is attached to, the latest of several; NULL while it is detached. */
 KEDGE_API kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session);
 
-/* Ends a session for good; its links are closed (gateway: 4009). UNKNOWN: it is none of this
+/* Ends a session for good; its links are closed (gateway: 4009, else 1001). UNKNOWN: it is none of this
  * hub. */
 KEDGE_API kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now);
 
@@ -245,7 +257,7 @@ KEDGE_API bool kedge_hub_next_event(kedge_hub *hub, kedge_hub_event *event);
  * before is still sent. Only what is sealed can be restored. */
 KEDGE_API void kedge_hub_seal(kedge_hub *hub, kedge_time now);
 
-/* Stops every link, for the gateway with 4008; their sessions stay. What was not written yet waits
+/* Stops every link, for the gateway with 4008, else with 1001; their sessions stay, but for BlobHub's. What was not written yet waits
  * for their resume. Write out what is ready, then destroy the links. */
 KEDGE_API void kedge_hub_stop(kedge_hub *hub, kedge_time now);
 
