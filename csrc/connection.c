@@ -149,7 +149,7 @@ static kedge_status begin(kedge_connection *connection, kedge_link *link,
     if (link == NULL) {
         return kedge_connection_write_wish(connection, wish, NULL);
     }
-    kedge_status status = link->operations->handshake(link, &handshake);
+    kedge_status status = kedge_link_handshake_of(link, &handshake);
     if (status == KEDGE_OK) {
         status = kedge_connection_write_wish(connection, wish, &handshake);
     }

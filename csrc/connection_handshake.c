@@ -104,9 +104,7 @@ static kedge_status join_wishes(kedge_upgrade_wish *wish, const kedge_link_hands
     for (size_t i = 0; i < wish->header_count; i++) {
         headers[i] = wish->headers[i];
     }
-    /* unreachable: no client of the protocols that are built asks for headers */
     for (size_t i = 0; i < of_link->header_count; i++) {
-        /* unreachable: the same */
         headers[wish->header_count + i] = of_link->headers[i];
     }
     wish->header_count += of_link->header_count;

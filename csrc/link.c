@@ -474,7 +474,9 @@ kedge_status kedge_link_opened(kedge_link *link, kedge_time now)
     if (status != KEDGE_OK) {
         return status;
     }
-    return leave(link, link->operations->opened(link));
+    status = link->operations->opened(link);
+    link->was_open = link->was_open || status == KEDGE_OK;
+    return leave(link, status);
 }
 
 bool kedge_link_event_waiting(const kedge_link *link)
@@ -494,7 +496,8 @@ kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge
         (kind != KEDGE_MESSAGE_TEXT && kind != KEDGE_MESSAGE_BINARY)) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    if (kedge_link_event_waiting(link)) {
+    bool early = link->operations->role == KEDGE_CLIENT && !link->was_open;
+    if (kedge_link_event_waiting(link) || early) {
         return KEDGE_WRONG_STATE;
     }
     kedge_link_scratch_free(link);
@@ -939,6 +942,15 @@ kedge_status kedge_link_start(kedge_link *link, kedge_time now)
     return link->operations->start(link);
 }
 
+kedge_status kedge_link_handshake_of(const kedge_link *link, kedge_link_handshake *handshake)
+{
+    if (kedge_link_event_waiting(link)) {
+        return KEDGE_WRONG_STATE;
+    }
+    memset(handshake, 0, sizeof *handshake);
+    return link->operations->handshake(link, handshake);
+}
+
 kedge_status kedge_link_handshake_begin(kedge_link *link, kedge_link_handshake *handshake,
                                         kedge_time now)
 {
@@ -949,7 +961,7 @@ kedge_status kedge_link_handshake_begin(kedge_link *link, kedge_link_handshake *
     if (handshake == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    status = link->operations->handshake(link, handshake);
+    status = kedge_link_handshake_of(link, handshake);
     if (status == KEDGE_OK) {
         link->operations->handshake_begin(link);
     }
@@ -985,7 +997,7 @@ kedge_status kedge_link_set_credentials(kedge_link *link, kedge_span token, kedg
     if (status != KEDGE_OK) {
         return status;
     }
-    if (kedge_span_is_missing(token)) {
+    if (token.data == NULL || token.size == 0) {
         return KEDGE_INVALID_ARGUMENT;
     }
     return link->operations->set_credentials(link, token);

@@ -234,7 +234,7 @@ typedef struct kedge_link_operations {
     /* Client */
     kedge_status (*start)(kedge_link *link);
     kedge_status (*handshake)(const kedge_link *link,
-                              kedge_link_handshake *handshake); /* changes nothing */
+                              kedge_link_handshake *handshake); /* all zero; changes nothing */
     void (*handshake_begin)(kedge_link *link);                  /* `handshake` was well just now */
     kedge_status (*connect_failed)(kedge_link *link, uint16_t http_status, kedge_time retry_after);
     kedge_status (*notify)(kedge_link *link, kedge_span name, kedge_span payload);
@@ -298,8 +298,10 @@ struct kedge_link {
     uint8_t event_first;
     uint8_t event_count;
 
-    bool open;       /* messages can be written */
-    bool ended;      /* this connection's conversation is over (a close may still have to go out) */
+    bool
+        was_open; /* a connection, once: what a client receives later comes late, but is no misuse */
+    bool open;    /* messages can be written */
+    bool ended;   /* this connection's conversation is over (a close may still have to go out) */
     bool compressed; /* what is sent is compressed, if it is larger than compress_above */
     bool close_waits;
     bool abort_waits;
@@ -440,6 +442,9 @@ void kedge_link_unask(kedge_link *link);
 
 /* Opens the link's cursor behind `position`; what comes for it lists the link. As kedge_cursor_open. */
 kedge_status kedge_link_open_cursor(kedge_link *link, kedge_session *session, uint64_t position);
+
+/* What a client link asks of the upgrade, if it is to be begun now (WRONG_STATE); changes nothing. */
+kedge_status kedge_link_handshake_of(const kedge_link *link, kedge_link_handshake *handshake);
 
 /* ---- For the hub -------------------------------------------------------------------------------- */
 

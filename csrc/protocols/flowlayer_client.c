@@ -3,6 +3,7 @@
 #include "memory.h"
 #include "protocols/flowlayer_client_state.h"
 #include "protocols/flowlayer_retry.h"
+#include "retry.h"
 
 typedef kedge_flowlayer_client client;
 
@@ -369,7 +370,7 @@ static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t co
     if (how == KEDGE_ENDING_PEER_CLOSED) {
         why.cause = KEDGE_PEER_CLOSED;
         why.received = code;
-        why.action = kedge_flowlayer_action_of_close(code);
+        why.action = kedge_retry_after_close(code, KEDGE_ACTION_IDENTIFY);
     } else if (how == KEDGE_ENDING_HOST_CLOSED) {
         why.cause = KEDGE_HOST_CLOSED;
         why.sent = code;
@@ -404,7 +405,7 @@ static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span rea
 {
     ending why = own_ending(KEDGE_STOPPED, code);
     why.reason = reason;
-    why.action = kedge_flowlayer_action_of_close(code);
+    why.action = kedge_retry_after_close(code, KEDGE_ACTION_IDENTIFY);
     return end_by(kedge_flowlayer_client_of(link), why);
 }
 
@@ -582,9 +583,6 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
     particulars all = particulars_of(own_ending(KEDGE_UNEXPECTED, 1007));
     (void)kind; /* a text is a text, however its frame is marked */
     all.text = message;
-    if (!self->was_open) {
-        return KEDGE_WRONG_STATE; /* rule 7 */
-    }
     link->counts.received++;
     kedge_requests_forget(&self->requests, link->allocator);
     kedge_continuity_tidy(&self->continuity);
@@ -759,23 +757,18 @@ static kedge_status client_start(kedge_link *link)
     particulars all = particulars_of(own_ending(KEDGE_NO_CREDENTIALS, 0));
     all.ending.action = KEDGE_ACTION_CREDENTIALS;
     return step(self,
-                self->authorization == NULL ? KEDGE_FLOWLAYER_CLIENT_INPUT_START_BARE
-                                            : KEDGE_FLOWLAYER_CLIENT_INPUT_START,
+                self->bearer.authorization.bytes == NULL ? KEDGE_FLOWLAYER_CLIENT_INPUT_START_BARE
+                                                         : KEDGE_FLOWLAYER_CLIENT_INPUT_START,
                 &all);
 }
 
 static kedge_status client_handshake(const kedge_link *link, kedge_link_handshake *handshake)
 {
     const client *self = kedge_flowlayer_client_const(link);
-    if (link->event_count > 0 || client_event_waiting(link) ||
-        self->state != KEDGE_FLOWLAYER_CLIENT_ASKED) {
+    if (self->state != KEDGE_FLOWLAYER_CLIENT_ASKED) {
         return KEDGE_WRONG_STATE;
     }
-    memset(handshake, 0, sizeof *handshake);
-    handshake->target = kedge_span_of(self->path, self->path_size);
-    handshake->headers[0].name = kedge_text("Authorization");
-    handshake->headers[0].value = kedge_span_of(self->authorization, self->authorization_size);
-    handshake->header_count = 1;
+    kedge_bearer_handshake(&self->bearer, handshake);
     handshake->message_limit = link->config->message_limit;
     return KEDGE_OK;
 }
@@ -788,21 +781,15 @@ static void client_handshake_begin(kedge_link *link)
 
 static kedge_status client_opened(kedge_link *link)
 {
-    client *self = kedge_flowlayer_client_of(link);
     particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    kedge_status status = step(self, KEDGE_FLOWLAYER_CLIENT_INPUT_OPENED, &all);
-    self->was_open = self->was_open || status == KEDGE_OK;
-    return status;
+    return step(kedge_flowlayer_client_of(link), KEDGE_FLOWLAYER_CLIENT_INPUT_OPENED, &all);
 }
 
 static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 {
     client *self = kedge_flowlayer_client_of(link);
     particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    if (token.size == 0) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_status status = kedge_flowlayer_client_set_token(self, token);
+    kedge_status status = kedge_bearer_set_token(&self->bearer, link->allocator, token);
     return status == KEDGE_OK ? step(self, KEDGE_FLOWLAYER_CLIENT_INPUT_CREDENTIALS, &all) : status;
 }
 
@@ -811,11 +798,10 @@ static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 static void client_destroy(kedge_link *link)
 {
     client *self = kedge_flowlayer_client_of(link);
-    kedge_flowlayer_client_drop_token(self);
+    kedge_bearer_free(&self->bearer, link->allocator);
     kedge_requests_free(&self->requests, link->allocator);
     kedge_continuity_free(&self->continuity);
     kedge_flowlayer_services_free(&self->services);
-    kedge_memory_free(link->allocator, self->path, self->path_size);
 }
 
 static kedge_status client_create(kedge_link *link)
@@ -828,10 +814,8 @@ static kedge_status client_create(kedge_link *link)
     kedge_continuity_init(&self->continuity, settings->logs_hold, link->allocator);
     kedge_flowlayer_services_init(&self->services, settings->services_max,
                                   kedge_random_key(&link->commons->random), link->allocator);
-    kedge_status status = kedge_flowlayer_client_copy_path(self);
-    if (status == KEDGE_OK) {
-        status = kedge_flowlayer_client_set_token(self, settings->token);
-    }
+    kedge_status status =
+        kedge_bearer_make(&self->bearer, link->allocator, settings->path, settings->token);
     if (status != KEDGE_OK) {
         client_destroy(link);
     }

@@ -1,91 +1,19 @@
-#include "kedge/utf8.h"
-
 #include "members.h"
 #include "memory.h"
 #include "protocols/flowlayer_client_state.h"
 #include "protocols/flowlayer_writer.h"
-#include "span.h"
 
 typedef kedge_flowlayer_client client;
 
-#define SCHEME "Bearer "
-
 /* ---- Settings ----------------------------------------------------------------------------------- */
-
-/* Path and token go into a request's head as they are: what would end or split its line is refused. */
-static bool is_path(kedge_span path)
-{
-    if (path.size == 0 || path.data == NULL || path.data[0] != '/') {
-        return false;
-    }
-    for (size_t i = 0; i < path.size; i++) {
-        if (path.data[i] <= ' ' || path.data[i] >= 0x7F || path.data[i] == '#') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_token(kedge_span token)
-{
-    for (size_t i = 0; i < token.size; i++) {
-        if (token.data[i] <= ' ' || token.data[i] == 0x7F) {
-            return false;
-        }
-    }
-    return kedge_utf8_validate(token).status == KEDGE_OK;
-}
 
 kedge_status kedge_flowlayer_client_check(const kedge_link_config *config)
 {
     const kedge_flowlayer_client_config *own = &config->as.flowlayer_client;
-    bool right = !kedge_span_is_missing(own->token) && is_token(own->token) && is_path(own->path) &&
+    bool right = kedge_is_token(own->token) && kedge_is_path(own->path) &&
                  own->greeting_timeout > 0 && own->ack_timeout > 0 && own->result_timeout > 0 &&
                  own->requests_max > 0 && own->logs_hold > 0 && own->services_max > 0;
     return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
-}
-
-kedge_status kedge_flowlayer_client_copy_path(client *self)
-{
-    kedge_span path = kedge_flowlayer_client_settings(self)->path;
-    self->path = kedge_memory_new(self->base.allocator, path.size);
-    if (self->path == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    memcpy(self->path, path.data, path.size);
-    self->path_size = path.size;
-    return KEDGE_OK;
-}
-
-/* ---- Credentials -------------------------------------------------------------------------------- */
-
-void kedge_flowlayer_client_drop_token(client *self)
-{
-    kedge_wipe(self->authorization, self->authorization_size);
-    kedge_memory_free(self->base.allocator, self->authorization, self->authorization_size);
-    self->authorization = NULL;
-    self->authorization_size = 0;
-}
-
-kedge_status kedge_flowlayer_client_set_token(client *self, kedge_span token)
-{
-    const size_t scheme = sizeof SCHEME - 1;
-    if (token.size == 0) {
-        return KEDGE_OK;
-    }
-    if (!is_token(token)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    uint8_t *made = kedge_memory_new(self->base.allocator, scheme + token.size);
-    if (made == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    memcpy(made, SCHEME, scheme);
-    memcpy(made + scheme, token.data, token.size);
-    kedge_flowlayer_client_drop_token(self);
-    self->authorization = made;
-    self->authorization_size = scheme + token.size;
-    return KEDGE_OK;
 }
 
 /* ---- Our own questions -------------------------------------------------------------------------- */

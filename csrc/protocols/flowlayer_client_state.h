@@ -6,6 +6,7 @@
 #ifndef KEDGE_FLOWLAYER_CLIENT_STATE_H
 #define KEDGE_FLOWLAYER_CLIENT_STATE_H
 
+#include "bearer.h"
 #include "decimal.h"
 #include "link.h"
 #include "protocols/flowlayer_client.h"
@@ -33,12 +34,8 @@ typedef struct kedge_flowlayer_client {
     kedge_flowlayer_services services;
     uint64_t questions; /* of our own, asked so far */
     kedge_event closed;
-    uint32_t attempts;      /* connections that ended since the last snapshot */
-    uint8_t *authorization; /* "Bearer " and the token; null: none */
-    size_t authorization_size;
-    uint8_t *path;
-    size_t path_size;
-    bool was_open; /* a connection, once: what is received later comes late, but is no misuse */
+    uint32_t attempts; /* connections that ended since the last snapshot */
+    kedge_bearer bearer;
 } kedge_flowlayer_client;
 
 static inline kedge_flowlayer_client *kedge_flowlayer_client_of(kedge_link *link)
@@ -65,11 +62,6 @@ static inline bool kedge_flowlayer_client_is_connected(const kedge_flowlayer_cli
 /* ---- flowlayer_client_calls.c ------------------------------------------------------------------- */
 
 kedge_status kedge_flowlayer_client_check(const kedge_link_config *config);
-kedge_status kedge_flowlayer_client_copy_path(kedge_flowlayer_client *self);
-
-/* An empty token is none. INVALID_ARGUMENT: it cannot stand in a header. */
-kedge_status kedge_flowlayer_client_set_token(kedge_flowlayer_client *self, kedge_span token);
-void kedge_flowlayer_client_drop_token(kedge_flowlayer_client *self);
 
 /* The question for logs that is wanted; and is this the id of the one that is open? */
 kedge_status kedge_flowlayer_client_write_question(kedge_flowlayer_client *self,

@@ -801,9 +801,6 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
     particulars all;
     memset(&all, 0, sizeof all);
     all.ending = unreadable_ending(KEDGE_UNEXPECTED);
-    if (!self->was_open) {
-        return KEDGE_WRONG_STATE; /* rule 11 */
-    }
     kedge_gateway_gate_release(&self->gate);
     link->counts.received++;
     if (!is_connected(self)) {
@@ -1030,8 +1027,8 @@ static kedge_status client_start(kedge_link *link)
     all.ending = own_ending(KEDGE_NO_CREDENTIALS, 0);
     all.ending.verdict.action = KEDGE_ACTION_CREDENTIALS;
     return step(self,
-                self->token_size == 0 ? KEDGE_GATEWAY_CLIENT_INPUT_START_BARE
-                                      : KEDGE_GATEWAY_CLIENT_INPUT_START,
+                self->token.bytes == NULL ? KEDGE_GATEWAY_CLIENT_INPUT_START_BARE
+                                          : KEDGE_GATEWAY_CLIENT_INPUT_START,
                 &all);
 }
 
@@ -1039,12 +1036,9 @@ static kedge_status client_handshake(const kedge_link *link, kedge_link_handshak
 {
     const client *self = kedge_gateway_client_const(link);
     size_t limit = link->config->message_limit;
-    if (link->event_count > 0 || client_event_waiting(link) ||
-        kedge_gateway_client_move_of(self->state, KEDGE_GATEWAY_CLIENT_INPUT_HANDSHAKE) ==
-            KEDGE_GATEWAY_CLIENT_MOVE_REFUSE) {
+    if (self->state != KEDGE_GATEWAY_CLIENT_ASKED) {
         return KEDGE_WRONG_STATE;
     }
-    memset(handshake, 0, sizeof *handshake);
     handshake->target = kedge_span_of(self->target, self->target_size);
     handshake->message_limit =
         kedge_gateway_client_settings(self)->compress ? kedge_zstd_bound(limit) : limit;
@@ -1061,23 +1055,18 @@ static void client_handshake_begin(kedge_link *link)
 
 static kedge_status client_opened(kedge_link *link)
 {
-    client *self = kedge_gateway_client_of(link);
     particulars all;
     memset(&all, 0, sizeof all);
-    kedge_status status = step(self, KEDGE_GATEWAY_CLIENT_INPUT_OPENED, &all);
-    self->was_open = self->was_open || status == KEDGE_OK;
-    return status;
+    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_OPENED, &all);
 }
 
 static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 {
     particulars all;
     kedge_status status = kedge_utf8_validate(token).status;
-    if (token.size == 0) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
     if (status == KEDGE_OK) {
-        status = kedge_gateway_client_set_token(kedge_gateway_client_of(link), token);
+        status = kedge_secret_set(&kedge_gateway_client_of(link)->token, link->allocator,
+                                  kedge_text(""), token);
     }
     if (status != KEDGE_OK) {
         return status;
@@ -1091,7 +1080,7 @@ static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 static void client_destroy(kedge_link *link)
 {
     client *self = kedge_gateway_client_of(link);
-    kedge_gateway_client_drop_token(self);
+    kedge_secret_drop(&self->token, link->allocator);
     drop_login(self);
     kedge_publication_release(self->heartbeat);
     kedge_queue_clear(&self->waiting, link->allocator);
@@ -1108,7 +1097,7 @@ static kedge_status client_create(kedge_link *link)
     kedge_gateway_gate_init(&self->gate, link->allocator, config->hold_count, config->hold_bytes);
     kedge_status status = kedge_gateway_client_make_target(self);
     if (status == KEDGE_OK) {
-        status = kedge_gateway_client_set_token(self, config->token);
+        status = kedge_secret_set(&self->token, link->allocator, kedge_text(""), config->token);
     }
     if (status == KEDGE_OK) {
         status = kedge_publication_control(&self->heartbeat, link->allocator, KEDGE_GATEWAY,

@@ -1,5 +1,6 @@
 #include "kedge/utf8.h"
 
+#include "bearer.h"
 #include "decimal.h"
 #include "members.h"
 #include "memory.h"
@@ -9,20 +10,6 @@
 typedef kedge_gateway_client client;
 
 /* ---- Settings ----------------------------------------------------------------------------------- */
-
-/* The path goes into a request line as it is: what would end or split that is refused. */
-static bool is_path(kedge_span path)
-{
-    if (path.size == 0 || path.data == NULL || path.data[0] != '/') {
-        return false;
-    }
-    for (size_t i = 0; i < path.size; i++) {
-        if (path.data[i] <= ' ' || path.data[i] >= 0x7F || path.data[i] == '#') {
-            return false;
-        }
-    }
-    return true;
-}
 
 static bool are_words(kedge_words words)
 {
@@ -52,7 +39,7 @@ kedge_status kedge_gateway_client_check(const kedge_link_config *config)
     bool rate = own->rate_burst == 0 || own->rate_per_second > 0;
     bool words = are_words(own->capabilities) && are_words(own->mls_types) &&
                  are_words(own->cpace_types) && are_words(own->media_types);
-    return token && rate && words && is_path(own->path) && are_times(own) &&
+    return token && rate && words && kedge_is_path(own->path) && are_times(own) &&
                    own->protocol_version > 0 && own->resume_attempts > 0
                ? KEDGE_OK
                : KEDGE_INVALID_ARGUMENT;
@@ -91,40 +78,13 @@ kedge_status kedge_gateway_client_make_target(client *self)
     return KEDGE_OK;
 }
 
-/* ---- Credentials -------------------------------------------------------------------------------- */
-
-void kedge_gateway_client_drop_token(client *self)
-{
-    kedge_wipe(self->token, self->token_size);
-    kedge_memory_free(self->base.allocator, self->token, self->token_size);
-    self->token = NULL;
-    self->token_size = 0;
-}
-
-/* An empty one is none. */
-kedge_status kedge_gateway_client_set_token(client *self, kedge_span token)
-{
-    uint8_t *copy = NULL;
-    if (token.size > 0) {
-        copy = kedge_memory_new(self->base.allocator, token.size);
-        if (copy == NULL) {
-            return KEDGE_NO_MEMORY;
-        }
-        memcpy(copy, token.data, token.size);
-    }
-    kedge_gateway_client_drop_token(self);
-    self->token = copy;
-    self->token_size = token.size;
-    return KEDGE_OK;
-}
-
 /* ---- The login ---------------------------------------------------------------------------------- */
 
 static void write_identify(const client *self, kedge_json_writer *writer)
 {
     const kedge_gateway_client_config *config = kedge_gateway_client_settings(self);
     kedge_json_write_name(writer, kedge_text("token"));
-    kedge_json_write_text(writer, kedge_span_of(self->token, self->token_size));
+    kedge_json_write_text(writer, kedge_span_of(self->token.bytes, self->token.size));
     kedge_json_write_name(writer, kedge_text("protocol_version"));
     kedge_json_write_unsigned(writer, config->protocol_version);
     if (!config->capabilities_given) {
@@ -141,7 +101,7 @@ static void write_identify(const client *self, kedge_json_writer *writer)
 static void write_resume(const client *self, kedge_json_writer *writer)
 {
     kedge_json_write_name(writer, kedge_text("token"));
-    kedge_json_write_text(writer, kedge_span_of(self->token, self->token_size));
+    kedge_json_write_text(writer, kedge_span_of(self->token.bytes, self->token.size));
     kedge_json_write_name(writer, kedge_text("session_id"));
     kedge_json_write_text(writer, kedge_gateway_client_session(self));
     kedge_json_write_name(writer, kedge_text("last_seq"));

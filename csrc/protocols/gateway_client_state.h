@@ -6,6 +6,7 @@
 #ifndef KEDGE_GATEWAY_CLIENT_STATE_H
 #define KEDGE_GATEWAY_CLIENT_STATE_H
 
+#include "bearer.h"
 #include "link.h"
 #include "protocols/gateway_client.h"
 #include "protocols/gateway_gate.h"
@@ -49,13 +50,11 @@ typedef struct kedge_gateway_client {
     uint32_t attempts;
     uint32_t fruitless;  /* resumes in a row that nothing came of */
     uint32_t unreadable; /* connections in a row that ended so */
-    uint8_t *token;
-    size_t token_size;
+    kedge_secret token;
     uint8_t *target;
     size_t target_size;
     size_t session_size;
     bool has_session;
-    bool was_open; /* a connection, once: what is received later comes late, but is no misuse */
     uint8_t session_id[KEDGE_GATEWAY_SESSION_ID_MAX];
 } kedge_gateway_client;
 
@@ -99,10 +98,6 @@ kedge_status kedge_gateway_client_check(const kedge_link_config *config);
 
 /* The path and query of the upgrade, from the configuration. NO_MEMORY. */
 kedge_status kedge_gateway_client_make_target(kedge_gateway_client *self);
-
-/* Another token, copied; an empty one is none. NO_MEMORY: the old one stays. */
-kedge_status kedge_gateway_client_set_token(kedge_gateway_client *self, kedge_span token);
-void kedge_gateway_client_drop_token(kedge_gateway_client *self);
 
 /* Makes `identify` or `resume`, to be sent first. NO_MEMORY. */
 kedge_status kedge_gateway_client_make_login(kedge_gateway_client *self, bool resume);

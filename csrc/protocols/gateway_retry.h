@@ -1,7 +1,7 @@
 /* gateway_retry.h: what a gateway's client does once a connection is over, as data.
  *
  * Private. Rule 1: what the server closed with decides, by the list of close codes. Rule 2: where there
- * was no WebSocket, the HTTP status decides, by its list. Rule 3: every way back waits, full jitter
+ * was no WebSocket, the HTTP status decides, by the list of retry.h. Rule 3: every way back waits, full jitter
  * over a window that doubles; a rule may ask for more than that.
  */
 #ifndef KEDGE_GATEWAY_RETRY_H
@@ -10,6 +10,7 @@
 #include "kedge/gateway.h"
 #include "kedge/link.h"
 #include "random.h"
+#include "retry.h"
 
 typedef enum kedge_gateway_delay {
     KEDGE_GATEWAY_DELAY_BACKOFF, /* anywhere in the window */
@@ -45,18 +46,10 @@ typedef struct kedge_gateway_verdict {
     X(4012, 4012, IDENTIFY, LONG, false, false)                                                    \
     X(0, 65535, IDENTIFY, BACKOFF, false, false)
 
-/* The same for an HTTP status instead of 101, which says nothing about the session; 0 is no answer. */
-#define KEDGE_GATEWAY_HTTP_RULES(X)                                                                \
-    X(300, 399, STOP, BACKOFF, true, false)                                                        \
-    X(400, 400, STOP, BACKOFF, true, false)                                                        \
-    X(401, 401, CREDENTIALS, BACKOFF, true, false)                                                 \
-    X(403, 403, CREDENTIALS, BACKOFF, true, false)                                                 \
-    X(404, 404, STOP, BACKOFF, true, false)                                                        \
-    X(426, 426, STOP, BACKOFF, true, false)                                                        \
-    X(0, 65535, RESUME, BACKOFF, true, false)
-
 /* Code 0 is none, as 1005. */
 kedge_gateway_verdict kedge_gateway_verdict_of_close(uint16_t code);
+
+/* By retry.h's list; it says nothing about the session. */
 kedge_gateway_verdict kedge_gateway_verdict_of_http(uint16_t status);
 
 /* How long to wait. `attempts`: how many connections were tried since one lasted. */

@@ -3,8 +3,8 @@
 #include "memory.h"
 #include "protocols/messaging_client_state.h"
 #include "protocols/messaging_messages.h"
-#include "protocols/messaging_retry.h"
 #include "protocols/messaging_writer.h"
+#include "retry.h"
 
 typedef kedge_messaging_client client;
 typedef kedge_messaging_client_connection connection;
@@ -123,9 +123,11 @@ static kedge_time delay_after(client *self, const ending *why)
     if (self->connection.lasted) {
         self->attempts = 0;
     }
-    kedge_time delay = kedge_messaging_delay_of(kedge_messaging_client_settings(self),
-                                                self->attempts, &self->base.commons->random);
-    return kedge_time_after(delay, why->retry_after);
+    const kedge_messaging_client_config *settings = kedge_messaging_client_settings(self);
+    kedge_time window =
+        kedge_retry_window(settings->backoff_first, settings->backoff_last, self->attempts);
+    return kedge_time_after(kedge_random_below(&self->base.commons->random, window),
+                            why->retry_after);
 }
 
 /* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
@@ -438,7 +440,7 @@ static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t co
     if (how == KEDGE_ENDING_PEER_CLOSED) {
         why.cause = KEDGE_PEER_CLOSED;
         why.received = code;
-        why.action = kedge_messaging_action_of_close(code);
+        why.action = kedge_retry_after_close(code, KEDGE_ACTION_RESUME);
     } else if (how == KEDGE_ENDING_HOST_CLOSED) {
         why.cause = KEDGE_HOST_CLOSED;
         why.sent = code;
@@ -457,7 +459,7 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
     all.ending.reason = kedge_text(NULL);
     all.ending.http_status = http_status;
     all.ending.retry_after = retry_after < most ? retry_after : most;
-    all.ending.action = kedge_messaging_action_of_http(http_status);
+    all.ending.action = kedge_retry_after_http(http_status, KEDGE_ACTION_RESUME);
     switch (all.ending.action) {
     case KEDGE_ACTION_CREDENTIALS:
         return step(self, KEDGE_MESSAGING_CLIENT_INPUT_FAILED_WANT, &all);
@@ -473,7 +475,7 @@ static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span rea
 {
     ending why = own_ending(KEDGE_STOPPED, code);
     why.reason = reason;
-    why.action = kedge_messaging_action_of_close(code);
+    why.action = kedge_retry_after_close(code, KEDGE_ACTION_RESUME);
     return end_by(kedge_messaging_client_of(link), why);
 }
 
@@ -632,9 +634,6 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
     kedge_messaging_client_input input = KEDGE_MESSAGING_CLIENT_INPUT_BROKEN;
     particulars all = particulars_of(unreadable_ending(KEDGE_UNEXPECTED));
     all.text = message;
-    if (!self->was_open) {
-        return KEDGE_WRONG_STATE; /* rule 10 */
-    }
     link->counts.received++;
     if (!is_connected(self)) {
         return step(self, input, &all);
@@ -808,23 +807,18 @@ static kedge_status client_start(kedge_link *link)
     particulars all = particulars_of(own_ending(KEDGE_NO_CREDENTIALS, 0));
     all.ending.action = KEDGE_ACTION_CREDENTIALS;
     return step(self,
-                self->authorization == NULL ? KEDGE_MESSAGING_CLIENT_INPUT_START_BARE
-                                            : KEDGE_MESSAGING_CLIENT_INPUT_START,
+                self->bearer.authorization.bytes == NULL ? KEDGE_MESSAGING_CLIENT_INPUT_START_BARE
+                                                         : KEDGE_MESSAGING_CLIENT_INPUT_START,
                 &all);
 }
 
 static kedge_status client_handshake(const kedge_link *link, kedge_link_handshake *handshake)
 {
     const client *self = kedge_messaging_client_const(link);
-    if (link->event_count > 0 || client_event_waiting(link) ||
-        self->state != KEDGE_MESSAGING_CLIENT_ASKED) {
+    if (self->state != KEDGE_MESSAGING_CLIENT_ASKED) {
         return KEDGE_WRONG_STATE;
     }
-    memset(handshake, 0, sizeof *handshake);
-    handshake->target = kedge_span_of(self->path, self->path_size);
-    handshake->headers[0].name = kedge_text("Authorization");
-    handshake->headers[0].value = kedge_span_of(self->authorization, self->authorization_size);
-    handshake->header_count = 1;
+    kedge_bearer_handshake(&self->bearer, handshake);
     handshake->message_limit = link->config->message_limit;
     return KEDGE_OK;
 }
@@ -837,21 +831,15 @@ static void client_handshake_begin(kedge_link *link)
 
 static kedge_status client_opened(kedge_link *link)
 {
-    client *self = kedge_messaging_client_of(link);
     particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    kedge_status status = step(self, KEDGE_MESSAGING_CLIENT_INPUT_OPENED, &all);
-    self->was_open = self->was_open || status == KEDGE_OK;
-    return status;
+    return step(kedge_messaging_client_of(link), KEDGE_MESSAGING_CLIENT_INPUT_OPENED, &all);
 }
 
 static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 {
     client *self = kedge_messaging_client_of(link);
     particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    if (token.size == 0) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    kedge_status status = kedge_messaging_client_set_token(self, token);
+    kedge_status status = kedge_bearer_set_token(&self->bearer, link->allocator, token);
     return status == KEDGE_OK ? step(self, KEDGE_MESSAGING_CLIENT_INPUT_CREDENTIALS, &all) : status;
 }
 
@@ -860,10 +848,9 @@ static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 static void client_destroy(kedge_link *link)
 {
     client *self = kedge_messaging_client_of(link);
-    kedge_messaging_client_drop_token(self);
+    kedge_bearer_free(&self->bearer, link->allocator);
     kedge_publication_release(self->ping);
     kedge_queue_clear(&self->waiting, link->allocator);
-    kedge_memory_free(link->allocator, self->path, self->path_size);
 }
 
 static kedge_status client_create(kedge_link *link)
@@ -871,11 +858,9 @@ static kedge_status client_create(kedge_link *link)
     client *self = kedge_messaging_client_of(link);
     link->ended = true;
     self->timer = kedge_deadline_at(KEDGE_NEVER);
-    kedge_status status = kedge_messaging_client_copy_path(self);
-    if (status == KEDGE_OK) {
-        status =
-            kedge_messaging_client_set_token(self, kedge_messaging_client_settings(self)->token);
-    }
+    const kedge_messaging_client_config *settings = kedge_messaging_client_settings(self);
+    kedge_status status =
+        kedge_bearer_make(&self->bearer, link->allocator, settings->path, settings->token);
     if (status == KEDGE_OK) {
         status = kedge_messaging_write_ping(&self->ping, link->allocator);
     }

@@ -17,7 +17,7 @@
  *           peer is dead. A silence that we overslept is given one tolerance more.
  *   Rule 8: all that is received can be read. Otherwise the connection is closed, 1007 or 1009, and the
  *           next one tried; three in a row without a new event start from now.
- *   Rule 9: an ending is judged by the lists of messaging_retry.h. A connection on which something came
+ *   Rule 9: an ending is judged by the lists of retry.h. A connection on which something came
  *           keep_alive after it was opened resets the back-off.
  *   Rule 10: what is received before a connection was opened ever is the host's mistake; after that what
  *           comes late, or from a former connection, is passed over.

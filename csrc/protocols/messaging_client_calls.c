@@ -1,42 +1,13 @@
-#include "kedge/utf8.h"
-
 #include "decimal.h"
 #include "members.h"
 #include "memory.h"
 #include "messaging.h"
 #include "protocols/messaging_client_state.h"
 #include "protocols/messaging_writer.h"
-#include "span.h"
 
 typedef kedge_messaging_client client;
 
-#define SCHEME "Bearer "
-
 /* ---- Settings ----------------------------------------------------------------------------------- */
-
-/* Path and token go into a request's head as they are: what would end or split its line is refused. */
-static bool is_path(kedge_span path)
-{
-    if (path.size == 0 || path.data == NULL || path.data[0] != '/') {
-        return false;
-    }
-    for (size_t i = 0; i < path.size; i++) {
-        if (path.data[i] <= ' ' || path.data[i] >= 0x7F || path.data[i] == '#') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_token(kedge_span token)
-{
-    for (size_t i = 0; i < token.size; i++) {
-        if (token.data[i] <= ' ' || token.data[i] == 0x7F) {
-            return false;
-        }
-    }
-    return kedge_utf8_validate(token).status == KEDGE_OK;
-}
 
 static bool are_times(const kedge_messaging_client_config *config)
 {
@@ -47,55 +18,10 @@ static bool are_times(const kedge_messaging_client_config *config)
 kedge_status kedge_messaging_client_check(const kedge_link_config *config)
 {
     const kedge_messaging_client_config *own = &config->as.messaging_client;
-    bool right = !kedge_span_is_missing(own->token) && is_token(own->token) && is_path(own->path) &&
-                 are_times(own) && kedge_timestamp_unit_right(own->unit) && own->requests_max > 0 &&
+    bool right = kedge_is_token(own->token) && kedge_is_path(own->path) && are_times(own) &&
+                 kedge_timestamp_unit_right(own->unit) && own->requests_max > 0 &&
                  own->resume_attempts > 0 && own->acks <= KEDGE_MESSAGING_ACKS_LATEST;
     return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
-}
-
-kedge_status kedge_messaging_client_copy_path(client *self)
-{
-    kedge_span path = kedge_messaging_client_settings(self)->path;
-    self->path = kedge_memory_new(self->base.allocator, path.size);
-    if (self->path == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    memcpy(self->path, path.data, path.size);
-    self->path_size = path.size;
-    return KEDGE_OK;
-}
-
-/* ---- Credentials -------------------------------------------------------------------------------- */
-
-void kedge_messaging_client_drop_token(client *self)
-{
-    kedge_wipe(self->authorization, self->authorization_size);
-    kedge_memory_free(self->base.allocator, self->authorization, self->authorization_size);
-    self->authorization = NULL;
-    self->authorization_size = 0;
-}
-
-kedge_status kedge_messaging_client_set_token(client *self, kedge_span token)
-{
-    const size_t scheme = sizeof SCHEME - 1;
-    if (token.size == 0) {
-        return KEDGE_OK;
-    }
-    if (!is_token(token)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    uint8_t *made = token.size > SIZE_MAX - scheme
-                        ? NULL
-                        : kedge_memory_new(self->base.allocator, scheme + token.size);
-    if (made == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    memcpy(made, SCHEME, scheme);
-    memcpy(made + scheme, token.data, token.size);
-    kedge_messaging_client_drop_token(self);
-    self->authorization = made;
-    self->authorization_size = scheme + token.size;
-    return KEDGE_OK;
 }
 
 /* ---- What is sent ------------------------------------------------------------------------------- */

@@ -7,6 +7,8 @@
 #define KEDGE_MESSAGING_CLIENT_STATE_H
 
 #include "kedge/envelope.h"
+
+#include "bearer.h"
 #include "link.h"
 #include "protocols/messaging_client.h"
 
@@ -48,14 +50,10 @@ typedef struct kedge_messaging_client {
     kedge_status lost_why; /* what SYNC will tell once subscribe from now is answered */
     uint64_t replayed;     /* events told since subscribe, until RESUMED is */
     uint32_t attempts;
-    uint32_t unreadable;    /* connections in a row that ended so */
-    uint8_t *authorization; /* "Bearer " and the token; null: none */
-    size_t authorization_size;
-    uint8_t *path;
-    size_t path_size;
+    uint32_t unreadable; /* connections in a row that ended so */
+    kedge_bearer bearer;
     bool has_position;
     uint64_t position;
-    bool was_open; /* a connection, once: what is received later comes late, but is no misuse */
 } kedge_messaging_client;
 
 static inline kedge_messaging_client *kedge_messaging_client_of(kedge_link *link)
@@ -82,11 +80,6 @@ static inline bool kedge_messaging_client_is_connected(const kedge_messaging_cli
 /* ---- messaging_client_calls.c ------------------------------------------------------------------- */
 
 kedge_status kedge_messaging_client_check(const kedge_link_config *config);
-kedge_status kedge_messaging_client_copy_path(kedge_messaging_client *self);
-
-/* An empty token is none. INVALID_ARGUMENT: it cannot stand in a header. */
-kedge_status kedge_messaging_client_set_token(kedge_messaging_client *self, kedge_span token);
-void kedge_messaging_client_drop_token(kedge_messaging_client *self);
 
 /* The latest subscribe; and is this the id of it, as JSON? */
 kedge_status kedge_messaging_client_write_subscribe(const kedge_messaging_client *self,

@@ -227,7 +227,7 @@ static void close_codes(void)
 
 static void http_statuses(void)
 {
-    static const numbers rules[] = {KEDGE_GATEWAY_HTTP_RULES(RULE_NUMBERS)};
+    static const numbers rules[] = {KEDGE_RETRY_HTTP_RULES(RULE_NUMBERS)};
     char buffer[32];
     printf("| instead of 101 | client does | after |\n| --- | --- | --- |\n");
     for (size_t i = 0; i < COUNT_OF(rules); i++) {

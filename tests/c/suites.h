@@ -1,6 +1,7 @@
 /* Every suite of the C tests, one a layer: SUITE(layer) stands for `Suite *kedge_layer_suite(void)` of
  * tests/c/test_layer.c. Sorted; the build compiles every tests/c/test_*.c. */
 SUITE(base)
+SUITE(bearer)
 SUITE(blobhub_batches)
 SUITE(blobhub_subscriptions)
 SUITE(blobhub_table)
@@ -40,6 +41,7 @@ SUITE(publication)
 SUITE(random)
 SUITE(reader)
 SUITE(requests)
+SUITE(retry)
 SUITE(session)
 SUITE(snapshot)
 SUITE(table)

@@ -1329,6 +1329,29 @@ START_TEST(a_handshake_that_breaks_is_no_connection)
 }
 END_TEST
 
+START_TEST(the_links_headers_stand_behind_the_hosts)
+{
+    static const kedge_entropy entropy = {{1}};
+    kedge_upgrade_wish wish = {.host = kedge_text("h")};
+    kedge_header header = {kedge_text("Origin"), kedge_text("https://example.org")};
+    kedge_link_config config = kedge_link_config_default(KEDGE_MESSAGING, KEDGE_CLIENT);
+    kedge_event event;
+    wish.headers = &header;
+    wish.header_count = 1;
+    config.as.messaging_client.token = kedge_text("t");
+    ck_assert_int_eq(kedge_link_create(&pair.client.link, &config, &entropy,
+                                       memory_probe_allocator(&pair.probe), pair.now),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_link_start(pair.client.link, pair.now), KEDGE_OK);
+    ck_assert(kedge_link_next_event(pair.client.link, &event));
+    ck_assert_int_eq(connection_host_open(&pair.client, &wish, pair.now), KEDGE_OK);
+    const char *request = connection_host_output(&pair.client, NULL, pair.now);
+    ck_assert_ptr_nonnull(strstr(request, "GET /ws HTTP/1.1\r\n"));
+    ck_assert_ptr_nonnull(
+        strstr(request, "Origin: https://example.org\r\nAuthorization: Bearer t\r\n"));
+}
+END_TEST
+
 START_TEST(opening_asks_the_link)
 {
     kedge_upgrade_wish wish = plain_wish();
@@ -1878,6 +1901,7 @@ static void add_linked(TCase *tests)
     tcase_add_test(tests, a_link_may_join_later);
     tcase_add_loop_test(tests, a_refusal_is_told_to_the_link, 0, 5);
     tcase_add_loop_test(tests, a_handshake_that_breaks_is_no_connection, 0, 2);
+    tcase_add_test(tests, the_links_headers_stand_behind_the_hosts);
     tcase_add_test(tests, opening_asks_the_link);
     tcase_add_test(tests, an_opening_that_fails_changes_nothing);
     tcase_add_test(tests, a_link_has_one_connection);

@@ -3,22 +3,6 @@
 
 #include "protocols/flowlayer_retry.h"
 
-static const struct close_case {
-    uint16_t code;
-    kedge_action action;
-} closes[] = {
-    {0, KEDGE_ACTION_IDENTIFY},    {1000, KEDGE_ACTION_STOP},     {1001, KEDGE_ACTION_IDENTIFY},
-    {1005, KEDGE_ACTION_IDENTIFY}, {1006, KEDGE_ACTION_IDENTIFY}, {1007, KEDGE_ACTION_STOP},
-    {1008, KEDGE_ACTION_STOP},     {1009, KEDGE_ACTION_IDENTIFY}, {1011, KEDGE_ACTION_IDENTIFY},
-    {1013, KEDGE_ACTION_IDENTIFY}, {4000, KEDGE_ACTION_IDENTIFY}, {4999, KEDGE_ACTION_IDENTIFY},
-};
-
-START_TEST(a_close_code_leads_where_the_table_says)
-{
-    ck_assert_int_eq(kedge_flowlayer_action_of_close(closes[_i].code), closes[_i].action);
-}
-END_TEST
-
 static const struct http_case {
     uint16_t status;
     kedge_action action;
@@ -62,7 +46,6 @@ Suite *kedge_flowlayer_retry_suite(void)
 {
     Suite *suite = suite_create("flowlayer_retry");
     TCase *tests = tcase_create("rules");
-    tcase_add_loop_test(tests, a_close_code_leads_where_the_table_says, 0, COUNT_OF(closes));
     tcase_add_loop_test(tests, an_http_status_leads_where_the_table_says, 0, COUNT_OF(statuses));
     tcase_add_test(tests, waits_are_the_contracts_list);
     suite_add_tcase(suite, tests);

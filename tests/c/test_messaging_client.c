@@ -9,7 +9,6 @@
 
 #include "memory_probe.h"
 #include "protocols/messaging_client_state.h"
-#include "protocols/messaging_retry.h"
 
 /* ---- A client and the scripted server before it -------------------------------------------------- */
 
@@ -841,24 +840,6 @@ START_TEST(an_http_status_leads_where_the_list_says)
 }
 END_TEST
 
-START_TEST(the_back_off_doubles_from_1_s_to_60_s_with_full_jitter)
-{
-    kedge_random random;
-    kedge_entropy entropy = {{1}};
-    kedge_random_init(&random, &entropy);
-    static const kedge_time windows[] = {1, 1, 2, 4, 8, 16, 32, 60, 60};
-    for (uint32_t attempts = 0; attempts < 9; attempts++) {
-        kedge_time most = 0;
-        for (int i = 0; i < 200; i++) {
-            kedge_time delay = kedge_messaging_delay_of(settings(), attempts, &random);
-            ck_assert_uint_lt(delay, windows[attempts] * KEDGE_SECOND);
-            most = delay > most ? delay : most;
-        }
-        ck_assert_uint_gt(most, windows[attempts] * KEDGE_SECOND / 2);
-    }
-}
-END_TEST
-
 START_TEST(a_connection_that_lasted_resets_the_back_off)
 {
     begin();
@@ -1152,7 +1133,6 @@ Suite *kedge_messaging_client_suite(void)
     tcase_add_test(tests, what_waits_is_bounded_and_what_never_got_out_is_counted);
     tcase_add_loop_test(tests, a_close_code_leads_where_the_list_says, 0, COUNT_OF(closes));
     tcase_add_loop_test(tests, an_http_status_leads_where_the_list_says, 0, COUNT_OF(statuses));
-    tcase_add_test(tests, the_back_off_doubles_from_1_s_to_60_s_with_full_jitter);
     tcase_add_test(tests, a_connection_that_lasted_resets_the_back_off);
     tcase_add_test(tests, a_close_by_the_host_is_tried_again);
     tcase_add_test(tests, stop_closes_with_1000_and_does_not_come_back);
