@@ -302,6 +302,15 @@ kedge_status kedge_hub_link(kedge_hub *hub, kedge_link **link, void *context, ke
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
+kedge_status kedge_hub_clock(kedge_hub *hub, uint64_t wall, kedge_time now)
+{
+    if (hub == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    hub->commons.wall_ahead = wall - kedge_time_told(now);
+    return KEDGE_OK;
+}
+
 /* Each link that is due is ticked once; what comes of that is taken in by the drain. */
 static void tick_links(kedge_hub *hub)
 {
@@ -375,10 +384,10 @@ bool kedge_hub_ready_waiting(kedge_hub *hub)
 
 /* ---- Decisions ------------------------------------------------------------------------------- */
 
-static bool acceptance_right(const kedge_acceptance *acceptance)
+static bool acceptance_right(const kedge_hub *hub, const kedge_acceptance *acceptance)
 {
     return acceptance != NULL && is_name(acceptance->user) &&
-           !kedge_span_is_missing(acceptance->members) && kedge_hub_topics_named(acceptance);
+           !kedge_span_is_missing(acceptance->members) && kedge_hub_topics_right(hub, acceptance);
 }
 
 kedge_status kedge_hub_answer_no(const kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
@@ -522,7 +531,7 @@ static kedge_status answer_yes(kedge_hub *hub, kedge_link *link, kedge_ticket ti
 kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
                               const kedge_acceptance *acceptance, kedge_time now)
 {
-    if (hub == NULL || !acceptance_right(acceptance)) {
+    if (hub == NULL || !acceptance_right(hub, acceptance)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
@@ -598,15 +607,24 @@ kedge_session *kedge_hub_next_session(kedge_hub *hub, kedge_span user,
     return found == NULL || found->first == NULL ? NULL : found->first->session;
 }
 
-kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session)
+kedge_link *kedge_hub_next_link(kedge_hub *hub, const kedge_session *session,
+                                const kedge_link *previous)
 {
     const kedge_hub_record *record =
         hub == NULL || session == NULL ? NULL : kedge_hub_record_of(hub, session);
-    kedge_link *link = record == NULL ? NULL : record->links;
+    if (record == NULL || (previous != NULL && previous->hub_session != record)) {
+        return NULL;
+    }
+    kedge_link *link = previous == NULL ? record->links : previous->session_next;
     while (link != NULL && link->ended) {
         link = link->session_next;
     }
     return link;
+}
+
+kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session)
+{
+    return kedge_hub_next_link(hub, session, NULL);
 }
 
 kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now)
@@ -618,6 +636,9 @@ kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time no
     kedge_hub_record *record = kedge_hub_record_of(hub, session);
     if (record == NULL) {
         return KEDGE_UNKNOWN;
+    }
+    if (kedge_hub_is_shared(hub)) {
+        return KEDGE_UNSUPPORTED;
     }
     uint16_t code = hub->operations->close_code(KEDGE_UNKNOWN);
     kedge_span text = kedge_text(hub->operations->close_text(code));

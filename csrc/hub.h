@@ -202,8 +202,8 @@ static inline kedge_hub_topic *kedge_hub_topic_of(kedge_log *log)
 
 /* ---- hub_topics.c: following and publishing --------------------------------------------------- */
 
-/* Whether the topics that it names can be ones. */
-bool kedge_hub_topics_named(const kedge_acceptance *acceptance);
+/* Whether the topics that it names can be ones, and this hub's. */
+bool kedge_hub_topics_right(const kedge_hub *hub, const kedge_acceptance *acceptance);
 
 /* The session follows all topics that the acceptance names, or on failure none that it did not follow
  * before. TOO_MANY_TOPICS, NO_MEMORY. */
@@ -224,7 +224,13 @@ kedge_time kedge_hub_waits(const kedge_hub *hub);
 kedge_status kedge_hub_accept_credentials(kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
                                           const kedge_acceptance *acceptance);
 
-/* The session that all links share, which is made when first asked for. NO_MEMORY. */
+/* Whether all links share one session, which follows nothing that has a name. */
+static inline bool kedge_hub_is_shared(const kedge_hub *hub)
+{
+    return hub->operations->sessions == KEDGE_SESSIONS_SHARED;
+}
+
+/* The session that all links share. It follows the passing topic that has no name, and is made when first asked for. NO_MEMORY. */
 kedge_status kedge_hub_shared_record(kedge_hub *hub, kedge_hub_record **record);
 
 /* ---- hub.c: decisions ------------------------------------------------------------------------ */
@@ -246,14 +252,16 @@ kedge_status kedge_hub_answer_no(const kedge_hub *hub, kedge_link *link, kedge_t
 /* Takes in what became of links since the last time: deadlines, ends, what is ready. */
 void kedge_hub_drain(kedge_hub *hub);
 
-/* Time passes for the hub, and for links of which nothing more is heard; it never goes back. Something
- * else is begun than to write a snapshot. */
+/* Time passes for the hub, and for links of which nothing more is heard; it never goes back: that is
+ * counted. Something else is begun than to write a snapshot. */
 static inline void kedge_hub_advance(kedge_hub *hub, kedge_time now)
 {
     hub->snapshot.step = KEDGE_SNAPSHOT_IDLE;
     if (now > hub->now) {
         hub->now = kedge_time_told(now);
         hub->commons.now = hub->now;
+    } else {
+        hub->counts.clock_backward += now < hub->now;
     }
 }
 

@@ -28,15 +28,37 @@ static kedge_hub_record *first_of(const kedge_hub *hub, kedge_span name)
 
 kedge_status kedge_hub_shared_record(kedge_hub *hub, kedge_hub_record **record)
 {
-    kedge_acceptance nothing = {0};
+    kedge_acceptance all = {0};
+    kedge_span nameless = kedge_text("");
     *record = first_of(hub, shared_user());
     if (*record != NULL) {
         return KEDGE_OK;
     }
-    nothing.user = shared_user();
-    kedge_status status = kedge_hub_begin_session(hub, &nothing, 0, record);
+    all.user = shared_user();
+    all.passing_topics = &nameless;
+    all.passing_count = 1;
+    kedge_status status = kedge_hub_begin_session(hub, &all, 0, record);
     if (status == KEDGE_OK) {
+        (*record)->session->own.lossy = true;
         kedge_hub_record_detach(hub, *record, KEDGE_NEVER);
+    }
+    return status;
+}
+
+kedge_status kedge_hub_shared(kedge_hub *hub, kedge_session **session)
+{
+    kedge_hub_record *record;
+    if (hub == NULL || session == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *session = NULL;
+    if (!kedge_hub_is_shared(hub)) {
+        return KEDGE_UNSUPPORTED;
+    }
+    hub->snapshot.step = KEDGE_SNAPSHOT_IDLE;
+    kedge_status status = kedge_hub_shared_record(hub, &record);
+    if (status == KEDGE_OK) {
+        *session = record->session;
     }
     return status;
 }
@@ -101,7 +123,7 @@ kedge_status kedge_hub_accept_credentials(kedge_hub *hub, kedge_link *link, kedg
 {
     kedge_hub_record *record = NULL;
     kedge_status status = KEDGE_OK;
-    if (hub->operations->sessions == KEDGE_SESSIONS_SHARED) {
+    if (kedge_hub_is_shared(hub)) {
         status = kedge_hub_shared_record(hub, &record);
     } else if (hub->operations->sessions == KEDGE_SESSIONS_PER_USER) {
         record = first_of(hub, acceptance->user);

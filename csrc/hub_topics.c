@@ -15,6 +15,17 @@ static bool is_topic(topic_name name)
     return name.text.size == 0 ? name.passing : name.text.data != NULL;
 }
 
+/* Where all links share one session it follows what there is: two topics that need no name. */
+static bool can_be_followed(const kedge_hub *hub, topic_name name)
+{
+    return !kedge_hub_is_shared(hub) && is_topic(name);
+}
+
+static bool can_be_published_to(const kedge_hub *hub, topic_name name)
+{
+    return kedge_hub_is_shared(hub) ? name.text.size == 0 : is_topic(name);
+}
+
 static kedge_hub_topic *find(const kedge_hub *hub, topic_name name)
 {
     return kedge_hub_topic_find(hub, name.text, name.passing);
@@ -36,7 +47,7 @@ static topic_name name_at(const kedge_acceptance *acceptance, size_t i)
     return name;
 }
 
-bool kedge_hub_topics_named(const kedge_acceptance *acceptance)
+bool kedge_hub_topics_right(const kedge_hub *hub, const kedge_acceptance *acceptance)
 {
     if ((acceptance->topics == NULL && acceptance->topic_count > 0) ||
         (acceptance->passing_topics == NULL && acceptance->passing_count > 0) ||
@@ -44,11 +55,11 @@ bool kedge_hub_topics_named(const kedge_acceptance *acceptance)
         return false;
     }
     for (size_t i = 0; i < named(acceptance); i++) {
-        if (!is_topic(name_at(acceptance, i))) {
+        if (!can_be_followed(hub, name_at(acceptance, i))) {
             return false;
         }
     }
-    return true;
+    return !kedge_hub_is_shared(hub) || !acceptance->topics_exact;
 }
 
 /* The session follows the topic, which is made if there is none. */
@@ -262,17 +273,50 @@ static kedge_status publish(kedge_hub *hub, kedge_hub_topic *topic, kedge_public
     return status;
 }
 
+static kedge_status send(kedge_hub *hub, kedge_hub_record *record, kedge_publication *publication)
+{
+    kedge_status status =
+        kedge_session_send(record->session, hub->stamp + 1, publication, hub->now);
+    if (status == KEDGE_OK) {
+        hub->stamp++;
+        hub->counts.published++;
+        kedge_hub_record_appended(hub, record);
+    }
+    return status;
+}
+
+/* The numbered topic without a name is the log of the session that all share. */
+static kedge_status publish_shared(kedge_hub *hub, kedge_publication *publication, left_out except,
+                                   size_t *sessions)
+{
+    kedge_hub_record *record;
+    if (except.count > 0) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_status status = kedge_hub_shared_record(hub, &record);
+    if (status == KEDGE_OK) {
+        status = send(hub, record, publication);
+    }
+    if (status == KEDGE_OK && sessions != NULL) {
+        *sessions = 1;
+    }
+    return status;
+}
+
 kedge_status kedge_hub_publish_except(kedge_hub *hub, kedge_span topic,
                                       kedge_publication *publication, kedge_session *const *except,
                                       size_t except_count, size_t *sessions, kedge_time now)
 {
     topic_name name = {topic, kedge_publication_describe(publication).passing};
     left_out out = {except, except_count};
-    if (hub == NULL || !is_topic(name) || (except == NULL && except_count > 0)) {
+    if (hub == NULL || !can_be_published_to(hub, name) || (except == NULL && except_count > 0)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
     kedge_status status = check_publication(hub, publication);
+    if (status == KEDGE_OK && kedge_hub_is_shared(hub) && !name.passing) {
+        return publish_shared(hub, publication, out, sessions);
+    }
     if (status == KEDGE_OK) {
         status = reserve_skips(hub, out, name.passing);
     }
@@ -300,19 +344,13 @@ kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session, kedge_public
     if (record == NULL) {
         return KEDGE_UNKNOWN;
     }
-    status = kedge_session_send(session, hub->stamp + 1, publication, hub->now);
-    if (status == KEDGE_OK) {
-        hub->stamp++;
-        hub->counts.published++;
-        kedge_hub_record_appended(hub, record);
-    }
-    return status;
+    return send(hub, record, publication);
 }
 
 static kedge_status follow_one(kedge_hub *hub, kedge_session *session, topic_name name,
                                kedge_time now)
 {
-    if (hub == NULL || session == NULL || !is_topic(name)) {
+    if (hub == NULL || session == NULL || !can_be_followed(hub, name)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
@@ -324,7 +362,7 @@ static kedge_status follow_one(kedge_hub *hub, kedge_session *session, topic_nam
 static kedge_status unfollow_one(kedge_hub *hub, kedge_session *session, topic_name name,
                                  kedge_time now)
 {
-    if (hub == NULL || session == NULL || !is_topic(name)) {
+    if (hub == NULL || session == NULL || !can_be_followed(hub, name)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
@@ -380,5 +418,19 @@ kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic, const kedge
     kedge_status status = kedge_log_set_limits(&limited->log, limits, hub->now);
     limited->limited = true;
     kedge_hub_topic_appended(hub, limited);
+    return status;
+}
+
+kedge_status kedge_hub_lossy_topic(kedge_hub *hub, kedge_span topic, bool lossy)
+{
+    topic_name name = {topic, false};
+    kedge_session *session;
+    if (hub == NULL || !can_be_published_to(hub, name)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_status status = kedge_hub_shared(hub, &session);
+    if (status == KEDGE_OK) {
+        session->own.lossy = lossy;
+    }
     return status;
 }

@@ -222,6 +222,13 @@ static void conclude(kedge_gateway_server *server, const conclusion *how)
     event->as.closed.http_status = how->http_status;
 }
 
+/* What one close code tells, another cause may tell better. */
+static kedge_span own_reason(kedge_status cause, uint16_t code)
+{
+    return kedge_text(cause == KEDGE_TAKEN_OVER ? kedge_status_text(cause)
+                                                : kedge_gateway_close_text(code));
+}
+
 /* Ends it with a close frame; without a reason the code's own text. */
 static kedge_status close_with(kedge_gateway_server *server, kedge_status cause, uint16_t code,
                                kedge_span reason)
@@ -230,7 +237,7 @@ static kedge_status close_with(kedge_gateway_server *server, kedge_status cause,
     memset(&how, 0, sizeof how);
     how.cause = cause;
     how.sent = code;
-    how.reason = reason.size > 0 ? reason : kedge_text(kedge_gateway_close_text(code));
+    how.reason = reason.size > 0 ? reason : own_reason(cause, code);
     how.keep = kedge_gateway_close_resumable(code);
     conclude(server, &how);
     kedge_link_send_close(&server->base, code, how.reason);

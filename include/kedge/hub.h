@@ -18,7 +18,7 @@
  *     gateway      a login's own; without its link it waits for session_ttl, to be resumed
  *     messaging    a user's stream, shared by all links of that user; stays until it is ended, or has to
  *                  make room
- *     FlowLayer    one for all links, which stays as long as the hub
+ *     FlowLayer    one for all links, which stays as long as the hub (kedge_hub_shared)
  *     BlobHub      a link's own, and ends with it
  *
  * A gateway's session waits after its connection, whatever ended that. A client that
@@ -149,9 +149,12 @@ typedef struct kedge_acceptance {
  * KEDGE_JSON_..., ENVELOPE_NOT_OBJECT: members that are no JSON, or no object; ENVELOPE_MEMBER_DOUBLED:
  * a member of a name that is `ready`'s own (session_id, protocol_version, capabilities);
  * INVALID_ARGUMENT: a null pointer, an empty user, an empty topic, members where there is no message to
- * carry them (CREDENTIALS). */
+ * carry them (CREDENTIALS), topics or topics_exact where all links share one session. */
 KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
                                         const kedge_acceptance *acceptance, kedge_time now);
+
+/* The wall clock that goes with `now`, for all links; see kedge_link_clock. INVALID_ARGUMENT. */
+KEDGE_API kedge_status kedge_hub_clock(kedge_hub *hub, uint64_t wall, kedge_time now);
 
 /* The link that waits for the answer to this question or request; NULL once it is gone, or was answered.
  * For who answers requests (kedge/requests.h) later, by the ticket alone. */
@@ -173,6 +176,9 @@ KEDGE_API kedge_status kedge_hub_refuse(kedge_hub *hub, kedge_ticket ticket, uin
  * with the numbered one of the same name. Those who are attached and follow it get the publication
  * among the others; it takes no number and is in no replay. Where nobody is attached nothing is stored.
  *
+ * Where all links share one session (FlowLayer) there are two topics, whose names are empty: numbered, the
+ * session's own log, which stores whether or not a link is there; and one for all that passes.
+ *
  * LIMIT: with the longest number it would be larger than a message or the log may be;
  * nothing was numbered. INVALID_ARGUMENT (one that is a passing one where the protocol has none, or was
  * made by kedge_publication_control, is of another protocol, or is named as a message that the server itself sends: the gateway's hello, ready, resumed,
@@ -185,7 +191,8 @@ KEDGE_API kedge_status kedge_hub_publish(kedge_hub *hub, kedge_span topic,
  * number. A session is left out of a bounded number of entries that its history still holds
  * (skips_per_session_max); past it the history counts as lost: positions before now are answered as such,
  * and a link that lags ends as one that was outrun. `sessions` does not count those left out. As
- * publish; UNKNOWN: one is none of this hub's sessions. */
+ * publish; UNKNOWN: one is none of this hub's sessions. INVALID_ARGUMENT too: any, where the numbered topic
+ * is that of the session that all share. */
 KEDGE_API kedge_status kedge_hub_publish_except(kedge_hub *hub, kedge_span topic,
                                                 kedge_publication *publication,
                                                 kedge_session *const *except, size_t except_count,
@@ -197,7 +204,8 @@ KEDGE_API kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session,
 
 /* From now on, or no longer. A topic exists while the history of a session refers to it. Following
  * twice is following once. TOO_MANY_TOPICS, NO_MEMORY; UNKNOWN: the session is none of this hub, or
- * does not follow the topic. */
+ * does not follow the topic; INVALID_ARGUMENT also where all links share one session, which follows what
+ * there is. */
 KEDGE_API kedge_status kedge_hub_follow(kedge_hub *hub, kedge_session *session, kedge_span topic,
                                         kedge_time now);
 KEDGE_API kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session, kedge_span topic,
@@ -214,7 +222,16 @@ KEDGE_API kedge_status kedge_hub_unfollow_passing(kedge_hub *hub, kedge_session 
 KEDGE_API kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic,
                                              const kedge_log_limits *limits, kedge_time now);
 
+/* What happens to a link that lags until a numbered topic drops what it has to read next: false, it is
+ * closed (messaging: 1013, gateway: 4010); true, it counts what it lost and goes on (kedge_link_counts.lost).
+ * Only FlowLayer's log knows lost numbers, and begins with true: there the topic is empty. UNSUPPORTED for other protocols; NO_MEMORY. */
+KEDGE_API kedge_status kedge_hub_lossy_topic(kedge_hub *hub, kedge_span topic, bool lossy);
+
 /* ---- Sessions -------------------------------------------------------------------------------- */
+
+/* The session that all links of this hub share (FlowLayer), made when it is first asked for, or by the
+ * first link or publication. UNSUPPORTED: the protocol has none such; NO_MEMORY. */
+KEDGE_API kedge_status kedge_hub_shared(kedge_hub *hub, kedge_session **session);
 
 /* A session by its id, NULL if there is none. Pointers to sessions live until the session ended
  * (when that may be is told above). */
@@ -229,8 +246,13 @@ KEDGE_API kedge_session *kedge_hub_next_session(kedge_hub *hub, kedge_span user,
 /* The link that a session is attached to, the latest of several; NULL while it is detached. */
 KEDGE_API kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session);
 
+/* Walks the links that a session is attached to, the latest first: begin with previous == NULL. NULL at the
+ * end. None of them may end or attach during the walk. */
+KEDGE_API kedge_link *kedge_hub_next_link(kedge_hub *hub, const kedge_session *session,
+                                          const kedge_link *previous);
+
 /* Ends a session for good; its links are closed (gateway: 4009, else 1001). UNKNOWN: it is none of this
- * hub. */
+ * hub. UNSUPPORTED: it is the one that all share. */
 KEDGE_API kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now);
 
 /* What became of sessions apart from their links. */
@@ -310,6 +332,7 @@ typedef struct kedge_hub_counts {
     uint64_t taken_over;
     uint64_t history_lost; /* resumes answered 4010, links outrun, sessions left out too often */
     uint64_t events_dropped;
+    uint64_t clock_backward; /* calls with a time before the latest, which then counts as that */
 } kedge_hub_counts;
 
 /* As of when links' news were taken in last. It looks at every log: for a status page, not for each

@@ -1376,8 +1376,8 @@ START_TEST(take_over_of_an_attached_session)
     link_host_ask_resume(&other, "s", 1);
     ck_assert_int_eq(attach(&other, session), KEDGE_OK);
     check_event(&host, "CLOSED TAKEN_OVER sent=4009 received=0 http=0 session=- "
-                       "reason=session no longer exists");
-    check_close(&host, "close 4009 session no longer exists");
+                       "reason=another link has the session now");
+    check_close(&host, "close 4009 another link has the session now");
     ck_assert_ptr_eq(kedge_link_holding(session, NULL), other.link);
     check_dispatches(&other, 2, 2);
     check_pull(&other, "{\"type\":\"resumed\",\"d\":{\"seq\":2}}");
@@ -1418,8 +1418,8 @@ START_TEST(take_over_by_order_of_receipt_not_of_answers)
         ck_assert_int_eq(attach(&other, session), KEDGE_OK);
     }
     check_event(&other, "CLOSED TAKEN_OVER sent=4009 received=0 http=0 session=- "
-                        "reason=session no longer exists");
-    check_close(&other, "close 4009 session no longer exists");
+                        "reason=another link has the session now");
+    check_close(&other, "close 4009 another link has the session now");
     if (!winner_gone) {
         ck_assert_ptr_eq(kedge_link_holding(session, NULL), third.link);
         check_dispatches(&third, 2, 2);
@@ -1455,7 +1455,7 @@ START_TEST(take_over_among_links_that_share_their_commons)
     ck_assert_int_eq(attach(&other, session), KEDGE_OK);
     ck_assert_int_eq(attach(&host, session), KEDGE_OK);
     check_event(&host, "CLOSED TAKEN_OVER sent=4009 received=0 http=0 session=- "
-                       "reason=session no longer exists");
+                       "reason=another link has the session now");
     check_event(&other, "ATTACHED s position=0 resumed");
     done_with(session);
     kedge_commons_free(&commons);

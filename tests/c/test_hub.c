@@ -637,6 +637,16 @@ START_TEST(an_entry_ages_without_a_tick)
 }
 END_TEST
 
+START_TEST(a_clock_that_goes_back_is_counted_and_not_followed)
+{
+    kedge_hub_tick(world.hub, world.now);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).clock_backward, 0);
+    kedge_hub_tick(world.hub, world.now - 1);
+    ck_assert_int_eq(hub_world_publish(&world, "news", 1, NULL), KEDGE_OK);
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).clock_backward, 1);
+}
+END_TEST
+
 START_TEST(a_detached_session_expires_by_the_clock_not_by_the_tick)
 {
     static hub_client client;
@@ -1568,6 +1578,7 @@ Suite *kedge_hub_suite(void)
     tcase_add_test(decisions, a_resume_that_cannot_be_is_refused_in_words);
     tcase_add_test(decisions, what_the_history_lost_is_4010_exactly);
     tcase_add_test(decisions, an_entry_ages_without_a_tick);
+    tcase_add_test(decisions, a_clock_that_goes_back_is_counted_and_not_followed);
     tcase_add_test(decisions, a_detached_session_expires_by_the_clock_not_by_the_tick);
     tcase_add_test(decisions, a_session_may_wait_for_ever);
     tcase_add_test(decisions, time_may_end);

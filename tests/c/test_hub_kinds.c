@@ -362,6 +362,182 @@ START_TEST(all_links_share_the_servers_session)
     lose(1);
     ck_assert_uint_eq(counts().sessions, 1);
     ck_assert_uint_eq(kedge_hub_waits(hub), KEDGE_NEVER);
+    ck_assert_int_eq(kedge_hub_end(hub, record->session, now), KEDGE_UNSUPPORTED);
+}
+END_TEST
+
+static kedge_publication *publication_of(bool passing)
+{
+    kedge_publication *publication = NULL;
+    kedge_publication_source source;
+    memset(&source, 0, sizeof source);
+    source.protocol = KEDGE_GATEWAY;
+    source.name = kedge_text("event");
+    source.passing = passing;
+    ck_assert_int_eq(
+        kedge_publication_create(&publication, memory_probe_allocator(&probe), &source), KEDGE_OK);
+    return publication;
+}
+
+static kedge_status publish(const char *topic, bool passing, size_t *sessions)
+{
+    kedge_publication *publication = publication_of(passing);
+    kedge_status status = kedge_hub_publish(hub, kedge_text(topic), publication, sessions, now);
+    kedge_publication_release(publication);
+    return status;
+}
+
+static void check_step(kedge_link *link, bool passing, uint64_t number)
+{
+    kedge_step step;
+    ck_assert_int_eq(kedge_cursor_next(&link->cursor, &step), KEDGE_OK);
+    ck_assert_int_eq(step.passing, passing);
+    ck_assert_uint_eq(step.number, number);
+}
+
+START_TEST(the_shared_session_has_two_topics_without_a_name)
+{
+    size_t sessions = 9;
+    kedge_session *session;
+    begin_hub(KEDGE_SESSIONS_SHARED);
+    hub->numbered_only = false;
+    ck_assert_int_eq(publish("", true, &sessions), KEDGE_OK);
+    ck_assert_uint_eq(sessions, 0);
+    ck_assert_uint_eq(counts().sessions, 0);
+    ck_assert_int_eq(publish("", false, &sessions), KEDGE_OK);
+    ck_assert_uint_eq(sessions, 1);
+    ck_assert_int_eq(publish("", false, NULL), KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_shared(hub, &session), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(session), 2);
+    ck_assert_uint_eq(counts().published, 2);
+    login(0, "anna");
+    login(1, "bert");
+    ck_assert_int_eq(publish("", true, &sessions), KEDGE_OK);
+    ck_assert_uint_eq(sessions, 1);
+    ck_assert_int_eq(publish("", false, NULL), KEDGE_OK);
+    for (size_t i = 0; i < 2; i++) {
+        check_step(links[i], true, 2);
+        check_step(links[i], false, 3);
+    }
+    ck_assert_uint_eq(kedge_log_last(kedge_session_own_log(session)), 3);
+}
+END_TEST
+
+START_TEST(a_shared_session_follows_nothing_else)
+{
+    kedge_session *session;
+    kedge_span news = kedge_text("news");
+    begin_hub(KEDGE_SESSIONS_SHARED);
+    hub->numbered_only = false;
+    ck_assert_int_eq(kedge_hub_shared(hub, &session), KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_follow(hub, session, news, now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_unfollow(hub, session, news, now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_unfollow_passing(hub, session, kedge_text(""), now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(publish("news", false, NULL), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(publish("news", true, NULL), KEDGE_INVALID_ARGUMENT);
+    kedge_publication *publication = publication_of(false);
+    ck_assert_int_eq(
+        kedge_hub_publish_except(hub, kedge_text(""), publication, &session, 1, NULL, now),
+        KEDGE_INVALID_ARGUMENT);
+    kedge_publication_release(publication);
+    ask(0);
+    kedge_acceptance acceptance = acceptance_of("anna");
+    acceptance.topics_exact = true;
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[0], &acceptance, now), KEDGE_INVALID_ARGUMENT);
+    acceptance.topics_exact = false;
+    acceptance.topics = &news;
+    acceptance.topic_count = 1;
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[0], &acceptance, now), KEDGE_INVALID_ARGUMENT);
+    acceptance.topic_count = 0;
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[0], &acceptance, now), KEDGE_OK);
+}
+END_TEST
+
+START_TEST(who_lags_behind_the_shared_log_counts_the_loss_or_is_outrun)
+{
+    config.own_limits.count = 4;
+    begin_hub(KEDGE_SESSIONS_SHARED);
+    login(0, "anna");
+    check_answer(0, KEDGE_OUTPUT_UPGRADE, 0);
+    kedge_hub_tick(hub, now);
+    if (_i == 1) {
+        ck_assert_int_eq(kedge_hub_lossy_topic(hub, kedge_text(""), false), KEDGE_OK);
+    }
+    for (size_t i = 0; i < 10; i++) {
+        ck_assert_int_eq(publish("", false, NULL), KEDGE_OK);
+    }
+    ck_assert(links[0]->listed);
+    if (_i == 1) {
+        ck_assert(kedge_cursor_outrun(&links[0]->cursor));
+        ck_assert_int_eq(kedge_hub_lossy_topic(hub, kedge_text(""), true), KEDGE_OK);
+        return;
+    }
+    ck_assert_uint_eq(kedge_cursor_lost(&links[0]->cursor), 6);
+    check_step(links[0], false, 7);
+    links[0]->handed = true; /* its host pulls: what it lost is seen with the next it gets */
+    kedge_hub_tick(hub, now);
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_int_eq(publish("", false, NULL), KEDGE_OK);
+    }
+    ck_assert(!links[0]->listed);
+    ck_assert_uint_eq(kedge_cursor_lost(&links[0]->cursor), 11);
+    check_step(links[0], false, 13);
+}
+END_TEST
+
+START_TEST(only_a_hub_of_one_session_has_one_to_share)
+{
+    kedge_session *session;
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    ck_assert_int_eq(kedge_hub_shared(NULL, &session), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_shared(hub, NULL), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_shared(hub, &session), KEDGE_UNSUPPORTED);
+    ck_assert_ptr_null(session);
+    ck_assert_int_eq(kedge_hub_lossy_topic(hub, kedge_text("news"), true), KEDGE_UNSUPPORTED);
+    ck_assert_int_eq(kedge_hub_lossy_topic(hub, kedge_text(""), true), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_lossy_topic(NULL, kedge_text("news"), true), KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(without_memory_there_is_no_shared_session)
+{
+    kedge_session *session;
+    kedge_status status = KEDGE_NO_MEMORY;
+    begin_hub(KEDGE_SESSIONS_SHARED);
+    kedge_publication *publication = publication_of(false);
+    for (size_t fail = 1; status == KEDGE_NO_MEMORY; fail++) {
+        probe.calls = 0;
+        probe.fails_at = fail;
+        status = _i == 0 ? kedge_hub_shared(hub, &session)
+                         : kedge_hub_publish(hub, kedge_text(""), publication, NULL, now);
+        probe.fails_at = 0;
+        ck_assert_uint_eq(counts().published, _i == 1 && status == KEDGE_OK ? 1 : 0);
+    }
+    kedge_publication_release(publication);
+    ck_assert_int_eq(status, KEDGE_OK);
+    ck_assert_uint_eq(counts().sessions, 1);
+    ck_assert_uint_eq(counts().topics, 1);
+}
+END_TEST
+
+START_TEST(the_links_of_a_session_are_walked)
+{
+    begin_hub(KEDGE_SESSIONS_PER_USER);
+    login(0, "anna");
+    login(1, "bert");
+    login(2, "anna");
+    login(3, "anna");
+    kedge_session *stream = kedge_link_session(links[0]);
+    ck_assert_ptr_eq(kedge_hub_next_link(hub, stream, NULL), links[3]);
+    ck_assert_ptr_eq(kedge_hub_next_link(hub, stream, links[3]), links[2]);
+    ck_assert_ptr_eq(kedge_hub_next_link(hub, stream, links[2]), links[0]);
+    ck_assert_ptr_null(kedge_hub_next_link(hub, stream, links[0]));
+    ck_assert_ptr_null(kedge_hub_next_link(hub, stream, links[1]));
+    ck_assert_ptr_null(kedge_hub_next_link(hub, NULL, NULL));
+    ck_assert_ptr_null(kedge_hub_next_link(NULL, stream, NULL));
+    lose(2);
+    ck_assert_ptr_eq(kedge_hub_next_link(hub, stream, links[3]), links[0]);
 }
 END_TEST
 
@@ -439,6 +615,12 @@ Suite *kedge_hub_kinds_suite(void)
     tcase_add_test(kinds, streams_that_come_back_are_idle_no_more);
     tcase_add_test(kinds, a_further_link_follows_what_its_acceptance_names);
     tcase_add_test(kinds, all_links_share_the_servers_session);
+    tcase_add_test(kinds, the_shared_session_has_two_topics_without_a_name);
+    tcase_add_test(kinds, a_shared_session_follows_nothing_else);
+    tcase_add_loop_test(kinds, who_lags_behind_the_shared_log_counts_the_loss_or_is_outrun, 0, 2);
+    tcase_add_test(kinds, only_a_hub_of_one_session_has_one_to_share);
+    tcase_add_loop_test(kinds, without_memory_there_is_no_shared_session, 0, 2);
+    tcase_add_test(kinds, the_links_of_a_session_are_walked);
     tcase_add_test(kinds, a_links_own_session_ends_with_it);
     tcase_add_loop_test(kinds, without_memory_the_question_still_stands, 0, 3);
     tcase_add_test(kinds, a_first_link_that_is_not_attached_leaves_no_session);

@@ -327,9 +327,8 @@ START_TEST(a_stream_that_nobody_kept_begins_at_the_wall_clock)
 {
     kedge_acceptance acceptance = acceptance_of("anna");
     acceptance.stream_kept = false;
-    ck_assert_int_eq(ask(&devices[0]), KEDGE_OK);
-    ck_assert_int_eq(kedge_link_clock(devices[0].link, (uint64_t)WALL * KEDGE_SECOND, now),
-                     KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_clock(NULL, 0, now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_clock(hub, (uint64_t)WALL * KEDGE_SECOND, now), KEDGE_OK);
     kedge_session *stream = open_as(0, &acceptance);
     says(0, SUBSCRIBE("s", "{}"));
     ck_assert_uint_eq(devices[0].last, WALL_ID - 1);

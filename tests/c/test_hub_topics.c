@@ -199,16 +199,16 @@ START_TEST(what_cannot_be_named_is_refused)
     kedge_acceptance acceptance = hub_acceptance("anna", NULL, 0);
     const kedge_span missing[] = {kedge_span_of(NULL, 1)};
     acceptance.passing_count = 1;
-    ck_assert(!kedge_hub_topics_named(&acceptance));
+    ck_assert(!kedge_hub_topics_right(world.hub, &acceptance));
     acceptance.passing_topics = missing;
-    ck_assert(!kedge_hub_topics_named(&acceptance));
+    ck_assert(!kedge_hub_topics_right(world.hub, &acceptance));
     acceptance.passing_topics = typing + 1;
-    ck_assert(kedge_hub_topics_named(&acceptance));
+    ck_assert(kedge_hub_topics_right(world.hub, &acceptance));
     acceptance.topics = typing + 1;
     acceptance.topic_count = 1;
-    ck_assert(!kedge_hub_topics_named(&acceptance));
+    ck_assert(!kedge_hub_topics_right(world.hub, &acceptance));
     acceptance.passing_count = SIZE_MAX;
-    ck_assert(!kedge_hub_topics_named(&acceptance));
+    ck_assert(!kedge_hub_topics_right(world.hub, &acceptance));
 }
 END_TEST
 
