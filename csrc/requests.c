@@ -1,5 +1,6 @@
 #include "requests.h"
 
+#include "link.h"
 #include "memory.h"
 #include "span.h"
 
@@ -120,6 +121,56 @@ kedge_time kedge_requests_deadline(const kedge_requests *requests)
     }
     return earliest;
 }
+
+/* ---- How ours end without an answer ------------------------------------------------------------- */
+
+/* It is told as what timed out is: by a time that has passed already. */
+kedge_status kedge_requests_cancel(kedge_requests *requests, kedge_request_number number)
+{
+    kedge_open_request *request = kedge_requests_find(requests, number);
+    if (request == NULL || request->deadline <= requests->ticked) {
+        return KEDGE_UNKNOWN;
+    }
+    request->cancelled = true;
+    request->deadline = 0;
+    return KEDGE_OK;
+}
+
+size_t kedge_requests_tick(kedge_requests *requests, kedge_time now, kedge_time tolerance)
+{
+    size_t overslept = 0;
+    for (size_t i = 0; i < requests->count; i++) {
+        kedge_open_request *request = requests->open[i];
+        if (request->deadline > requests->ticked && request->deadline <= now &&
+            now - request->deadline > tolerance && !request->extended) {
+            request->extended = true;
+            request->deadline = kedge_time_after(now, tolerance);
+            overslept++;
+        }
+    }
+    requests->ticked = now;
+    return overslept;
+}
+
+kedge_open_request *kedge_requests_ended(const kedge_requests *requests, bool over)
+{
+    return over ? kedge_requests_first(requests) : kedge_requests_due(requests, requests->ticked);
+}
+
+void kedge_requests_tell(kedge_requests *requests, kedge_open_request *request, kedge_event *event)
+{
+    event->kind = KEDGE_EVENT_OUTCOME;
+    event->as.outcome.number = request->number;
+    event->as.outcome.name = request->name;
+    event->as.outcome.outcome =
+        request->deadline <= requests->ticked ? KEDGE_OUTCOME_TIMED_OUT : KEDGE_OUTCOME_INVALIDATED;
+    if (request->cancelled) {
+        event->as.outcome.outcome = KEDGE_OUTCOME_CANCELLED;
+    }
+    kedge_requests_end(requests, request);
+}
+
+/* ---- The end ------------------------------------------------------------------------------------ */
 
 static void remove_open(kedge_requests *requests, const kedge_open_request *request)
 {

@@ -21,7 +21,9 @@ typedef struct kedge_open_request {
     uint64_t tag;
     kedge_time deadline; /* KEDGE_NEVER: it has none */
     uint8_t stage;
-    kedge_span id; /* the peer's: as it was written; both lie in the block */
+    bool extended;  /* ours: we overslept its deadline, it has another one */
+    bool cancelled; /* ours: to be told as that */
+    kedge_span id;  /* the peer's: as it was written; both lie in the block */
     kedge_span name;
     uint8_t bytes[];
 } kedge_open_request;
@@ -34,6 +36,7 @@ typedef struct kedge_requests {
     size_t max;
     kedge_open_request *ended;
     kedge_request_number last; /* of ours: the number given last */
+    kedge_time ticked;         /* of ours: what was due then has timed out */
 } kedge_requests;
 
 /* Ours: copies the name, and gives the next number. LIMIT past the bound, NO_MEMORY: nothing changed. */
@@ -55,6 +58,24 @@ kedge_open_request *kedge_requests_due(const kedge_requests *requests, kedge_tim
 
 /* The earliest deadline, KEDGE_NEVER if there is none. */
 kedge_time kedge_requests_deadline(const kedge_requests *requests);
+
+/* ---- How ours end without an answer ------------------------------------------------------------- */
+
+/* Gives up waiting. UNKNOWN: it is not open, or ended already and only waits to be told. */
+kedge_status kedge_requests_cancel(kedge_requests *requests, kedge_request_number number);
+
+/* What is due now has timed out. What we overslept by more than the tolerance has that much more, once;
+ * how many have is returned. */
+size_t kedge_requests_tick(kedge_requests *requests, kedge_time now, kedge_time tolerance);
+
+/* The next whose end is to be told: what was cancelled or has timed out, and if `over` (the connection
+ * is) any. Null if there is none. */
+kedge_open_request *kedge_requests_ended(const kedge_requests *requests, bool over);
+
+/* Writes the event OUTCOME of it, and ends it. */
+void kedge_requests_tell(kedge_requests *requests, kedge_open_request *request, kedge_event *event);
+
+/* ---- The end ------------------------------------------------------------------------------------ */
 
 /* It is open no more. Its memory stays until it is forgotten. */
 void kedge_requests_end(kedge_requests *requests, kedge_open_request *request);

@@ -238,6 +238,7 @@ static kedge_status move_proceed(client *self, particulars *all)
 {
     kedge_open_request *request = all->request;
     request->stage = KEDGE_FLOWLAYER_WAITS_RESULT;
+    request->extended = false;
     request->deadline = kedge_time_after(self->base.now, request->tag);
     return KEDGE_OK;
 }
@@ -486,7 +487,7 @@ static kedge_status classify_ack(particulars *all, bool question,
     }
     if (question) {
         *input = KEDGE_FLOWLAYER_CLIENT_INPUT_LOGS_ACCEPTED;
-    } else if ((all->request->stage & KEDGE_FLOWLAYER_WAITS_RESULT) != 0) {
+    } else if (all->request->stage == KEDGE_FLOWLAYER_WAITS_RESULT) {
         *input = KEDGE_FLOWLAYER_CLIENT_INPUT_STRAY;
     } else {
         *input = KEDGE_FLOWLAYER_CLIENT_INPUT_ACCEPTED;
@@ -636,9 +637,12 @@ static bool timer_runs(const client *self)
 static kedge_status client_tick(kedge_link *link)
 {
     client *self = kedge_flowlayer_client_of(link);
-    kedge_flowlayer_client_expire(self);
     if (!timer_runs(self)) {
         return KEDGE_OK;
+    }
+    if (is_connected(self)) {
+        link->counts.stalls +=
+            kedge_requests_tick(&self->requests, link->now, link->config->stall_tolerance);
     }
     bool due = self->state == KEDGE_FLOWLAYER_CLIENT_WAITING ? self->timer.at <= link->now
                                                              : kedge_link_due(link, &self->timer);
@@ -665,18 +669,11 @@ static uint64_t client_position(const kedge_link *link)
 
 /* ---- Events that are made when they are pulled -------------------------------------------------- */
 
-/* The command whose end is to be told next, null if there is none: of a connection that is over all. */
-static kedge_open_request *ended_request(const client *self)
-{
-    return is_connected(self) ? kedge_requests_due(&self->requests, self->ticked)
-                              : kedge_requests_first(&self->requests);
-}
-
 static bool client_event_waiting(const kedge_link *link)
 {
     const client *self = kedge_flowlayer_client_const(link);
     return self->tells != 0 || kedge_continuity_waiting(&self->continuity) ||
-           ended_request(self) != NULL;
+           kedge_requests_ended(&self->requests, !is_connected(self)) != NULL;
 }
 
 static void tell_item(client *self, const kedge_continuity_item *item, kedge_event *event)
@@ -700,20 +697,6 @@ static void tell_item(client *self, const kedge_continuity_item *item, kedge_eve
     }
 }
 
-static void tell_outcome(client *self, kedge_open_request *request, kedge_event *event)
-{
-    event->kind = KEDGE_EVENT_OUTCOME;
-    event->as.outcome.number = request->number;
-    event->as.outcome.name = request->name;
-    if (request->stage == KEDGE_FLOWLAYER_CANCELLED) {
-        event->as.outcome.outcome = KEDGE_OUTCOME_CANCELLED;
-    } else {
-        event->as.outcome.outcome =
-            request->deadline <= self->ticked ? KEDGE_OUTCOME_TIMED_OUT : KEDGE_OUTCOME_INVALIDATED;
-    }
-    kedge_requests_end(&self->requests, request);
-}
-
 static void tell(client *self, unsigned which, kedge_event *event)
 {
     if (which == TELL_CLOSED) {
@@ -735,9 +718,9 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
         kedge_link_changed(link);
         return true;
     }
-    kedge_open_request *request = ended_request(self);
+    kedge_open_request *request = kedge_requests_ended(&self->requests, !is_connected(self));
     if (request != NULL) {
-        tell_outcome(self, request, event);
+        kedge_requests_tell(&self->requests, request, event);
         return true;
     }
     unsigned first = self->tells & (~self->tells + 1);

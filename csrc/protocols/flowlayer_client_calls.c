@@ -134,36 +134,12 @@ kedge_status kedge_flowlayer_client_request(kedge_link *link, kedge_span name, k
     return KEDGE_OK;
 }
 
-/* It is told as what timed out is: by a time that has passed already. */
 kedge_status kedge_flowlayer_client_cancel(kedge_link *link, kedge_request_number number)
 {
     client *self = kedge_flowlayer_client_of(link);
-    kedge_open_request *request = kedge_requests_find(&self->requests, number);
-    if (self->state != KEDGE_FLOWLAYER_CLIENT_LIVE || request == NULL ||
-        request->deadline <= self->ticked) {
-        return KEDGE_UNKNOWN;
-    }
-    request->stage = KEDGE_FLOWLAYER_CANCELLED;
-    request->deadline = 0;
-    return KEDGE_OK;
-}
-
-/* What we overslept is given one tolerance more. */
-void kedge_flowlayer_client_expire(client *self)
-{
-    kedge_time now = self->base.now;
-    kedge_time tolerance = self->base.config->stall_tolerance;
-    for (size_t i = 0; i < self->requests.count; i++) {
-        kedge_open_request *request = self->requests.open[i];
-        if (request->deadline > self->ticked && request->deadline <= now &&
-            now - request->deadline > tolerance &&
-            (request->stage & KEDGE_FLOWLAYER_OVERSLEPT) == 0) {
-            request->stage |= KEDGE_FLOWLAYER_OVERSLEPT;
-            request->deadline = kedge_time_after(now, tolerance);
-            self->base.counts.stalls++;
-        }
-    }
-    self->ticked = now;
+    return self->state == KEDGE_FLOWLAYER_CLIENT_LIVE
+               ? kedge_requests_cancel(&self->requests, number)
+               : KEDGE_UNKNOWN;
 }
 
 /* ---- Save and load ------------------------------------------------------------------------------ */

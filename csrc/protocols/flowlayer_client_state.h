@@ -15,12 +15,7 @@
 #include "requests.h"
 
 /* What a command waits for. */
-enum {
-    KEDGE_FLOWLAYER_WAITS_ACK,
-    KEDGE_FLOWLAYER_WAITS_RESULT,
-    KEDGE_FLOWLAYER_CANCELLED,
-    KEDGE_FLOWLAYER_OVERSLEPT = 4 /* a flag: its time was extended once */
-};
+enum { KEDGE_FLOWLAYER_WAITS_ACK, KEDGE_FLOWLAYER_WAITS_RESULT };
 
 typedef struct kedge_flowlayer_client {
     kedge_link base;
@@ -28,7 +23,6 @@ typedef struct kedge_flowlayer_client {
     kedge_flowlayer_client_state state;
     unsigned tells;       /* events that are not in the ring */
     kedge_deadline timer; /* the state's own; of LIVE: the answer to our own question */
-    kedge_time ticked;    /* what was due then has timed out */
     kedge_requests requests;
     kedge_continuity continuity;
     kedge_flowlayer_services services;
@@ -75,9 +69,6 @@ kedge_open_request *kedge_flowlayer_client_find(const kedge_flowlayer_client *se
 kedge_status kedge_flowlayer_client_request(kedge_link *link, kedge_span name, kedge_span payload,
                                             kedge_time timeout, kedge_request_number *number);
 kedge_status kedge_flowlayer_client_cancel(kedge_link *link, kedge_request_number number);
-
-/* Commands whose time is up at this tick will be told as timed out. */
-void kedge_flowlayer_client_expire(kedge_flowlayer_client *self);
 
 kedge_status kedge_flowlayer_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
                                          size_t *size);

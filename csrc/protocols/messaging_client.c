@@ -31,6 +31,7 @@ typedef struct particulars {
     kedge_envelope envelope;
     kedge_messaging_subscribed subscribed;
     kedge_messaging_refusal refusal;
+    kedge_open_request *request; /* that is answered */
     ending ending;
 } particulars;
 
@@ -328,6 +329,31 @@ static kedge_status move_tell(client *self, particulars *all)
     return KEDGE_OK;
 }
 
+static kedge_status move_answer(client *self, particulars *all)
+{
+    kedge_event *event = kedge_link_event(&self->base, KEDGE_EVENT_OUTCOME);
+    event->raw = all->text;
+    event->as.outcome.number = all->request->number;
+    event->as.outcome.name = all->request->name;
+    event->as.outcome.outcome =
+        all->refusal.refused ? KEDGE_OUTCOME_REFUSED : KEDGE_OUTCOME_ANSWERED;
+    event->as.outcome.payload = all->envelope.payload.raw;
+    event->as.outcome.code = all->refusal.code.raw;
+    event->as.outcome.message = all->refusal.message.raw;
+    kedge_requests_end(&self->requests, all->request);
+    return KEDGE_OK;
+}
+
+static kedge_status move_stray(client *self, particulars *all)
+{
+    kedge_event *event = kedge_link_event(&self->base, KEDGE_EVENT_STRAY);
+    event->raw = all->text;
+    event->as.stray.id = all->envelope.id.raw;
+    event->as.stray.payload = all->envelope.payload.raw;
+    self->base.counts.ignored++;
+    return KEDGE_OK;
+}
+
 static kedge_status move_beat(client *self, particulars *all)
 {
     (void)all;
@@ -538,7 +564,9 @@ static kedge_status classify_response(const client *self, particulars *all,
     if (id.kind == KEDGE_JSON_KIND_NULL) {
         *input = KEDGE_MESSAGING_CLIENT_INPUT_REPORT;
     } else if (!ours) {
-        *input = KEDGE_MESSAGING_CLIENT_INPUT_STRAY;
+        all->request = kedge_messaging_client_find(self, id);
+        *input = all->request == NULL ? KEDGE_MESSAGING_CLIENT_INPUT_STRAY
+                                      : KEDGE_MESSAGING_CLIENT_INPUT_ANSWERED;
     } else if (all->refusal.refused) {
         *input = classify_refused(all);
         all->ending = own_ending(KEDGE_REFUSED, 1001);
@@ -638,6 +666,7 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
     if (!is_connected(self)) {
         return step(self, input, &all);
     }
+    kedge_requests_forget(&self->requests, link->allocator);
     client_alive(link);
     kedge_status status = save_ack(self);
     if (status != KEDGE_OK) {
@@ -684,6 +713,10 @@ static bool timer_runs(const client *self)
 static kedge_status client_tick(kedge_link *link)
 {
     client *self = kedge_messaging_client_of(link);
+    if (is_connected(self)) {
+        link->counts.stalls +=
+            kedge_requests_tick(&self->requests, link->now, link->config->stall_tolerance);
+    }
     if (timer_runs(self)) {
         tick_state(self);
     }
@@ -699,6 +732,8 @@ static kedge_time client_deadline(const kedge_link *link)
     if (is_connected(self)) {
         deadline = now->answer.at < deadline ? now->answer.at : deadline;
         deadline = now->quiet.at < deadline ? now->quiet.at : deadline;
+        kedge_time requests = kedge_requests_deadline(&self->requests);
+        deadline = requests < deadline ? requests : deadline;
     }
     return deadline;
 }
@@ -713,7 +748,8 @@ static uint64_t client_position(const kedge_link *link)
 static bool client_event_waiting(const kedge_link *link)
 {
     const client *self = kedge_messaging_client_const(link);
-    return self->tells != 0 || self->arrival.waits;
+    return self->tells != 0 || self->arrival.waits ||
+           kedge_requests_ended(&self->requests, !is_connected(self)) != NULL;
 }
 
 /* Is there a hole before the event that waits, and are holes to be told? */
@@ -791,6 +827,11 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
         return true;
     }
     unsigned first = self->tells & (~self->tells + 1);
+    kedge_open_request *ended = kedge_requests_ended(&self->requests, !is_connected(self));
+    if (ended != NULL && (first == 0 || first >= TELL_CLOSED)) {
+        kedge_requests_tell(&self->requests, ended, event);
+        return true;
+    }
     if (first == 0) {
         return false;
     }
@@ -825,8 +866,10 @@ static kedge_status client_handshake(const kedge_link *link, kedge_link_handshak
 
 static void client_handshake_begin(kedge_link *link)
 {
+    client *self = kedge_messaging_client_of(link);
     particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    (void)step(kedge_messaging_client_of(link), KEDGE_MESSAGING_CLIENT_INPUT_HANDSHAKE, &all);
+    kedge_requests_forget(&self->requests, link->allocator);
+    (void)step(self, KEDGE_MESSAGING_CLIENT_INPUT_HANDSHAKE, &all);
 }
 
 static kedge_status client_opened(kedge_link *link)
@@ -850,6 +893,7 @@ static void client_destroy(kedge_link *link)
     client *self = kedge_messaging_client_of(link);
     kedge_bearer_free(&self->bearer, link->allocator);
     kedge_publication_release(self->ping);
+    kedge_requests_free(&self->requests, link->allocator);
     kedge_queue_clear(&self->waiting, link->allocator);
 }
 
@@ -859,6 +903,7 @@ static kedge_status client_create(kedge_link *link)
     link->ended = true;
     self->timer = kedge_deadline_at(KEDGE_NEVER);
     const kedge_messaging_client_config *settings = kedge_messaging_client_settings(self);
+    self->requests.max = settings->requests_max;
     kedge_status status =
         kedge_bearer_make(&self->bearer, link->allocator, settings->path, settings->token);
     if (status == KEDGE_OK) {
@@ -880,10 +925,14 @@ static kedge_link_state client_describe(const kedge_link *link)
     const client *self = kedge_messaging_client_const(link);
     kedge_link_state state = states[self->state];
     kedge_time deadline = client_deadline(link);
-    if (deadline == self->timer.at) {
-        state.due = is_connected(self) ? "the answer to subscribe" : "the next attempt";
+    if (!is_connected(self)) {
+        state.due = "the next attempt";
+    } else if (deadline == self->timer.at) {
+        state.due = "the answer to subscribe";
+    } else if (deadline == self->connection.answer.at) {
+        state.due = "a sign of life";
     } else {
-        state.due = deadline == self->connection.answer.at ? "a sign of life" : "a ping";
+        state.due = deadline == self->connection.quiet.at ? "a ping" : "the answer to a request";
     }
     return state;
 }
@@ -909,6 +958,8 @@ const kedge_link_operations kedge_messaging_client_operations = {
     .handshake_begin = client_handshake_begin,
     .connect_failed = client_connect_failed,
     .notify = kedge_messaging_client_notify,
+    .request = kedge_messaging_client_request,
+    .cancel = kedge_messaging_client_cancel,
     .set_credentials = client_set_credentials,
     .save = kedge_messaging_client_save,
     .load = kedge_messaging_client_load,

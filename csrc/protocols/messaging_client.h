@@ -19,7 +19,10 @@
  *           next one tried; three in a row without a new event start from now.
  *   Rule 9: an ending is judged by the lists of retry.h. A connection on which something came
  *           keep_alive after it was opened resets the back-off.
- *   Rule 10: what is received before a connection was opened ever is the host's mistake; after that what
+ *   Rule 10: a request of the application ends once: by its answer, by its time, by cancel, or with the
+ *           connection, and is never sent again. Its id is its number in quotes; "s1", "s2", ... are
+ *           the subscribes'.
+ *   Rule 11: what is received before a connection was opened ever is the host's mistake; after that what
  *           comes late, or from a former connection, is passed over.
  */
 #ifndef KEDGE_MESSAGING_CLIENT_H
@@ -67,6 +70,8 @@ typedef enum kedge_messaging_client_state {
     X(DELIVER_LAST, deliver_last, LIVE, "DELIVER and SETTLE")                                      \
     X(DROP, drop, SAME, "a duplicate: counted")                                                    \
     X(TELL, tell, SAME, "event ERROR")                                                             \
+    X(ANSWER, answer, SAME, "event OUTCOME")                                                       \
+    X(STRAY, stray, SAME, "event STRAY: counted")                                                  \
     X(BEAT, beat, SAME, "send ping")                                                               \
     X(RETRY, end, WAITING, "close if it is ours to close; event CLOSED; back off")                 \
     X(WANT, end, WANTING, "the same, but wait for credentials")                                    \
@@ -113,8 +118,10 @@ typedef enum kedge_messaging_client_move {
       OVERLOOK, DROP, DROP, DROP, DROP, "an event that came before")                               \
     X(PASSING, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                     \
       OVERLOOK, DELIVER, DELIVER, DELIVER, DELIVER, "an event without an id")                      \
+    X(ANSWERED, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                    \
+      OVERLOOK, ANSWER, ANSWER, ANSWER, ANSWER, "an answer to a request of the application")       \
     X(STRAY, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                       \
-      OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, "an answer to nothing")                    \
+      OVERLOOK, STRAY, STRAY, STRAY, STRAY, "an answer to nothing")                                \
     X(REPORT, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                      \
       OVERLOOK, TELL, TELL, TELL, TELL, "an answer to what the server could not read")             \
     X(PONG, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                        \

@@ -106,6 +106,20 @@ static kedge_status check_size(const client *self, const kedge_publication *publ
                                                                        : KEDGE_OK;
 }
 
+/* Puts a message that was made into the queue, if there is room for it; the hold is given up. */
+static kedge_status queue_made(client *self, kedge_status status, kedge_publication *made)
+{
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    status = check_size(self, made);
+    if (status != KEDGE_OK) {
+        kedge_publication_release(made);
+        return status;
+    }
+    return enqueue(self, made);
+}
+
 kedge_status kedge_messaging_client_notify(kedge_link *link, kedge_span name, kedge_span payload)
 {
     client *self = kedge_messaging_client_of(link);
@@ -117,16 +131,86 @@ kedge_status kedge_messaging_client_notify(kedge_link *link, kedge_span name, ke
     if (status == KEDGE_OK) {
         status = kedge_messaging_write_event(&made, link->allocator, time_of(self), name, payload);
     }
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    status = check_size(self, made);
-    if (status != KEDGE_OK) {
-        kedge_publication_release(made);
-        return status;
-    }
+    status = queue_made(self, status, made);
     kedge_link_changed(link);
-    return enqueue(self, made);
+    return status;
+}
+
+/* ---- Requests ----------------------------------------------------------------------------------- */
+
+/* The number in quotes. */
+static size_t write_number(kedge_request_number number, uint8_t id[KEDGE_DECIMAL_DIGITS + 2])
+{
+    id[0] = '"';
+    size_t size = 1 + kedge_decimal(id + 1, number);
+    id[size] = '"';
+    return size + 1;
+}
+
+kedge_open_request *kedge_messaging_client_find(const client *self, kedge_json_value id)
+{
+    uint8_t own[KEDGE_DECIMAL_DIGITS + 2];
+    for (size_t i = 0; i < self->requests.count; i++) {
+        kedge_open_request *request = self->requests.open[i];
+        size_t size = write_number(request->number, own);
+        if (kedge_json_text_equals(id, kedge_span_of(own + 1, size - 2))) {
+            return request;
+        }
+    }
+    return NULL;
+}
+
+static kedge_status queue_request(client *self, const kedge_open_request *request,
+                                  kedge_span payload)
+{
+    uint8_t id[KEDGE_DECIMAL_DIGITS + 2];
+    kedge_publication *made = NULL;
+    kedge_status status = kedge_messaging_write_request(
+        &made, self->base.allocator, time_of(self),
+        kedge_span_of(id, write_number(request->number, id)), request->name, payload);
+    return queue_made(self, status, made);
+}
+
+/* The link subscribes by itself; a second time the server would refuse. */
+static kedge_status check_request(const client *self, kedge_span name, kedge_span payload)
+{
+    if (!kedge_messaging_client_is_connected(self)) {
+        return KEDGE_WRONG_STATE;
+    }
+    return kedge_span_equal(name, kedge_text("subscribe")) ? KEDGE_INVALID_ARGUMENT
+                                                           : check_payload(payload);
+}
+
+kedge_status kedge_messaging_client_request(kedge_link *link, kedge_span name, kedge_span payload,
+                                            kedge_time timeout, kedge_request_number *number)
+{
+    client *self = kedge_messaging_client_of(link);
+    kedge_open_request *request = NULL;
+    kedge_time span =
+        timeout > 0 ? timeout : kedge_messaging_client_settings(self)->request_timeout;
+    kedge_status status = check_request(self, name, payload);
+    if (status == KEDGE_OK) {
+        status = kedge_requests_ask(&self->requests, link->allocator, name,
+                                    kedge_time_after(link->now, span), &request);
+    }
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    status = queue_request(self, request, payload.size == 0 ? kedge_text("{}") : payload);
+    if (status != KEDGE_OK) {
+        kedge_requests_drop(&self->requests, link->allocator, request);
+        return status;
+    }
+    *number = request->number;
+    return KEDGE_OK;
+}
+
+kedge_status kedge_messaging_client_cancel(kedge_link *link, kedge_request_number number)
+{
+    client *self = kedge_messaging_client_of(link);
+    return kedge_messaging_client_is_connected(self)
+               ? kedge_requests_cancel(&self->requests, number)
+               : KEDGE_UNKNOWN;
 }
 
 /* ---- Save and load ------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #include "bearer.h"
 #include "link.h"
 #include "protocols/messaging_client.h"
+#include "requests.h"
 
 /* What belongs to one connection. */
 typedef struct kedge_messaging_client_connection {
@@ -43,7 +44,8 @@ typedef struct kedge_messaging_client {
     kedge_deadline timer; /* the state's own */
     kedge_messaging_client_connection connection;
     kedge_messaging_arrival arrival;
-    kedge_queue waiting; /* messages of the application, and acks */
+    kedge_requests requests; /* of the application, of this connection or of the one before */
+    kedge_queue waiting;     /* messages of the application, and acks */
     kedge_publication *ping;
     kedge_event closed;
     kedge_status sync_why;
@@ -89,6 +91,13 @@ bool kedge_messaging_client_is_subscribe(const kedge_messaging_client *self, ked
 /* Puts an ack into the queue of what waits. */
 kedge_status kedge_messaging_client_queue_ack(kedge_messaging_client *self, uint64_t position);
 
+/* The open request with that id, null if there is none. */
+kedge_open_request *kedge_messaging_client_find(const kedge_messaging_client *self,
+                                                kedge_json_value id);
+
+kedge_status kedge_messaging_client_request(kedge_link *link, kedge_span name, kedge_span payload,
+                                            kedge_time timeout, kedge_request_number *number);
+kedge_status kedge_messaging_client_cancel(kedge_link *link, kedge_request_number number);
 kedge_status kedge_messaging_client_notify(kedge_link *link, kedge_span name, kedge_span payload);
 kedge_status kedge_messaging_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
                                          size_t *size);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kedge/link.h"
+#include "kedge/requests.h"
 
 #include "memory_probe.h"
 #include "protocols/messaging_client_state.h"
@@ -549,9 +549,10 @@ START_TEST(what_the_server_could_not_read_is_reported)
 END_TEST
 
 static const char *const overlooked[] = {
-    "{\"type\":\"other\"}",     "{\"type\":\"response\"," TIMED "\"id\":\"7\"}",
-    ANSWER("9", "10", "0"),     ANSWER("1", "10", "0"),
-    REFUSAL("\"s1\"", "ahead"), REFUSAL("\"s1\"", "busy"),
+    "{\"type\":\"other\"}",
+    ANSWER("1", "10", "0"),
+    REFUSAL("\"s1\"", "ahead"),
+    REFUSAL("\"s1\"", "busy"),
 };
 
 START_TEST(what_means_nothing_here_is_counted)
@@ -562,6 +563,223 @@ START_TEST(what_means_nothing_here_is_counted)
     ck_assert_uint_eq(kedge_link_counts_now(client).ignored, 1);
     says(PONG);
     ck_assert_uint_eq(kedge_link_counts_now(client).ignored, 1);
+}
+END_TEST
+
+/* ---- Requests ----------------------------------------------------------------------------------- */
+
+#define RESPONSE(id, payload)                                                                      \
+    "{\"type\":\"response\"," TIMED "\"id\":" id ",\"payload\":" payload "}"
+#define ASKS(id, name, payload)                                                                    \
+    "{\"type\":\"request\",\"timestamp\":1700000000,\"id\":\"" id "\",\"payloadType\":\"" name     \
+    "\",\"payload\":" payload "}"
+
+static kedge_request_number asks(const char *name, kedge_time timeout)
+{
+    kedge_request_number number = 0;
+    ck_assert_int_eq(kedge_link_request(client, kedge_text(name), kedge_text("{\"chatId\":1}"),
+                                        timeout, &number, now),
+                     KEDGE_OK);
+    return number;
+}
+
+static kedge_event expect_outcome(kedge_request_number number, kedge_outcome outcome)
+{
+    kedge_event event = expect(KEDGE_EVENT_OUTCOME);
+    ck_assert_uint_eq(event.as.outcome.number, number);
+    ck_assert_int_eq(event.as.outcome.outcome, outcome);
+    return event;
+}
+
+START_TEST(requests_are_answered_by_their_ids_in_any_order)
+{
+    begin();
+    ck_assert_uint_eq(asks("chat", 0), 1);
+    ck_assert_uint_eq(asks("read", 0), 2);
+    expect_text(ASKS("1", "chat", "{\"chatId\":1}"));
+    expect_text(ASKS("2", "read", "{\"chatId\":1}"));
+    says(RESPONSE("\"2\"", "[7]"));
+    kedge_event event = expect_outcome(2, KEDGE_OUTCOME_ANSWERED);
+    ck_assert(kedge_span_equal(event.as.outcome.payload, kedge_text("[7]")));
+    ck_assert(kedge_span_equal(event.as.outcome.name, kedge_text("read")));
+    delivers(11);
+    says("{\"type\":\"response\"," TIMED "\"id\":\"\\u0031\"}");
+    event = expect_outcome(1, KEDGE_OUTCOME_ANSWERED);
+    ck_assert_uint_eq(event.as.outcome.payload.size, 0);
+    expect_none();
+    ck_assert_uint_eq(asks("chat", 0), 3);
+}
+END_TEST
+
+START_TEST(a_request_without_a_payload_has_an_empty_one)
+{
+    kedge_request_number number;
+    begin();
+    ck_assert_int_eq(
+        kedge_link_request(client, kedge_text("chats"), kedge_text(""), 0, &number, now), KEDGE_OK);
+    expect_text(ASKS("1", "chats", "{}"));
+}
+END_TEST
+
+START_TEST(a_refused_request_tells_code_and_message)
+{
+    begin();
+    (void)asks("chat", 0);
+    says(REFUSAL("\"1\"", "unknown_type"));
+    kedge_event event = expect_outcome(1, KEDGE_OUTCOME_REFUSED);
+    ck_assert(kedge_span_equal(event.as.outcome.code, kedge_text("\"unknown_type\"")));
+    ck_assert(kedge_span_equal(event.as.outcome.message, kedge_text("\"m\"")));
+    ck_assert(
+        kedge_span_equal(event.as.outcome.payload,
+                         kedge_text("{\"error\":{\"code\":\"unknown_type\",\"message\":\"m\"}}")));
+}
+END_TEST
+
+START_TEST(an_answer_to_nothing_is_a_stray)
+{
+    static const char *const ids[] = {"\"7\"", "\"01\"", "\"s9\"", "\"\"", "\"1\""};
+    begin();
+    (void)asks("chat", 0);
+    says(RESPONSE("\"1\"", "{}"));
+    (void)expect_outcome(1, KEDGE_OUTCOME_ANSWERED);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text,
+                       "{\"type\":\"response\"," TIMED "\"id\":%s,\"payload\":[]}", ids[i]);
+        says(text);
+        kedge_event event = expect(KEDGE_EVENT_STRAY);
+        ck_assert(kedge_span_equal(event.as.stray.id, kedge_text(ids[i])));
+        ck_assert(kedge_span_equal(event.as.stray.payload, kedge_text("[]")));
+        ck_assert_uint_eq(kedge_link_counts_now(client).ignored, i + 1);
+    }
+}
+END_TEST
+
+START_TEST(without_an_answer_a_request_ends_after_5_s_or_as_told)
+{
+    begin();
+    (void)asks("chat", 0);
+    (void)asks("read", KEDGE_SECOND);
+    ck_assert_uint_eq(kedge_link_deadline(client), now + KEDGE_SECOND);
+    pass(KEDGE_SECOND - 1);
+    expect_none();
+    pass(1);
+    (void)expect_outcome(2, KEDGE_OUTCOME_TIMED_OUT);
+    expect_none();
+    pass(4 * KEDGE_SECOND);
+    (void)expect_outcome(1, KEDGE_OUTCOME_TIMED_OUT);
+    expect_none();
+    ck_assert_int_eq(state_of(), KEDGE_MESSAGING_CLIENT_LIVE);
+    says(RESPONSE("\"1\"", "{}"));
+    (void)expect(KEDGE_EVENT_STRAY);
+}
+END_TEST
+
+START_TEST(an_answer_that_we_overslept_may_still_come)
+{
+    begin();
+    (void)asks("chat", 0);
+    pass(5 * KEDGE_SECOND + config.stall_tolerance + 1);
+    expect_none();
+    ck_assert_uint_eq(kedge_link_counts_now(client).stalls, 1);
+    pass(config.stall_tolerance);
+    (void)expect_outcome(1, KEDGE_OUTCOME_TIMED_OUT);
+}
+END_TEST
+
+START_TEST(a_request_may_be_given_up)
+{
+    kedge_request_number number = 0;
+    create();
+    ck_assert_int_eq(kedge_link_cancel(client, 1, now), KEDGE_UNKNOWN);
+    begin();
+    number = asks("chat", 0);
+    ck_assert_int_eq(kedge_link_cancel(client, number, now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_cancel(client, number, now), KEDGE_UNKNOWN);
+    (void)expect_outcome(number, KEDGE_OUTCOME_CANCELLED);
+    ck_assert_int_eq(kedge_link_cancel(client, number, now), KEDGE_UNKNOWN);
+    says(RESPONSE("\"1\"", "{}"));
+    (void)expect(KEDGE_EVENT_STRAY);
+    expect_none();
+}
+END_TEST
+
+START_TEST(what_is_open_ends_with_the_connection_and_is_not_sent_again)
+{
+    begin();
+    (void)asks("chat", 0);
+    (void)asks("read", KEDGE_SECOND);
+    ck_assert_int_eq(kedge_link_lost(client, now), KEDGE_OK);
+    pass(1);
+    (void)expect_outcome(1, KEDGE_OUTCOME_INVALIDATED);
+    (void)expect_outcome(2, KEDGE_OUTCOME_INVALIDATED);
+    kedge_event closed = expect_closed(KEDGE_LOST, 0, KEDGE_ACTION_RESUME);
+    ck_assert_uint_eq(closed.as.closed.unsent, 2);
+    pass(closed.as.closed.after);
+    connects();
+    expect_text(SUBSCRIBE("1", "{\"lastEventId\":10}"));
+    expect_silence();
+    says(ANSWER("1", "10", "0"));
+    (void)expect(KEDGE_EVENT_RESUMED);
+    says(RESPONSE("\"1\"", "{}"));
+    (void)expect(KEDGE_EVENT_STRAY);
+    ck_assert_uint_eq(asks("chat", 0), 3); /* no id comes again */
+}
+END_TEST
+
+START_TEST(the_end_of_a_request_is_told_behind_what_came_before_it)
+{
+    starts();
+    (void)asks("chat", 0);
+    says(ANSWER("1", "10", "0"));
+    ck_assert_int_eq(kedge_link_lost(client, now), KEDGE_OK);
+    (void)expect(KEDGE_EVENT_READY);
+    (void)expect_outcome(1, KEDGE_OUTCOME_INVALIDATED);
+    (void)expect(KEDGE_EVENT_CLOSED);
+    expect_none();
+}
+END_TEST
+
+START_TEST(a_request_that_cannot_be_sent_is_none)
+{
+    kedge_request_number number = 77;
+    kedge_span chat = kedge_text("chat");
+    config.queue_limit = 400;
+    config.message_limit = 200;
+    settings()->requests_max = 2;
+    create();
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text("{}"), 0, &number, now),
+                     KEDGE_WRONG_STATE);
+    starts();
+    ck_assert_int_eq(
+        kedge_link_request(client, kedge_text("subscribe"), kedge_text("{}"), 0, &number, now),
+        KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text("{"), 0, &number, now),
+                     KEDGE_JSON_TRUNCATED);
+    ck_assert_int_eq(
+        kedge_link_request(client, kedge_text("\xFF"), kedge_text("{}"), 0, &number, now),
+        KEDGE_UTF8_INVALID);
+    char large[200] = "\"";
+    memset(large + 1, 'x', 180);
+    large[181] = '"';
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text(large), 0, &number, now),
+                     KEDGE_LIMIT);
+    large[91] = '"';
+    large[92] = '\0';
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text(large), 0, &number, now),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text("{}"), 0, &number, now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text("{}"), 0, &number, now),
+                     KEDGE_LIMIT);
+    settings()->requests_max = 100;
+    ck_assert_int_eq(kedge_link_cancel(client, number, now), KEDGE_OK);
+    (void)expect_outcome(number, KEDGE_OUTCOME_CANCELLED);
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text(large), 0, &number, now),
+                     KEDGE_QUEUE_FULL);
+    probe.fails_at = probe.calls + 1;
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text("{}"), 0, &number, now),
+                     KEDGE_NO_MEMORY);
+    expect_none();
 }
 END_TEST
 
@@ -997,11 +1215,52 @@ END_TEST
 
 /* ---- Memory ------------------------------------------------------------------------------------- */
 
+/* How often each request ended; 0 of one that was never begun too. */
+enum { REQUESTS_MOST = 64 };
+static unsigned begun[REQUESTS_MOST];
+static unsigned endings[REQUESTS_MOST];
+
+static bool next_event(kedge_event *event)
+{
+    bool told = kedge_link_next_event(client, event);
+    if (told && event->kind == KEDGE_EVENT_OUTCOME) {
+        endings[event->as.outcome.number]++;
+    }
+    return told;
+}
+
+static void request_some(void)
+{
+    for (int i = 0; i < 4; i++) {
+        kedge_request_number number = 0;
+        if (kedge_link_request(client, kedge_text("chat"), kedge_text("{}"), 0, &number, now) ==
+            KEDGE_OK) {
+            begun[number]++;
+            if (i == 3) {
+                ck_assert_int_eq(kedge_link_cancel(client, number, now), KEDGE_OK);
+            }
+        }
+    }
+}
+
+static void answer_some(void)
+{
+    for (uint64_t number = 1; number < REQUESTS_MOST; number += 3) {
+        char text[128];
+        kedge_event event;
+        (void)snprintf(text, sizeof text, "{\"type\":\"response\"," TIMED "\"id\":\"%" PRIu64 "\"}",
+                       number);
+        while (next_event(&event)) {
+        }
+        (void)feed(KEDGE_MESSAGE_TEXT, text);
+    }
+}
+
 static void drain(void)
 {
     kedge_event event;
     kedge_output output;
-    while (kedge_link_next_event(client, &event)) {
+    while (next_event(&event)) {
     }
     while (kedge_link_next_output(client, &output)) {
         kedge_output_release(&output);
@@ -1019,6 +1278,7 @@ static void live_through(void)
             (void)kedge_link_opened(client, now);
         }
         (void)kedge_link_notify(client, kedge_text("typing"), kedge_text("{}"), now);
+        request_some();
         drain();
         (void)feed(KEDGE_MESSAGE_TEXT, ANSWER("1", "10", "0"));
         for (uint64_t id = 11; id < 18; id++) {
@@ -1027,10 +1287,11 @@ static void live_through(void)
             (void)snprintf(text, sizeof text,
                            "{\"type\":\"event\"," TIMED "\"id\":%" PRIu64 ",\"eventType\":\"new\"}",
                            id);
-            while (kedge_link_next_event(client, &event)) {
+            while (next_event(&event)) {
             }
             (void)feed(KEDGE_MESSAGE_TEXT, text);
         }
+        answer_some();
         drain();
         (void)kedge_link_set_credentials(client, kedge_text("other"), now);
         (void)kedge_link_lost(client, now);
@@ -1038,6 +1299,16 @@ static void live_through(void)
         now += 60 * KEDGE_SECOND;
         (void)kedge_link_tick(client, now);
     }
+}
+
+/* Whatever failed: what was begun has ended once, and nothing else has. */
+static void check_endings(void)
+{
+    for (size_t i = 0; i < REQUESTS_MOST; i++) {
+        ck_assert_uint_eq(endings[i], begun[i]);
+    }
+    memset(begun, 0, sizeof begun);
+    memset(endings, 0, sizeof endings);
 }
 
 START_TEST(every_allocation_may_fail)
@@ -1051,6 +1322,7 @@ START_TEST(every_allocation_may_fail)
         kedge_status status = try_create();
         if (status == KEDGE_OK) {
             live_through();
+            check_endings();
         } else {
             ck_assert_int_eq(status, KEDGE_NO_MEMORY);
             ck_assert_uint_eq(probe.blocks, 0);
@@ -1117,6 +1389,16 @@ Suite *kedge_messaging_client_suite(void)
     tcase_add_test(tests, what_came_before_the_end_is_told_before_it);
     tcase_add_test(tests, what_the_server_could_not_read_is_reported);
     tcase_add_loop_test(tests, what_means_nothing_here_is_counted, 0, COUNT_OF(overlooked));
+    tcase_add_test(tests, requests_are_answered_by_their_ids_in_any_order);
+    tcase_add_test(tests, a_request_without_a_payload_has_an_empty_one);
+    tcase_add_test(tests, a_refused_request_tells_code_and_message);
+    tcase_add_test(tests, an_answer_to_nothing_is_a_stray);
+    tcase_add_test(tests, without_an_answer_a_request_ends_after_5_s_or_as_told);
+    tcase_add_test(tests, an_answer_that_we_overslept_may_still_come);
+    tcase_add_test(tests, a_request_may_be_given_up);
+    tcase_add_test(tests, what_is_open_ends_with_the_connection_and_is_not_sent_again);
+    tcase_add_test(tests, the_end_of_a_request_is_told_behind_what_came_before_it);
+    tcase_add_test(tests, a_request_that_cannot_be_sent_is_none);
     tcase_add_loop_test(tests, what_cannot_be_read_closes_with_1007_and_is_tried_again, 0,
                         COUNT_OF(unreadable));
     tcase_add_test(tests, a_binary_message_cannot_be_read);

@@ -115,6 +115,56 @@ START_TEST(what_ended_stays_readable_until_it_is_forgotten)
 }
 END_TEST
 
+static kedge_event tell(bool over)
+{
+    kedge_event event;
+    memset(&event, 0, sizeof event);
+    kedge_open_request *ended = kedge_requests_ended(&requests, over);
+    if (ended != NULL) {
+        kedge_requests_tell(&requests, ended, &event);
+    }
+    return event;
+}
+
+START_TEST(what_is_not_answered_ends_once_by_time_cancel_or_connection)
+{
+    (void)ask("late", 10);
+    (void)ask("cancelled", 30);
+    (void)ask("left", 40);
+    ck_assert_uint_eq(kedge_requests_tick(&requests, 9, 5), 0);
+    ck_assert_uint_eq(tell(false).kind, 0);
+    ck_assert_uint_eq(kedge_requests_tick(&requests, 10, 5), 0);
+    ck_assert_int_eq(kedge_requests_cancel(&requests, 1), KEDGE_UNKNOWN);
+    ck_assert_int_eq(kedge_requests_cancel(&requests, 2), KEDGE_OK);
+    ck_assert_int_eq(kedge_requests_cancel(&requests, 2), KEDGE_UNKNOWN);
+    ck_assert_int_eq(kedge_requests_cancel(&requests, 4), KEDGE_UNKNOWN);
+    kedge_event event = tell(false);
+    ck_assert_int_eq(event.kind, KEDGE_EVENT_OUTCOME);
+    ck_assert_uint_eq(event.as.outcome.number, 1);
+    ck_assert_int_eq(event.as.outcome.outcome, KEDGE_OUTCOME_TIMED_OUT);
+    ck_assert(kedge_span_equal(event.as.outcome.name, kedge_text("late")));
+    ck_assert_int_eq(tell(false).as.outcome.outcome, KEDGE_OUTCOME_CANCELLED);
+    ck_assert_uint_eq(tell(false).kind, 0);
+    ck_assert_int_eq(tell(true).as.outcome.outcome, KEDGE_OUTCOME_INVALIDATED);
+    ck_assert_uint_eq(tell(true).kind, 0);
+}
+END_TEST
+
+START_TEST(what_we_overslept_has_one_tolerance_more)
+{
+    const kedge_open_request *one = ask("one", 10);
+    const kedge_open_request *never = ask("never", KEDGE_NEVER);
+    ck_assert_uint_eq(kedge_requests_tick(&requests, 16, 5), 1);
+    ck_assert_uint_eq(one->deadline, 21);
+    ck_assert_uint_eq(never->deadline, KEDGE_NEVER);
+    ck_assert_ptr_null(kedge_requests_ended(&requests, false));
+    ck_assert_uint_eq(kedge_requests_tick(&requests, 99, 5), 0);
+    ck_assert_ptr_eq(kedge_requests_ended(&requests, false), one);
+    ck_assert_uint_eq(kedge_requests_tick(&requests, 200, 5), 0);
+    ck_assert_ptr_eq(kedge_requests_ended(&requests, false), one);
+}
+END_TEST
+
 START_TEST(what_could_not_be_sent_leaves_nothing)
 {
     kedge_open_request *kept = ask("kept", 1);
@@ -202,6 +252,8 @@ Suite *kedge_requests_suite(void)
     tcase_add_test(sets, the_peers_are_found_by_ticket_and_by_the_bytes_of_their_ids);
     tcase_add_test(sets, the_earliest_deadline_and_what_is_due_are_known);
     tcase_add_test(sets, what_ended_stays_readable_until_it_is_forgotten);
+    tcase_add_test(sets, what_is_not_answered_ends_once_by_time_cancel_or_connection);
+    tcase_add_test(sets, what_we_overslept_has_one_tolerance_more);
     tcase_add_test(sets, what_could_not_be_sent_leaves_nothing);
     tcase_add_test(sets, without_memory_nothing_changes);
     tcase_add_test(sets, a_protocol_without_requests_says_so);
