@@ -104,8 +104,7 @@ def envelope_seeds(protocol: str) -> Callable[[], Iterator[bytes]]:
 
 
 def zstd_seeds() -> Iterator[bytes]:
-    yield b"\0\5" + bytes.fromhex("28b52ffd2003190000616263")
-    yield b"\0\0" + bytes.fromhex("28b52ffd2005010000") + b"" + bytes.fromhex("2b000061")
+    yield from texts("zstd", b"\0\5", b"\4\0")
     for case in cases("json"):
         yield b"\0\x09" + input_of(case)
 

@@ -6,6 +6,7 @@
 #include "kedge/zstd.h"
 #include "memory_probe.h"
 #include "random.h"
+#include "vectors.h"
 #include "zstd_faults.h"
 
 #define MEBIBYTE ((size_t)1024 * 1024)
@@ -497,78 +498,9 @@ END_TEST
 
 #define MAGIC 0x28, 0xB5, 0x2F, 0xFD
 
-typedef struct frame_case {
-    const char *what;
-    kedge_status status;
-    uint8_t size;
-    uint8_t bytes[31];
-} frame_case;
-
-/* Limits: 1000 bytes of content, a window of 8 MiB. */
-static const frame_case frame_cases[] = {
-    {"no bytes", KEDGE_ZSTD_BROKEN, 0, {0}},
-    {"text", KEDGE_ZSTD_BROKEN, 7, {'{', '"', 't', '"', ':', '1', '}'}},
-    {"part of a magic number", KEDGE_ZSTD_BROKEN, 3, {0x28, 0xB5, 0x2F}},
-    {"a magic number alone", KEDGE_ZSTD_BROKEN, 4, {MAGIC}},
-    {"another magic number", KEDGE_ZSTD_BROKEN, 9, {0x27, 0xB5, 0x2F, 0xFD, 0x20, 0, 1, 0, 0}},
-    {"the first skippable frame", KEDGE_ZSTD_SKIPPABLE, 8, {0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0}},
-    {"the last skippable frame", KEDGE_ZSTD_SKIPPABLE, 4, {0x5F, 0x2A, 0x4D, 0x18}},
-    {"part of a skippable frame's magic", KEDGE_ZSTD_BROKEN, 3, {0x5F, 0x2A, 0x4D}},
-    {"beyond the skippable frames", KEDGE_ZSTD_BROKEN, 4, {0x60, 0x2A, 0x4D, 0x18}},
-
-    {"a raw block", KEDGE_OK, 12, {MAGIC, 0x20, 3, 0x19, 0, 0, 'a', 'b', 'c'}},
-    {"a repeated block", KEDGE_OK, 10, {MAGIC, 0x20, 3, 0x1B, 0, 0, 'a'}},
-    {"empty", KEDGE_OK, 9, {MAGIC, 0x20, 0, 1, 0, 0}},
-    {"an empty block, then one", KEDGE_OK, 14, {MAGIC, 0x20, 2, 0, 0, 0, 0x11, 0, 0, 'a', 'b'}},
-    {"the unused bit is ignored", KEDGE_OK, 10, {MAGIC, 0x30, 1, 9, 0, 0, 'a'}},
-    {"a dictionary id of zero is none", KEDGE_OK, 11, {MAGIC, 0x21, 0, 1, 9, 0, 0, 'a'}},
-    {"a size of 2 bytes", KEDGE_OK, 11, {MAGIC, 0x60, 0, 0, 0x03, 8, 0, 'a'}},
-    {"a size of 4 bytes and a window of 1 KiB",
-     KEDGE_OK,
-     14,
-     {MAGIC, 0x80, 0, 1, 0, 0, 0, 9, 0, 0, 'a'}},
-    {"a size of 8 bytes", KEDGE_OK, 17, {MAGIC, 0xE0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 'a'}},
-    {"a window of 8 MiB", KEDGE_OK, 14, {MAGIC, 0x80, 0x68, 1, 0, 0, 0, 9, 0, 0, 'a'}},
-
-    {"the reserved bit", KEDGE_ZSTD_BROKEN, 10, {MAGIC, 0x28, 1, 9, 0, 0, 'a'}},
-    {"a dictionary id of 1 byte", KEDGE_ZSTD_DICTIONARY, 11, {MAGIC, 0x21, 7, 1, 9, 0, 0, 'a'}},
-    {"a dictionary id of 2 bytes", KEDGE_ZSTD_DICTIONARY, 12, {MAGIC, 0x22, 0, 7, 1, 9, 0, 0, 'a'}},
-    {"a dictionary id of 4 bytes",
-     KEDGE_ZSTD_DICTIONARY,
-     14,
-     {MAGIC, 0x23, 0, 0, 0, 7, 1, 9, 0, 0, 'a'}},
-    {"a dictionary id and no size", KEDGE_ZSTD_DICTIONARY, 11, {MAGIC, 1, 0, 7, 9, 0, 0, 'a'}},
-    {"no content size", KEDGE_ZSTD_NO_SIZE, 10, {MAGIC, 0, 0, 9, 0, 0, 'a'}},
-    {"no content size, a huge window", KEDGE_ZSTD_NO_SIZE, 10, {MAGIC, 0, 0xFF, 9, 0, 0, 'a'}},
-    {"1001 bytes", KEDGE_ZSTD_TOO_LARGE, 11, {MAGIC, 0x60, 0xE9, 2, 0x4B, 0x1F, 0, 'a'}},
-    {"1000 bytes", KEDGE_OK, 11, {MAGIC, 0x60, 0xE8, 2, 0x43, 0x1F, 0, 'a'}},
-    {"2^64 - 1 bytes",
-     KEDGE_ZSTD_TOO_LARGE,
-     17,
-     {MAGIC, 0xE0, 255, 255, 255, 255, 255, 255, 255, 255, 9, 0, 0, 'a'}},
-    {"a window of 9 MiB", KEDGE_ZSTD_WINDOW, 14, {MAGIC, 0x80, 0x69, 1, 0, 0, 0, 9, 0, 0, 'a'}},
-    {"the largest window", KEDGE_ZSTD_WINDOW, 14, {MAGIC, 0x80, 0xFF, 1, 0, 0, 0, 9, 0, 0, 'a'}},
-
-    {"a reserved block", KEDGE_ZSTD_BROKEN, 10, {MAGIC, 0x20, 1, 15, 0, 0, 'a'}},
-    {"a block larger than the window", KEDGE_ZSTD_BROKEN, 11, {MAGIC, 0x20, 1, 17, 0, 0, 'a', 'b'}},
-    {"a repetition larger than the window", KEDGE_ZSTD_BROKEN, 10, {MAGIC, 0x20, 1, 19, 0, 0, 'a'}},
-    {"a block above 128 KiB",
-     KEDGE_ZSTD_BROKEN,
-     14,
-     {MAGIC, 0x80, 0x68, 1, 0, 0, 0, 0x0B, 0, 0x10, 'a'}},
-    {"more declared than there is", KEDGE_ZSTD_BROKEN, 10, {MAGIC, 0x20, 200, 9, 0, 0, 'a'}},
-    {"no last block", KEDGE_ZSTD_BROKEN, 10, {MAGIC, 0x20, 1, 8, 0, 0, 'a'}},
-    {"a checksum is missing", KEDGE_ZSTD_BROKEN, 13, {MAGIC, 0x24, 1, 9, 0, 0, 'a', 1, 2, 3}},
-    {"a byte follows", KEDGE_ZSTD_TRAILING, 11, {MAGIC, 0x20, 1, 9, 0, 0, 'a', 0}},
-    {"a frame follows",
-     KEDGE_ZSTD_TRAILING,
-     19,
-     {MAGIC, 0x20, 1, 9, 0, 0, 'a', MAGIC, 0x20, 0, 1, 0, 0}},
-    {"a skippable frame follows",
-     KEDGE_ZSTD_TRAILING,
-     18,
-     {MAGIC, 0x20, 1, 9, 0, 0, 'a', 0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0}},
-};
+static const uint8_t abc_frame[] = {MAGIC, 0x20, 3, 0x19, 0, 0, 'a', 'b', 'c'};
+static const uint8_t empty_frame[] = {MAGIC, 0x20, 0, 1, 0, 0};
+static const uint8_t garbage_frame[] = {MAGIC, 0x20, 9, 0x2D, 0, 0, 1, 2, 3, 4, 5};
 
 static const kedge_zstd_limits narrow = {1000, KEDGE_ZSTD_WINDOW_COMMON};
 
@@ -646,37 +578,156 @@ START_TEST(no_bytes_may_come_without_a_pointer)
 }
 END_TEST
 
-START_TEST(a_frame_is_measured)
+/* A case of the vectors. What is measured and not decoded has a fault that only its blocks tell. */
+typedef struct frame_case {
+    char *name;
+    kedge_span frame;
+    kedge_zstd_limits limits;
+    kedge_status status;
+    bool is_measured;
+    size_t size;
+    kedge_span content;
+} frame_case;
+
+static uint64_t number_or(kedge_json_value entry, const char *name, uint64_t otherwise)
 {
-    const frame_case *one = &frame_cases[_i];
-    uint8_t *bytes = bytes_new(one->size);
-    kedge_zstd_decoder *decoder = decoder_new();
-    uint8_t out[1000];
+    bool is_there = vector_member(entry, name).kind != KEDGE_JSON_KIND_NONE;
+    return is_there ? vector_unsigned(entry, name) : otherwise;
+}
+
+static frame_case frame_case_of(kedge_json_value entry)
+{
+    frame_case one;
+    one.name = vector_text(entry, "name");
+    one.frame = vector_input(entry);
+    one.limits.content_size = number_or(entry, "limit", 1000);
+    one.limits.window_size = number_or(entry, "window", KEDGE_ZSTD_WINDOW_COMMON);
+    one.status = vector_status(entry, "status");
+    one.content = kedge_span_of(NULL, 0);
+    if (one.status == KEDGE_OK) {
+        one.content = vector_input(vector_member(entry, "content"));
+    }
+    one.size = (size_t)number_or(entry, "measured", one.content.size);
+    one.is_measured = one.status == KEDGE_OK || one.size != 0;
+    return one;
+}
+
+static void frame_case_release(const frame_case *one)
+{
+    free(one->name);
+    block_free(one->frame);
+    block_free(one->content);
+}
+
+static void assert_status(const frame_case *one, kedge_status status, kedge_status expected)
+{
+    ck_assert_msg(status == expected, "%s: %s", one->name, kedge_status_name(status));
+}
+
+static void assert_measured(const frame_case *one)
+{
     size_t size = 77;
-    memcpy(bytes, one->bytes, one->size);
-    kedge_span frame = kedge_span_of(bytes, one->size);
-    kedge_status status = kedge_zstd_measure(frame, narrow, &size);
-    ck_assert_msg(status == one->status, "%s: %s", one->what, kedge_status_name(status));
-    ck_assert((size == 77) == (status != KEDGE_OK));
-    status = kedge_zstd_decode(decoder, frame, narrow, out, sizeof out, &size);
-    ck_assert_msg(status == one->status, "%s: %s", one->what, kedge_status_name(status));
+    kedge_status status = kedge_zstd_measure(one->frame, one->limits, &size);
+    assert_status(one, status, one->is_measured ? KEDGE_OK : one->status);
+    ck_assert_uint_eq(size, one->is_measured ? one->size : 77);
+}
+
+static void assert_decoded(const frame_case *one, kedge_zstd_decoder *decoder)
+{
+    uint8_t *out = bytes_new(one->size + 1);
+    size_t size = 77;
+    out[one->size] = 0xAA;
+    kedge_status status =
+        kedge_zstd_decode(decoder, one->frame, one->limits, out, one->size, &size);
+    assert_status(one, status, one->status);
+    ck_assert(status != KEDGE_OK || kedge_span_equal(kedge_span_of(out, size), one->content));
+    ck_assert_uint_eq(out[one->size], 0xAA);
+    free(out);
+}
+
+/* What the headers tell is refused before a byte is allocated; no refusal leaves one behind. */
+static void assert_decoded_new(const frame_case *one, kedge_zstd_decoder *decoder)
+{
+    memory_probe probe = {0};
+    kedge_allocator allocator = memory_probe_allocator(&probe);
+    uint8_t *out = NULL;
+    size_t size = 77;
+    kedge_status status =
+        kedge_zstd_decode_new(decoder, one->frame, one->limits, allocator, &out, &size);
+    assert_status(one, status, one->status);
+    ck_assert_uint_eq(probe.calls, one->is_measured && one->size != 0);
+    ck_assert_uint_eq(probe.bytes, one->content.size);
+    if (status == KEDGE_OK) {
+        ck_assert(kedge_span_equal(kedge_span_of(out, size), one->content));
+    }
+    if (out != NULL) {
+        (void)allocator.resize(allocator.context, out, size, 0);
+    }
+    ck_assert_uint_eq(probe.blocks, 0);
+}
+
+START_TEST(vectors_are_measured_and_decoded)
+{
+    vector_file file;
+    kedge_json_value entry;
+    kedge_zstd_decoder *decoder = decoder_new(); /* one for all: a failure leaves nothing in it */
+    vector_open(&file, "zstd.json");
+    while (vector_next(&file, &entry)) {
+        frame_case one = frame_case_of(entry);
+        assert_measured(&one);
+        assert_decoded(&one, decoder);
+        assert_decoded_new(&one, decoder);
+        frame_case_release(&one);
+    }
+    vector_close(&file);
     kedge_zstd_decoder_free(decoder);
-    free(bytes);
 }
 END_TEST
 
-START_TEST(a_frame_that_is_cut_off_is_broken)
+START_TEST(vectors_that_are_cut_off_are_broken)
 {
-    const frame_case *one = &frame_cases[_i];
+    vector_file file;
+    kedge_json_value entry;
     size_t content_size = 77;
-    for (size_t size = 0; one->status == KEDGE_OK && size < one->size; size++) {
-        uint8_t *bytes = bytes_new(size);
-        memcpy(bytes, one->bytes, size);
-        ck_assert_int_eq(kedge_zstd_measure(kedge_span_of(bytes, size), narrow, &content_size),
-                         KEDGE_ZSTD_BROKEN);
-        free(bytes);
+    vector_open(&file, "zstd.json");
+    while (vector_next(&file, &entry)) {
+        frame_case one = frame_case_of(entry);
+        for (size_t size = 0; one.status == KEDGE_OK && size < one.frame.size; size++) {
+            kedge_span part = block_copy(one.frame.data, size);
+            kedge_status status = kedge_zstd_measure(part, one.limits, &content_size);
+            ck_assert_msg(status == KEDGE_ZSTD_BROKEN, "%s, cut off at %zu: %s", one.name, size,
+                          kedge_status_name(status));
+            block_free(part);
+        }
+        frame_case_release(&one);
     }
+    vector_close(&file);
     ck_assert_uint_eq(content_size, 77);
+}
+END_TEST
+
+/* The raw block of a splice holds the prefix, and every reader of frames takes the whole. */
+START_TEST(vectors_of_the_splice_are_strict)
+{
+    vector_file file;
+    kedge_json_value entry;
+    size_t count = 0;
+    vector_open(&file, "zstd.json");
+    while (vector_next(&file, &entry)) {
+        if (vector_member(entry, "prefix").kind != KEDGE_JSON_KIND_NONE) {
+            frame_case one = frame_case_of(entry);
+            size_t prefix = (size_t)vector_unsigned(entry, "prefix");
+            strict_header header = assert_frame(one.frame, one.content);
+            const uint8_t *block = one.frame.data + header.size;
+            ck_assert_msg(prefix == 0 || (little_endian(block, 3) == prefix << 3 &&
+                                          memcmp(block + 3, one.content.data, prefix) == 0),
+                          "%s", one.name);
+            frame_case_release(&one);
+            count++;
+        }
+    }
+    vector_close(&file);
+    ck_assert_uint_gt(count, 10);
 }
 END_TEST
 
@@ -712,73 +763,13 @@ START_TEST(a_header_is_read_and_may_be_partial)
 }
 END_TEST
 
-/* What only decoding the blocks can tell. */
-START_TEST(blocks_that_hold_something_else_are_broken)
-{
-    static const uint8_t more[] = {MAGIC, 0x20, 3, 0x10, 0, 0, 'a', 'b', 0x11, 0, 0, 'c', 'd'};
-    static const uint8_t garbage[] = {MAGIC, 0x20, 9, 0x2D, 0, 0, 1, 2, 3, 4, 5};
-    kedge_zstd_decoder *decoder = decoder_new();
-    uint8_t out[10];
-    size_t size = 0;
-    memset(out, 0xAA, sizeof out);
-    kedge_span frame = kedge_span_of(more, sizeof more);
-    ck_assert_int_eq(kedge_zstd_measure(frame, narrow, &size), KEDGE_OK);
-    ck_assert_uint_eq(size, 3);
-    ck_assert_int_eq(kedge_zstd_decode(decoder, frame, narrow, out, sizeof out, &size),
-                     KEDGE_ZSTD_BROKEN);
-    ck_assert_uint_eq(out[3], 0xAA);
-    frame = kedge_span_of(garbage, sizeof garbage);
-    ck_assert_int_eq(kedge_zstd_decode(decoder, frame, narrow, out, sizeof out, &size),
-                     KEDGE_ZSTD_BROKEN);
-    assert_ours(kedge_span_of(frame_cases[9].bytes, frame_cases[9].size), kedge_text("abc"));
-    kedge_zstd_decoder_free(decoder);
-}
-END_TEST
-
-START_TEST(a_checksum_is_verified)
-{
-    uint8_t frame[200];
-    uint8_t out[100];
-    size_t size = 0;
-    ZSTD_CCtx *context = ZSTD_createCCtx();
-    ck_assert(!ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)));
-    size_t frame_size = ZSTD_compress2(context, frame, sizeof frame, "checked, checked", 16);
-    ck_assert(!ZSTD_isError(frame_size));
-    (void)ZSTD_freeCCtx(context);
-    kedge_zstd_decoder *decoder = decoder_new();
-    kedge_span span = kedge_span_of(frame, frame_size);
-    ck_assert_int_eq(kedge_zstd_decode(decoder, span, narrow, out, sizeof out, &size), KEDGE_OK);
-    ck_assert(kedge_span_equal(kedge_span_of(out, size), kedge_text("checked, checked")));
-    frame[frame_size - 1] ^= 1;
-    ck_assert_int_eq(kedge_zstd_decode(decoder, span, narrow, out, sizeof out, &size),
-                     KEDGE_ZSTD_BROKEN);
-    kedge_zstd_decoder_free(decoder);
-}
-END_TEST
-
-/* Three bytes of a block may declare 128 KiB, and no more: memory follows bytes that arrived. */
-START_TEST(memory_follows_the_bytes_that_arrived)
-{
-    static const uint8_t claim[] = {MAGIC, 0xA0, 0x01, 0x00, 0x02, 0x00, 0x03, 0x00, 0x10, 'a'};
-    memory_probe probe = {0};
-    uint8_t *out = NULL;
-    size_t size = 0;
-    kedge_zstd_decoder *decoder = decoder_new();
-    ck_assert_int_eq(kedge_zstd_decode_new(decoder, kedge_span_of(claim, sizeof claim), wide,
-                                           memory_probe_allocator(&probe), &out, &size),
-                     KEDGE_ZSTD_BROKEN);
-    ck_assert_uint_eq(probe.calls, 0);
-    kedge_zstd_decoder_free(decoder);
-}
-END_TEST
-
 START_TEST(decoding_gives_a_block_of_its_own_or_nothing)
 {
     memory_probe probe = {0};
     kedge_allocator allocator = memory_probe_allocator(&probe);
     kedge_zstd_decoder *decoder = decoder_new();
-    kedge_span abc = kedge_span_of(frame_cases[9].bytes, frame_cases[9].size);
-    kedge_span empty = kedge_span_of(frame_cases[11].bytes, frame_cases[11].size);
+    kedge_span abc = kedge_span_of(abc_frame, sizeof abc_frame);
+    kedge_span empty = kedge_span_of(empty_frame, sizeof empty_frame);
     uint8_t *out = NULL;
     size_t size = 77;
     probe.fails_at = 1;
@@ -794,9 +785,9 @@ START_TEST(decoding_gives_a_block_of_its_own_or_nothing)
                      KEDGE_OK);
     ck_assert_ptr_null(out);
     ck_assert_uint_eq(size, 0);
-    static const uint8_t garbage[] = {MAGIC, 0x20, 9, 0x2D, 0, 0, 1, 2, 3, 4, 5};
-    ck_assert_int_eq(kedge_zstd_decode_new(decoder, kedge_span_of(garbage, sizeof garbage), narrow,
-                                           allocator, &out, &size),
+    ck_assert_int_eq(kedge_zstd_decode_new(decoder,
+                                           kedge_span_of(garbage_frame, sizeof garbage_frame),
+                                           narrow, allocator, &out, &size),
                      KEDGE_ZSTD_BROKEN);
     ck_assert_uint_eq(probe.blocks, 0);
     kedge_zstd_decoder_free(decoder);
@@ -806,8 +797,8 @@ END_TEST
 START_TEST(decoding_tells_how_much_space_it_needs)
 {
     kedge_zstd_decoder *decoder = decoder_new();
-    kedge_span abc = kedge_span_of(frame_cases[9].bytes, frame_cases[9].size);
-    kedge_span empty = kedge_span_of(frame_cases[11].bytes, frame_cases[11].size);
+    kedge_span abc = kedge_span_of(abc_frame, sizeof abc_frame);
+    kedge_span empty = kedge_span_of(empty_frame, sizeof empty_frame);
     uint8_t out[3];
     size_t size = 0;
     ck_assert_int_eq(kedge_zstd_decode(decoder, abc, narrow, out, 2, &size), KEDGE_NO_SPACE);
@@ -827,7 +818,7 @@ START_TEST(decoding_refuses_misuse)
     const kedge_allocator none = {NULL, NULL};
     kedge_allocator some = kedge_allocator_default();
     kedge_zstd_decoder *decoder = NULL;
-    kedge_span abc = kedge_span_of(frame_cases[9].bytes, frame_cases[9].size);
+    kedge_span abc = kedge_span_of(abc_frame, sizeof abc_frame);
     uint8_t bytes[3];
     uint8_t *out = NULL;
     size_t size = 0;
@@ -902,10 +893,7 @@ END_TEST
 
 Suite *kedge_zstd_suite(void)
 {
-    enum {
-        CASE_COUNT = sizeof frame_cases / sizeof frame_cases[0],
-        SIZE_COUNT = sizeof whole_sizes / sizeof whole_sizes[0]
-    };
+    enum { SIZE_COUNT = sizeof whole_sizes / sizeof whole_sizes[0] };
     Suite *suite = suite_create("zstd");
     TCase *splice = tcase_create("splice");
     tcase_set_timeout(splice, 60);
@@ -932,12 +920,10 @@ Suite *kedge_zstd_suite(void)
 
     TCase *decoding = tcase_create("decoding");
     tcase_set_timeout(decoding, 60);
-    tcase_add_loop_test(decoding, a_frame_is_measured, 0, CASE_COUNT);
-    tcase_add_loop_test(decoding, a_frame_that_is_cut_off_is_broken, 0, CASE_COUNT);
+    tcase_add_test(decoding, vectors_are_measured_and_decoded);
+    tcase_add_test(decoding, vectors_that_are_cut_off_are_broken);
+    tcase_add_test(decoding, vectors_of_the_splice_are_strict);
     tcase_add_test(decoding, a_header_is_read_and_may_be_partial);
-    tcase_add_test(decoding, blocks_that_hold_something_else_are_broken);
-    tcase_add_test(decoding, a_checksum_is_verified);
-    tcase_add_test(decoding, memory_follows_the_bytes_that_arrived);
     tcase_add_test(decoding, decoding_gives_a_block_of_its_own_or_nothing);
     tcase_add_test(decoding, decoding_tells_how_much_space_it_needs);
     tcase_add_test(decoding, decoding_refuses_misuse);

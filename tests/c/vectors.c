@@ -140,6 +140,19 @@ static size_t append_text(uint8_t *to, kedge_json_value value, size_t capacity)
     return size;
 }
 
+/* Copies what is there already, so that millions are few steps. */
+static size_t append_times(uint8_t *to, kedge_json_value value, size_t times, size_t capacity)
+{
+    size_t wanted = times * append_text(NULL, value, 0);
+    size_t size = wanted == 0 ? 0 : append_text(to, value, capacity);
+    while (size < wanted) {
+        size_t more = size < wanted - size ? size : wanted - size;
+        memcpy(to + size, to, more);
+        size += more;
+    }
+    return size;
+}
+
 kedge_span vector_input(kedge_json_value entry)
 {
     if (vector_member(entry, "hex").kind != KEDGE_JSON_KIND_NONE) {
@@ -155,9 +168,7 @@ kedge_span vector_input(kedge_json_value entry)
                   (size_t)times * append_text(NULL, text, 0);
     uint8_t *data = block_new(size);
     size_t used = append_text(data, head, size);
-    for (uint64_t i = 0; i < times; i++) {
-        used += append_text(data + used, text, size - used);
-    }
+    used += append_times(data + used, text, (size_t)times, size - used);
     used += append_text(data + used, tail, size - used);
     ck_assert_uint_eq(used, size);
     return kedge_span_of(data, size);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from kedge._core import (
     GatewayHub,
     HubLink,
     Identify,
+    Ready,
     Resume,
     Text,
     Upgrade,
@@ -155,3 +157,18 @@ class World:
 
     def attached(self) -> list[Attached]:
         return [event for event in self.server_events if isinstance(event, Attached)]
+
+
+def live_client(**options: Any) -> GatewayClient:
+    """A client that has its session, by messages written by hand."""
+    client = GatewayClient(token="secret", clock=Clock(), entropy=ENTROPY, **options)
+    client.start()
+    client.handshake()
+    assert client.opened() == []
+    assert client.receive('{"type":"hello","d":{"heartbeat_interval":45000}}') == []
+    (login,) = client.outputs()
+    assert isinstance(login, Text)
+    assert json.loads(login.text)["d"]["token"] == "secret"
+    ready = client.receive('{"type":"ready","seq":1,"d":{"session_id":"abc"}}')
+    assert ready == [Ready("abc", 1, b'{"session_id":"abc"}')]
+    return client

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from core_world import ENTROPY, Clock, World
+from core_world import ENTROPY, Clock, World, live_client
 from kedge import _core
 from kedge._core import (
     Attached,
@@ -261,21 +261,6 @@ def test_numbers_that_the_server_knows_of_and_never_sent_are_counted() -> None:
     assert client.counts["behind"] == 0
     client.receive('{"type":"heartbeat_ack","seq":9}')
     assert client.counts["behind"] == 1
-
-
-def live_client(**options: Any) -> GatewayClient:
-    """A client that has its session, by messages written by hand."""
-    client = GatewayClient(token="secret", clock=Clock(), entropy=ENTROPY, **options)
-    client.start()
-    client.handshake()
-    assert client.opened() == []
-    assert client.receive('{"type":"hello","d":{"heartbeat_interval":45000}}') == []
-    (login,) = client.outputs()
-    assert isinstance(login, Text)
-    assert json.loads(login.text)["d"]["token"] == "secret"
-    ready = client.receive('{"type":"ready","seq":1,"d":{"session_id":"abc"}}')
-    assert ready == [Ready("abc", 1, b'{"session_id":"abc"}')]
-    return client
 
 
 def test_an_error_report_has_its_code_and_message_decoded() -> None:

@@ -1,5 +1,5 @@
-"""The vectors of tests/vectors beside a second opinion: Python's UTF-8, JSON and queries, and the
-frames and handshakes of websockets.
+"""The vectors of tests/vectors beside a second opinion: Python's UTF-8, JSON and queries, the
+frames and handshakes of websockets, and zstandard.
 
 The C suites hold kedge against the same files. Where the second opinion differs, the table or the
 comment beside the test says which rule it is.
@@ -14,7 +14,17 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from test_differential_core import close_of, has_lone_surrogate, python_value, theirs
+import zstandard
+from core_world import live_client
+from kedge._core import Closed
+from test_differential_core import (
+    COMMON_WINDOW,
+    close_of,
+    has_lone_surrogate,
+    python_value,
+    theirs,
+    zstd_verdict,
+)
 from websockets.client import ClientProtocol
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close, Frame
@@ -383,3 +393,54 @@ def envelope_value(case: Case) -> object:
     value: object = json.loads(text)
     assert case["offset"] == len(text) if status == "OK" else case["offset"] <= len(text), case
     return value
+
+
+# ---- zstd ----
+
+# What zstandard says where it is not what kedge says.
+ZSTD_DIFFERS = {
+    "no content size, a huge window": "ZSTD_BROKEN",  # it reads no header with a window so large
+    "the largest window": "ZSTD_BROKEN",  # likewise
+    "2^64 - 1 bytes": "ZSTD_NO_SIZE",  # the number stands for that
+}
+
+
+@named("zstd")
+def test_zstd(case: Case) -> None:
+    limit, window = case.get("limit", 1000), case.get("window", COMMON_WINDOW)
+    verdict, content = zstd_verdict(bytes_of(case), limit, window)
+    assert verdict == ZSTD_DIFFERS.get(case["name"], case["status"])
+    if verdict == "OK":
+        assert content == bytes_of(case["content"])
+    elif "measured" in case:
+        header = zstandard.get_frame_parameters(bytes_of(case))
+        assert header.content_size == case["measured"]
+    if "prefix" in case:
+        # RFC 8878, 3.1.1.2: the first block is raw, not the last, and as long as the prefix.
+        frame, size = bytes_of(case), case["prefix"]
+        at = zstandard.frame_header_size(frame)
+        block = int.from_bytes(frame[at : at + 3], "little")
+        assert size == 0 or block == size << 3
+        assert size == 0 or frame[at + 3 : at + 3 + size] == content[:size]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, id=c["name"]) for c in cases("zstd") if "window" not in c],
+)
+def test_zstd_reaches_a_client_or_ends_its_connection(case: Case) -> None:
+    """The window that a client takes is no setting of it."""
+    client = live_client(compress=True, message_limit=case.get("limit", 1000))
+    found = client.receive(bytes_of(case))
+    content = bytes_of(case["content"]) if case["status"] == "OK" else b""
+    if b'"ahoy"' in content:
+        other = live_client(message_limit=case.get("limit", 1000))
+        plain = other.receive(content.decode())
+        assert found == plain != []
+        assert not isinstance(found[0], Closed)
+    else:
+        (closed,) = found
+        assert isinstance(closed, Closed)
+        # What is no event of the gateway is refused as such.
+        assert (closed.cause == case["status"]) == (case["status"] != "OK")
+        assert client.receive(content) == []
