@@ -29,6 +29,7 @@ kedge_hub_config kedge_hub_config_default(kedge_protocol protocol)
     config.topics_max = 100000;
     config.spans_per_session_max = 1000;
     config.skips_per_session_max = 1000;
+    config.external = false;
     return config;
 }
 
@@ -42,7 +43,13 @@ static kedge_status check_config(const kedge_hub_config *config)
         config->spans_per_session_max == SIZE_MAX || config->link.role != KEDGE_SERVER) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    return kedge_link_config_check(&config->link);
+    kedge_status status = kedge_link_config_check(&config->link);
+    if (status != KEDGE_OK || !config->external) {
+        return status;
+    }
+    const kedge_link_operations *operations =
+        kedge_link_operations_of(config->link.protocol, KEDGE_SERVER);
+    return operations->sessions == KEDGE_SESSIONS_PER_LOGIN ? KEDGE_OK : KEDGE_UNSUPPORTED;
 }
 
 /* ---- Slots ----------------------------------------------------------------------------------- */
@@ -247,6 +254,7 @@ kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
     kedge_commons_init(&made->commons, entropy, allocator);
     made->commons.shared = true;
     made->commons.leaving = leaving;
+    made->stamp = config->external ? 1 : 0;
     kedge_hub_store_init(made);
     *hub = made;
     return KEDGE_OK;
@@ -452,13 +460,15 @@ static kedge_status accept_identify(kedge_hub *hub, kedge_link *link, kedge_tick
     if (status != KEDGE_OK) {
         return status;
     }
-    status = kedge_link_attach(link, ticket, record->session, acceptance->members, hub->stamp + 1,
-                               hub->now);
+    uint64_t stamp = hub->config.external ? hub->stamp : hub->stamp + 1;
+    status = kedge_link_attach(link, ticket, record->session, acceptance->members, stamp, hub->now);
     if (status != KEDGE_OK) {
         kedge_hub_record_discard(hub, record);
         return status;
     }
-    hub->stamp++;
+    hub->stamp = stamp;
+    record->stored_from = kedge_log_last(kedge_session_own_log(record->session));
+    record->stored_from_stamp = stamp;
     kedge_hub_record_attach(hub, record, link);
     kedge_hub_evict(hub, evicted);
     hub->counts.accepted++;
@@ -504,6 +514,9 @@ static kedge_status accept_resume(kedge_hub *hub, kedge_link *link, kedge_ticket
 {
     kedge_span id = kedge_link_question(link, ticket)->session_id;
     kedge_hub_record *record = kedge_hub_record_find(hub, id);
+    if (record == NULL && hub->config.external) {
+        return kedge_hub_want(hub, kedge_text(NULL), id);
+    }
     if (record == NULL) {
         return kedge_hub_answer_no(hub, link, ticket, KEDGE_UNKNOWN);
     }
@@ -627,14 +640,16 @@ kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session)
     return kedge_hub_next_link(hub, session, NULL);
 }
 
-kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now)
+/* Its links are told that it is here no longer. */
+static kedge_status close_session(kedge_hub *hub, kedge_session *session, kedge_time now,
+                                  kedge_hub_record **closed)
 {
     if (hub == NULL || session == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
-    kedge_hub_record *record = kedge_hub_record_of(hub, session);
-    if (record == NULL) {
+    *closed = kedge_hub_record_of(hub, session);
+    if (*closed == NULL) {
         return KEDGE_UNKNOWN;
     }
     if (kedge_hub_is_shared(hub)) {
@@ -642,11 +657,30 @@ kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time no
     }
     uint16_t code = hub->operations->close_code(KEDGE_UNKNOWN);
     kedge_span text = kedge_text(hub->operations->close_text(code));
-    for (kedge_link *link = record->links; link != NULL; link = link->session_next) {
+    for (kedge_link *link = (*closed)->links; link != NULL; link = link->session_next) {
         (void)kedge_link_close(link, code, text, hub->now);
     }
-    kedge_hub_record_end(hub, record, KEDGE_HUB_SESSION_ENDED);
     return KEDGE_OK;
+}
+
+kedge_status kedge_hub_end(kedge_hub *hub, kedge_session *session, kedge_time now)
+{
+    kedge_hub_record *record;
+    kedge_status status = close_session(hub, session, now, &record);
+    if (status == KEDGE_OK) {
+        kedge_hub_record_end(hub, record, KEDGE_HUB_SESSION_ENDED);
+    }
+    return status;
+}
+
+kedge_status kedge_hub_session_release(kedge_hub *hub, kedge_session *session, kedge_time now)
+{
+    kedge_hub_record *record;
+    kedge_status status = close_session(hub, session, now, &record);
+    if (status == KEDGE_OK) {
+        kedge_hub_record_discard(hub, record);
+    }
+    return status;
 }
 
 /* ---- Stop ------------------------------------------------------------------------------------ */

@@ -25,6 +25,7 @@
 #include "table.h"
 #include "timers.h"
 #include <kedge/hub.h>
+#include <kedge/store.h>
 
 /* A session id: 128 bits as lower-case hexadecimal digits. */
 #define KEDGE_HUB_ID_SIZE 32
@@ -64,6 +65,9 @@ struct kedge_hub_record {
     kedge_timer timer;  /* expires, or the own log has something too old */
     kedge_hub_event_kind ending;
     uint64_t last; /* of an event */
+    /* Where the store's entries of its own log begin (kedge/store.h): behind this index, of that stamp. */
+    uint64_t stored_from;
+    uint64_t stored_from_stamp;
     uint8_t id[KEDGE_HUB_ID_SIZE];
 };
 
@@ -130,6 +134,7 @@ struct kedge_hub {
 
     kedge_hub_counts counts; /* those that only grow, and `attached` */
     kedge_snapshot_state snapshot;
+    kedge_stored_log wanted; /* of the store, by the call that returned WANTED last */
 };
 
 /* ---- hub_store.c: users, sessions, topics ---------------------------------------------------- */
@@ -188,6 +193,9 @@ kedge_hub_topic *kedge_hub_topic_find(const kedge_hub *hub, kedge_span name, boo
 /* The topic goes if nobody refers to it. */
 void kedge_hub_topic_release(kedge_hub *hub, kedge_hub_topic *topic);
 
+/* All that nobody refers to go. */
+void kedge_hub_topics_release(kedge_hub *hub);
+
 /* Something was appended to its log, or its limits changed. */
 void kedge_hub_topic_appended(kedge_hub *hub, kedge_hub_topic *topic);
 
@@ -214,6 +222,23 @@ kedge_status kedge_hub_follow_named(kedge_hub *hub, kedge_session *session,
 void kedge_hub_unfollow_new(const kedge_hub *hub, kedge_session *session,
                             const kedge_acceptance *acceptance);
 void kedge_hub_unfollow_others(const kedge_hub *hub, kedge_session *session);
+
+/* Whether a publication can be sent to anybody. */
+kedge_status kedge_hub_check_publication(const kedge_hub *hub,
+                                         const kedge_publication *publication);
+
+/* How many sessions hear what is published there (null: nobody): of a passing topic those that are read. */
+size_t kedge_hub_hearers(const kedge_hub_topic *topic);
+
+/* ---- store.c: what the store is asked for ------------------------------------------------------ */
+
+/* WANTED: the store has to be asked for this. */
+kedge_status kedge_hub_want(kedge_hub *hub, kedge_span topic, kedge_span session_id);
+
+/* A log that was just made goes on from what the store holds of it, up to the hub's stamp. INVALID_ARGUMENT:
+ * entries are out of order. NO_MEMORY. */
+kedge_status kedge_hub_fill_log(const kedge_hub *hub, kedge_log *log,
+                                const kedge_stored_history *history);
 
 /* ---- hub_kinds.c: whose session, and how long ------------------------------------------------ */
 

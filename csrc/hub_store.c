@@ -484,6 +484,21 @@ void kedge_hub_topic_release(kedge_hub *hub, kedge_hub_topic *topic)
     kedge_hub_sweep(hub);
 }
 
+static void release_topics(kedge_hub *hub, const kedge_table *topics)
+{
+    kedge_table_walk walk = kedge_table_walk_of(topics);
+    kedge_table_entry *entry;
+    while ((entry = kedge_table_next(&walk)) != NULL) {
+        kedge_hub_topic_release(hub, KEDGE_CONTAINER(entry, kedge_hub_topic, entry));
+    }
+}
+
+void kedge_hub_topics_release(kedge_hub *hub)
+{
+    release_topics(hub, &hub->topics);
+    release_topics(hub, &hub->passing);
+}
+
 static void expire_topics(kedge_hub *hub)
 {
     kedge_timer *timer;
@@ -514,15 +529,6 @@ void kedge_hub_store_init(kedge_hub *hub)
     kedge_timers_init(&hub->topic_timers, hub->allocator);
 }
 
-static void release_topics(kedge_hub *hub, const kedge_table *topics)
-{
-    kedge_table_walk walk = kedge_table_walk_of(topics);
-    kedge_table_entry *entry;
-    while ((entry = kedge_table_next(&walk)) != NULL) {
-        kedge_hub_topic_release(hub, KEDGE_CONTAINER(entry, kedge_hub_topic, entry));
-    }
-}
-
 void kedge_hub_store_clear(kedge_hub *hub)
 {
     kedge_hub_event event;
@@ -531,8 +537,7 @@ void kedge_hub_store_clear(kedge_hub *hub)
     while (hub->first_user != NULL) {
         kedge_hub_record_discard(hub, hub->first_user->first);
     }
-    release_topics(hub, &hub->topics);
-    release_topics(hub, &hub->passing);
+    kedge_hub_topics_release(hub);
 }
 
 void kedge_hub_store_free(kedge_hub *hub)

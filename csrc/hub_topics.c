@@ -67,6 +67,9 @@ static kedge_status follow(kedge_hub *hub, kedge_session *session, topic_name na
                            kedge_hub_topic **followed)
 {
     kedge_hub_topic *topic = find(hub, name);
+    if (topic == NULL && hub->config.external) {
+        return kedge_hub_want(hub, name.text, kedge_text(NULL));
+    }
     if (topic == NULL && hub->topics.count + hub->passing.count >= hub->config.topics_max) {
         return KEDGE_TOO_MANY_TOPICS;
     }
@@ -158,8 +161,7 @@ void kedge_hub_unfollow_others(const kedge_hub *hub, kedge_session *session)
 
 /* ---- Events and topics ----------------------------------------------------------------------- */
 
-/* Whether a publication can be sent to anybody. */
-static kedge_status check_publication(const kedge_hub *hub, const kedge_publication *publication)
+kedge_status kedge_hub_check_publication(const kedge_hub *hub, const kedge_publication *publication)
 {
     kedge_publication_source source = kedge_publication_describe(publication);
     if (publication == NULL || source.protocol != hub->config.link.protocol ||
@@ -175,8 +177,7 @@ static kedge_status check_publication(const kedge_hub *hub, const kedge_publicat
                : KEDGE_OK;
 }
 
-/* How many sessions hear what is published there: of a passing topic those that are read. */
-static size_t hearers(const kedge_hub_topic *topic)
+size_t kedge_hub_hearers(const kedge_hub_topic *topic)
 {
     if (topic == NULL) {
         return 0;
@@ -254,7 +255,7 @@ static void bound_skips(kedge_hub *hub, left_out except)
 static kedge_status publish(kedge_hub *hub, kedge_hub_topic *topic, kedge_publication *publication,
                             left_out except, size_t *sessions)
 {
-    size_t hearing = hearers(topic);
+    size_t hearing = kedge_hub_hearers(topic);
     size_t skipped = hearing == 0 ? 0 : skip_all(hub, except, &topic->log);
     kedge_status status = KEDGE_OK;
     if (hearing == skipped) {
@@ -313,7 +314,10 @@ kedge_status kedge_hub_publish_except(kedge_hub *hub, kedge_span topic,
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
-    kedge_status status = check_publication(hub, publication);
+    if (hub->config.external) {
+        return KEDGE_WRONG_STATE;
+    }
+    kedge_status status = kedge_hub_check_publication(hub, publication);
     if (status == KEDGE_OK && kedge_hub_is_shared(hub) && !name.passing) {
         return publish_shared(hub, publication, out, sessions);
     }
@@ -336,7 +340,10 @@ kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session, kedge_public
         return KEDGE_INVALID_ARGUMENT;
     }
     kedge_hub_advance(hub, now);
-    kedge_status status = check_publication(hub, publication);
+    if (hub->config.external) {
+        return KEDGE_WRONG_STATE;
+    }
+    kedge_status status = kedge_hub_check_publication(hub, publication);
     if (status != KEDGE_OK) {
         return status;
     }

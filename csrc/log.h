@@ -17,6 +17,9 @@
 /* No stamp of an entry: greater than all of them. */
 #define KEDGE_STAMP_NONE UINT64_MAX
 
+/* What comes from elsewhere has no greater one: there must be as many left as anybody can use. */
+#define KEDGE_STAMP_MOST (UINT64_MAX / 2)
+
 typedef struct kedge_log_slot {
     kedge_log_entry entry;
     size_t charged; /* bytes that the log counts for it */

@@ -7,9 +7,6 @@
 
 #define FIRST_ITEMS 8
 
-/* Stamps go on from the snapshot's; there must be as many left as anybody can use. */
-#define STAMP_MOST (UINT64_MAX / 2)
-
 /* Nothing is read past the end: what is missing reads as zero, and `broken` stays set. */
 typedef struct snapshot_reader {
     kedge_hub *hub;
@@ -17,7 +14,8 @@ typedef struct snapshot_reader {
     size_t left;
     bool broken;
     uint64_t stamp;
-    kedge_time elapsed; /* since it was written */
+    kedge_time elapsed;              /* since it was written */
+    const kedge_stored_history *own; /* of a record's session; null: a snapshot is read */
 
     kedge_hub_topic **topics; /* those read, by ordinal */
     size_t topic_count;
@@ -155,6 +153,23 @@ static kedge_status get_log(snapshot_reader *reader, kedge_log *log)
     return status;
 }
 
+/* In place of a session's own log: where the store's entries of that begin. */
+static kedge_status get_own(snapshot_reader *reader, kedge_hub_record *record)
+{
+    const kedge_stored_history *own = reader->own;
+    kedge_log *log = &record->session->own;
+    record->stored_from = get_number(reader);
+    record->stored_from_stamp = get_number(reader);
+    if (reader->broken || record->stored_from_stamp > reader->stamp) {
+        return KEDGE_SNAPSHOT_BROKEN;
+    }
+    bool dropped = own->base > record->stored_from;
+    kedge_status status = broken_unless_memory(
+        kedge_log_restore(log, dropped ? own->base : record->stored_from,
+                          dropped ? own->base_stamp : record->stored_from_stamp));
+    return status == KEDGE_OK ? kedge_hub_fill_log(reader->hub, log, own) : status;
+}
+
 static size_t get_size(snapshot_reader *reader)
 {
     uint64_t number = get_number(reader);
@@ -172,6 +187,18 @@ static kedge_log_limits get_limits(snapshot_reader *reader, bool limited)
     return limits;
 }
 
+static kedge_status add_topic(snapshot_reader *reader, kedge_hub_topic *topic)
+{
+    void *topics = reader->topics;
+    kedge_status status = reserve_item(reader, &topics, &reader->topic_capacity,
+                                       reader->topic_count, sizeof *reader->topics);
+    reader->topics = topics;
+    if (status == KEDGE_OK) {
+        reader->topics[reader->topic_count++] = topic;
+    }
+    return status;
+}
+
 static kedge_status get_topic(snapshot_reader *reader)
 {
     kedge_hub *hub = reader->hub;
@@ -185,22 +212,16 @@ static kedge_status get_topic(snapshot_reader *reader)
         kedge_hub_topic_find(hub, name, passing) != NULL) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
-    void *topics = reader->topics;
-    kedge_status status = reserve_item(reader, &topics, &reader->topic_capacity,
-                                       reader->topic_count, sizeof *reader->topics);
-    reader->topics = topics;
-    if (status != KEDGE_OK) {
-        return status;
-    }
     kedge_hub_topic *topic;
-    status = kedge_hub_topic_make(hub, name, passing, &limits, &topic);
-    if (status != KEDGE_OK) {
-        return status;
+    kedge_status status = kedge_hub_topic_make(hub, name, passing, &limits, &topic);
+    if (status == KEDGE_OK) {
+        topic->limited = limited;
+        status = add_topic(reader, topic);
     }
-    topic->limited = limited;
-    reader->topics[reader->topic_count++] = topic;
-    status = get_log(reader, &topic->log);
-    kedge_hub_topic_appended(hub, topic);
+    if (status == KEDGE_OK) {
+        status = get_log(reader, &topic->log);
+        kedge_hub_topic_appended(hub, topic);
+    }
     return status;
 }
 
@@ -276,14 +297,16 @@ static kedge_time expiry(const snapshot_reader *reader, kedge_time remaining)
     return kedge_time_after(reader->hub->now, remaining == KEDGE_NEVER || left > ttl ? ttl : left);
 }
 
-static kedge_status get_history(snapshot_reader *reader, kedge_session *session)
+static kedge_status get_history(snapshot_reader *reader, kedge_hub_record *record)
 {
+    kedge_session *session = record->session;
     uint64_t checkpoint = get_number(reader);
     uint64_t checkpoint_stamp = get_number(reader);
     if (reader->broken || checkpoint_stamp > reader->stamp) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
-    kedge_status status = get_log(reader, &session->own);
+    kedge_status status =
+        reader->own != NULL ? get_own(reader, record) : get_log(reader, &session->own);
     if (status == KEDGE_OK) {
         status = get_spans(reader);
     }
@@ -317,16 +340,28 @@ static kedge_status get_session(snapshot_reader *reader, kedge_span user)
     if (reader->broken || !is_id(id)) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
+    if (reader->own != NULL && kedge_hub_record_find(hub, id) != NULL) {
+        return KEDGE_WRONG_STATE;
+    }
+    if (reader->own != NULL && reader->own->through < hub->stamp) {
+        return kedge_hub_want(hub, kedge_text(NULL), id);
+    }
     kedge_status status = broken_unless_memory(
         kedge_hub_record_make(hub, id.data, user, hub->config.spans_per_session_max, 0, &record));
-    if (status == KEDGE_OK) {
-        status = get_history(reader, record->session);
+    if (status != KEDGE_OK) {
+        return status;
     }
+    status = get_history(reader, record);
     if (status == KEDGE_OK) {
         status = get_skips(reader, record->session);
     }
+    if (status == KEDGE_OK && reader->own != NULL && (reader->broken || reader->left > 0)) {
+        status = KEDGE_SNAPSHOT_BROKEN;
+    }
     if (status == KEDGE_OK) {
         kedge_hub_record_detach(hub, record, expires);
+    } else {
+        kedge_hub_record_discard(hub, record);
     }
     return status;
 }
@@ -390,7 +425,8 @@ static kedge_status check_frame(kedge_span snapshot)
     return KEDGE_OK;
 }
 
-static kedge_status get_head(snapshot_reader *reader, kedge_span snapshot, uint64_t wall)
+static kedge_status get_head(snapshot_reader *reader, kedge_span snapshot, uint8_t flags,
+                             uint64_t wall)
 {
     kedge_status status = check_frame(snapshot);
     if (status != KEDGE_OK) {
@@ -402,20 +438,26 @@ static kedge_status get_head(snapshot_reader *reader, kedge_span snapshot, uint6
     uint64_t written = get_number(reader);
     reader->stamp = get_number(reader);
     reader->elapsed = wall > written ? wall - written : 0;
-    if (reader->broken || reader->stamp > STAMP_MOST) {
+    if (reader->broken || reader->stamp > KEDGE_STAMP_MOST) {
         return KEDGE_SNAPSHOT_BROKEN;
     }
     if (protocol != (uint64_t)reader->hub->config.link.protocol) {
         return KEDGE_UNSUPPORTED;
     }
-    return snapshot.data[KEDGE_SNAPSHOT_HEAD_SIZE - 1] == KEDGE_SNAPSHOT_SEALED
-               ? KEDGE_OK
-               : KEDGE_SNAPSHOT_UNSEALED;
+    return snapshot.data[KEDGE_SNAPSHOT_HEAD_SIZE - 1] == flags ? KEDGE_OK
+                                                                : KEDGE_SNAPSHOT_UNSEALED;
 }
 
 static bool is_new(const kedge_hub *hub)
 {
     return hub->stamp == 0 && !hub->sealed && hub->link_count == 0 && hub->sessions.count == 0;
+}
+
+static void free_items(const snapshot_reader *reader)
+{
+    kedge_allocator allocator = reader->hub->allocator;
+    kedge_memory_free(allocator, reader->topics, reader->topic_capacity * sizeof *reader->topics);
+    kedge_memory_free(allocator, reader->spans, reader->span_capacity * sizeof *reader->spans);
 }
 
 kedge_status kedge_hub_restore(kedge_hub *hub, kedge_span snapshot, uint64_t wall, kedge_time now)
@@ -429,13 +471,10 @@ kedge_status kedge_hub_restore(kedge_hub *hub, kedge_span snapshot, uint64_t wal
     kedge_hub_advance(hub, now);
     snapshot_reader reader = {0};
     reader.hub = hub;
-    kedge_status status = get_head(&reader, snapshot, wall);
+    kedge_status status = get_head(&reader, snapshot, KEDGE_SNAPSHOT_SEALED, wall);
     if (status == KEDGE_OK) {
         status = get_state(&reader);
-        kedge_memory_free(hub->allocator, reader.topics,
-                          reader.topic_capacity * sizeof *reader.topics);
-        kedge_memory_free(hub->allocator, reader.spans,
-                          reader.span_capacity * sizeof *reader.spans);
+        free_items(&reader);
         if (status == KEDGE_OK) {
             hub->stamp = reader.stamp;
             kedge_hub_expire(hub);
@@ -443,5 +482,44 @@ kedge_status kedge_hub_restore(kedge_hub *hub, kedge_span snapshot, uint64_t wal
             kedge_hub_store_clear(hub);
         }
     }
+    return status;
+}
+
+/* ---- A session alone --------------------------------------------------------------------------- */
+
+static kedge_status get_names(snapshot_reader *reader)
+{
+    kedge_status status = KEDGE_OK;
+    uint64_t count = get_number(reader);
+    for (; status == KEDGE_OK && count > 0; count--) {
+        kedge_span name = get_text(reader);
+        if (reader->broken || name.size == 0) {
+            return KEDGE_SNAPSHOT_BROKEN;
+        }
+        kedge_hub_topic *topic = kedge_hub_topic_find(reader->hub, name, false);
+        status = topic == NULL ? kedge_hub_want(reader->hub, name, kedge_text(NULL))
+                               : add_topic(reader, topic);
+    }
+    return status;
+}
+
+kedge_status kedge_snapshot_read_record(kedge_hub *hub, kedge_span record,
+                                        const kedge_stored_history *own, uint64_t wall)
+{
+    snapshot_reader reader = {0};
+    reader.hub = hub;
+    reader.own = own;
+    kedge_status status = get_head(&reader, record, KEDGE_SNAPSHOT_RECORD, wall);
+    if (status == KEDGE_OK && reader.stamp > hub->stamp) {
+        status = KEDGE_HISTORY_AHEAD;
+    }
+    if (status == KEDGE_OK) {
+        status = get_names(&reader);
+    }
+    if (status == KEDGE_OK) {
+        kedge_span user = get_text(&reader);
+        status = user.size == 0 ? KEDGE_SNAPSHOT_BROKEN : get_session(&reader, user);
+    }
+    free_items(&reader);
     return status;
 }

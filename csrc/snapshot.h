@@ -11,6 +11,12 @@
  *               number first of the own span, number spans, span ..., number skips, number stamp ...
  *     span      number topic, number first, number end (0: open) [number end stamp]
  *
+ *     record    magic, version, flags, number protocol, number wall, number stamp,
+ *               number spans, text name ..., text user, session, checksum
+ *
+ * A record (kedge/store.h) is one session alone; a span's topic is one of the names, and in place of its own
+ * log stand the index and the stamp behind which the store's entries of that begin.
+ *
  * Of a passing topic only that it is followed is kept: its log is empty.
  *
  * A number is in groups of 7 bits, the lowest first, with the high bit set in all but the last; a
@@ -34,6 +40,7 @@
 
 /* Flags of a snapshot, and of a topic. */
 #define KEDGE_SNAPSHOT_SEALED 1
+#define KEDGE_SNAPSHOT_RECORD 2
 #define KEDGE_SNAPSHOT_LIMITED 1
 #define KEDGE_SNAPSHOT_PASSING 2
 
@@ -41,10 +48,12 @@ extern const uint8_t kedge_snapshot_magic[8];
 
 kedge_siphash_key kedge_snapshot_key(void);
 
+struct kedge_hub;
 struct kedge_log;
 struct kedge_hub_topic;
 struct kedge_hub_user;
 struct kedge_hub_record;
+struct kedge_stored_history;
 
 /* What is written next. */
 typedef enum kedge_snapshot_step {
@@ -72,5 +81,13 @@ typedef struct kedge_snapshot_state {
     const struct kedge_hub_user *user;
     const struct kedge_hub_record *record;
 } kedge_snapshot_state;
+
+/* One session as a record, and back: as kedge_hub_session_save and _load, with arguments that were looked
+ * at. */
+kedge_status kedge_snapshot_write_record(const struct kedge_hub *hub,
+                                         const struct kedge_hub_record *record, uint64_t wall,
+                                         uint8_t *buffer, size_t capacity, size_t *size);
+kedge_status kedge_snapshot_read_record(struct kedge_hub *hub, kedge_span record,
+                                        const struct kedge_stored_history *own, uint64_t wall);
 
 #endif

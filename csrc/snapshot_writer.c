@@ -50,14 +50,19 @@ static void put_text(snapshot_sink *sink, kedge_span text)
 
 /* ---- Items ----------------------------------------------------------------------------------- */
 
-static kedge_snapshot_step put_head(kedge_hub *hub, snapshot_sink *sink)
+static void put_front(snapshot_sink *sink, const kedge_hub *hub, uint8_t flags, uint64_t wall)
 {
-    const uint8_t head[2] = {KEDGE_SNAPSHOT_FORMAT, hub->sealed ? KEDGE_SNAPSHOT_SEALED : 0};
+    const uint8_t head[2] = {KEDGE_SNAPSHOT_FORMAT, flags};
     put_bytes(sink, kedge_snapshot_magic, sizeof kedge_snapshot_magic);
     put_bytes(sink, head, sizeof head);
     put_number(sink, (uint64_t)hub->config.link.protocol);
-    put_number(sink, hub->snapshot.wall);
+    put_number(sink, wall);
     put_number(sink, hub->stamp);
+}
+
+static kedge_snapshot_step put_head(kedge_hub *hub, snapshot_sink *sink)
+{
+    put_front(sink, hub, hub->sealed ? KEDGE_SNAPSHOT_SEALED : 0, hub->snapshot.wall);
     put_number(sink, hub->topics.count + hub->passing.count);
     hub->snapshot.topics = kedge_table_walk_of(&hub->topics);
     return KEDGE_SNAPSHOT_TOPIC;
@@ -172,15 +177,19 @@ static kedge_time remaining_of(const kedge_hub *hub, const kedge_hub_record *rec
     return record->expires > hub->now ? record->expires - hub->now : 0;
 }
 
+static void put_identity(snapshot_sink *sink, const kedge_hub *hub, const kedge_hub_record *record)
+{
+    put_bytes(sink, record->id, sizeof record->id);
+    put_number(sink, remaining_of(hub, record));
+    put_number(sink, record->session->checkpoint_number);
+    put_number(sink, record->session->checkpoint_stamp);
+}
+
 static kedge_snapshot_step put_session(kedge_hub *hub, snapshot_sink *sink)
 {
     const kedge_hub_record *record = hub->snapshot.record;
-    const kedge_session *session = record->session;
-    put_bytes(sink, record->id, sizeof record->id);
-    put_number(sink, remaining_of(hub, record));
-    put_number(sink, session->checkpoint_number);
-    put_number(sink, session->checkpoint_stamp);
-    put_log_head(&hub->snapshot, sink, &session->own);
+    put_identity(sink, hub, record);
+    put_log_head(&hub->snapshot, sink, &record->session->own);
     return entry_or(&hub->snapshot, KEDGE_SNAPSHOT_OWN_ENTRY, KEDGE_SNAPSHOT_FOLLOWED);
 }
 
@@ -195,10 +204,8 @@ static void put_span(snapshot_sink *sink, const kedge_session_span *span)
     }
 }
 
-static kedge_snapshot_step put_followed(kedge_hub *hub, snapshot_sink *sink)
+static void put_spans(snapshot_sink *sink, const kedge_session *session)
 {
-    kedge_snapshot_state *state = &hub->snapshot;
-    const kedge_session *session = state->record->session;
     put_number(sink, session->spans[0].first);
     put_number(sink, session->span_count - 1);
     for (size_t i = 1; i < session->span_count; i++) {
@@ -208,23 +215,33 @@ static kedge_snapshot_step put_followed(kedge_hub *hub, snapshot_sink *sink)
     for (size_t i = 0; i < session->skips.count; i++) {
         put_number(sink, session->skips.stamps[i]);
     }
+}
+
+static kedge_snapshot_step put_followed(kedge_hub *hub, snapshot_sink *sink)
+{
+    kedge_snapshot_state *state = &hub->snapshot;
+    put_spans(sink, state->record->session);
     state->record = state->record->next;
     return state->record != NULL ? KEDGE_SNAPSHOT_SESSION : seek_user(state, state->user->next);
+}
+
+static void put_checksum(snapshot_sink *sink, kedge_siphasher of)
+{
+    uint64_t sum = kedge_siphasher_end(of);
+    uint8_t bytes[KEDGE_SNAPSHOT_CHECKSUM_SIZE];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(sum >> (8 * i));
+    }
+    put_bytes(sink, bytes, sizeof bytes);
 }
 
 /* No user more, and the checksum of all that. */
 static kedge_snapshot_step put_end(kedge_hub *hub, snapshot_sink *sink)
 {
     static const uint8_t none = 0;
-    kedge_siphasher *checksum = &hub->snapshot.checksum;
     put_bytes(sink, &none, 1);
-    kedge_siphasher_add(checksum, kedge_span_of(&none, 1));
-    uint64_t sum = kedge_siphasher_end(*checksum);
-    uint8_t bytes[KEDGE_SNAPSHOT_CHECKSUM_SIZE];
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        bytes[i] = (uint8_t)(sum >> (8 * i));
-    }
-    put_bytes(sink, bytes, sizeof bytes);
+    kedge_siphasher_add(&hub->snapshot.checksum, kedge_span_of(&none, 1));
+    put_checksum(sink, hub->snapshot.checksum);
     return KEDGE_SNAPSHOT_IDLE;
 }
 
@@ -319,6 +336,40 @@ kedge_status kedge_hub_snapshot(kedge_hub *hub, uint64_t wall, kedge_time now, u
     while (hub->snapshot.step != KEDGE_SNAPSHOT_IDLE) {
         (void)put_next(hub, &sink);
     }
+    *size = sink.size;
+    return sink.size <= capacity ? KEDGE_OK : KEDGE_NO_SPACE;
+}
+
+/* ---- A session alone --------------------------------------------------------------------------- */
+
+/* A log that two spans refer to is named twice; either will do. */
+static void put_names(snapshot_sink *sink, const kedge_session *session)
+{
+    put_number(sink, session->span_count - 1);
+    for (size_t i = 1; i < session->span_count; i++) {
+        kedge_hub_topic *topic = kedge_hub_topic_of(session->spans[i].log);
+        topic->ordinal = i - 1;
+        put_text(sink, topic->entry.key);
+    }
+}
+
+kedge_status kedge_snapshot_write_record(const kedge_hub *hub, const kedge_hub_record *record,
+                                         uint64_t wall, uint8_t *buffer, size_t capacity,
+                                         size_t *size)
+{
+    snapshot_sink sink = {buffer, capacity, 0};
+    kedge_siphasher checksum = kedge_siphasher_begin(kedge_snapshot_key());
+    put_front(&sink, hub, KEDGE_SNAPSHOT_RECORD, wall);
+    put_names(&sink, record->session);
+    put_text(&sink, record->user->entry.key);
+    put_identity(&sink, hub, record);
+    put_number(&sink, record->stored_from);
+    put_number(&sink, record->stored_from_stamp);
+    put_spans(&sink, record->session);
+    if (sink.size <= capacity) {
+        kedge_siphasher_add(&checksum, kedge_span_of(buffer, sink.size));
+    }
+    put_checksum(&sink, checksum);
     *size = sink.size;
     return sink.size <= capacity ? KEDGE_OK : KEDGE_NO_SPACE;
 }

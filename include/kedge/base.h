@@ -90,6 +90,7 @@ typedef struct kedge_words {
     X(LIMIT, 1009, "a limit set by the caller would be exceeded")                                  \
     X(UNKNOWN, 0, "there is no such thing")                                                        \
     X(SEALED, 0, "the hub is sealed: it numbers nothing any more")                                 \
+    X(WANTED, 0, "the store has to be asked first: kedge_hub_wanted tells for what")               \
     X(UNSUPPORTED, 0, "this build or protocol does not have that")
 
 #define KEDGE_STATUS_LIST_UTF8(X)                                                                  \

@@ -68,6 +68,9 @@ typedef struct kedge_hub_config {
     size_t topics_max;            /* 100 000 */
     size_t spans_per_session_max; /* 1000 topics that a session follows or followed of late */
     size_t skips_per_session_max; /* 1000 publications that a session was left out of of late */
+    /* false. true: a store that several hubs share gives the numbers and keeps the sessions
+     * (kedge/store.h) */
+    bool external;
 } kedge_hub_config;
 
 KEDGE_API kedge_hub_config kedge_hub_config_default(kedge_protocol protocol);
@@ -149,7 +152,8 @@ typedef struct kedge_acceptance {
  * KEDGE_JSON_..., ENVELOPE_NOT_OBJECT: members that are no JSON, or no object; ENVELOPE_MEMBER_DOUBLED:
  * a member of a name that is `ready`'s own (session_id, protocol_version, capabilities);
  * INVALID_ARGUMENT: a null pointer, an empty user, an empty topic, members where there is no message to
- * carry them (CREDENTIALS), topics or topics_exact where all links share one session. */
+ * carry them (CREDENTIALS), topics or topics_exact where all links share one session; WANTED: see
+ * kedge/store.h. */
 KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
                                         const kedge_acceptance *acceptance, kedge_time now);
 
@@ -203,9 +207,9 @@ KEDGE_API kedge_status kedge_hub_send(kedge_hub *hub, kedge_session *session,
                                       kedge_publication *publication, kedge_time now);
 
 /* From now on, or no longer. A topic exists while the history of a session refers to it. Following
- * twice is following once. TOO_MANY_TOPICS, NO_MEMORY; UNKNOWN: the session is none of this hub, or
- * does not follow the topic; INVALID_ARGUMENT also where all links share one session, which follows what
- * there is. */
+ * twice is following once. TOO_MANY_TOPICS, NO_MEMORY, WANTED (kedge/store.h); UNKNOWN: the session is
+ * none of this hub, or does not follow the topic; INVALID_ARGUMENT also where all links share one session,
+ * which follows what there is. */
 KEDGE_API kedge_status kedge_hub_follow(kedge_hub *hub, kedge_session *session, kedge_span topic,
                                         kedge_time now);
 KEDGE_API kedge_status kedge_hub_unfollow(kedge_hub *hub, kedge_session *session, kedge_span topic,

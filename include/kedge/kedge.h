@@ -28,6 +28,7 @@
 #include "kedge/reader.h"
 #include "kedge/requests.h"
 #include "kedge/session.h"
+#include "kedge/store.h"
 #include "kedge/utf8.h"
 #include "kedge/zstd.h"
 
