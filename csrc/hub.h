@@ -245,6 +245,9 @@ kedge_status kedge_hub_fill_log(const kedge_hub *hub, kedge_log *log,
 /* How long a session waits without a link. */
 kedge_time kedge_hub_waits(const kedge_hub *hub);
 
+/* Whether a session can be one of this hub, by its user and what it follows. */
+bool kedge_hub_is_of_its_kind(const kedge_hub *hub, const kedge_hub_record *record);
+
 /* The answer yes to CREDENTIALS. */
 kedge_status kedge_hub_accept_credentials(kedge_hub *hub, kedge_link *link, kedge_ticket ticket,
                                           const kedge_acceptance *acceptance);

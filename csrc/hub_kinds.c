@@ -63,6 +63,30 @@ kedge_status kedge_hub_shared(kedge_hub *hub, kedge_session **session)
     return status;
 }
 
+/* Its numbers are the indices of its own log. */
+static bool is_shared_one(const kedge_hub_record *record)
+{
+    const kedge_session *session = record->session;
+    const kedge_session_span *spans = session->spans;
+    return kedge_span_equal(record->user->entry.key, shared_user()) && session->span_count == 2 &&
+           spans[1].log->passing && kedge_hub_topic_of(spans[1].log)->entry.key.size == 0 &&
+           session->checkpoint_number + 1 == spans[0].first && session->skips.count == 0;
+}
+
+bool kedge_hub_is_of_its_kind(const kedge_hub *hub, const kedge_hub_record *record)
+{
+    switch (hub->operations->sessions) {
+    case KEDGE_SESSIONS_PER_LOGIN:
+        return true;
+    case KEDGE_SESSIONS_PER_LINK:
+        return false;
+    case KEDGE_SESSIONS_SHARED:
+        return record->user->session_count == 1 && is_shared_one(record);
+    default:
+        return record->user->session_count == 1;
+    }
+}
+
 static uint64_t first_number(const kedge_hub *hub, const kedge_acceptance *acceptance)
 {
     bool anew = hub->operations->sessions == KEDGE_SESSIONS_PER_USER && !acceptance->stream_kept;

@@ -119,6 +119,7 @@ static kedge_status get_entry(snapshot_reader *reader, kedge_log *log)
     uint64_t rise = get_number(reader);
     kedge_time age = kedge_time_after(get_number(reader), reader->elapsed);
     source.protocol = reader->hub->config.link.protocol;
+    source.timestamp = get_number(reader);
     source.name = get_text(reader);
     source.payload = get_text(reader);
     if (reader->broken || rise == 0 || rise > reader->stamp - log->last_stamp) {
@@ -292,7 +293,7 @@ static bool is_id(kedge_span id)
  * would. */
 static kedge_time expiry(const snapshot_reader *reader, kedge_time remaining)
 {
-    kedge_time ttl = reader->hub->config.session_ttl;
+    kedge_time ttl = kedge_hub_waits(reader->hub);
     kedge_time left = remaining > reader->elapsed ? remaining - reader->elapsed : 0;
     return kedge_time_after(reader->hub->now, remaining == KEDGE_NEVER || left > ttl ? ttl : left);
 }
@@ -356,6 +357,9 @@ static kedge_status get_session(snapshot_reader *reader, kedge_span user)
         status = get_skips(reader, record->session);
     }
     if (status == KEDGE_OK && reader->own != NULL && (reader->broken || reader->left > 0)) {
+        status = KEDGE_SNAPSHOT_BROKEN;
+    }
+    if (status == KEDGE_OK && !kedge_hub_is_of_its_kind(hub, record)) {
         status = KEDGE_SNAPSHOT_BROKEN;
     }
     if (status == KEDGE_OK) {

@@ -5,7 +5,8 @@
  *               number topics, topic ..., user ..., empty text, checksum
  *     topic     text name, number flags [number count, number bytes, number age], log
  *     log       number lossy, number base, number base stamp, number count, entry ...
- *     entry     number stamp (less the one before), number age, text name, text payload
+ *     entry     number stamp (less the one before), number age, number timestamp, text name,
+ *               text payload
  *     user      text name, number sessions, session ...
  *     session   id, number remaining, number checkpoint, number checkpoint stamp, own log,
  *               number first of the own span, number spans, span ..., number skips, number stamp ...
@@ -22,7 +23,9 @@
  * A number is in groups of 7 bits, the lowest first, with the high bit set in all but the last; a
  * text is a number of bytes and the bytes. So a snapshot may be carried to another machine. Ages
  * and remaining times are counted from the wall time at the front. A user's sessions stand in the
- * order of their list (csrc/hub.h), which is so restored.
+ * order of their list (csrc/hub.h), which is so restored; and where each user has one, that does not
+ * expire, those without a link come first, in the order in which they would make room. Where
+ * sessions end with their links there is nothing to keep: no topic, and no user.
  *
  * The checksum is SipHash-2-4 with a fixed key, eight bytes little-endian over all before it: it is
  * there anyhow, and tells a damaged snapshot with a doubt of 2^-64.
@@ -33,7 +36,7 @@
 #include "random.h"
 #include "table.h"
 
-#define KEDGE_SNAPSHOT_FORMAT 2 /* the version */
+#define KEDGE_SNAPSHOT_FORMAT 3 /* the version */
 #define KEDGE_SNAPSHOT_CHECKSUM_SIZE 8
 #define KEDGE_SNAPSHOT_HEAD_SIZE 10   /* magic, version, flags */
 #define KEDGE_SNAPSHOT_NUMBER_SIZE 10 /* at most */

@@ -63,6 +63,10 @@ static void put_front(snapshot_sink *sink, const kedge_hub *hub, uint8_t flags, 
 static kedge_snapshot_step put_head(kedge_hub *hub, snapshot_sink *sink)
 {
     put_front(sink, hub, hub->sealed ? KEDGE_SNAPSHOT_SEALED : 0, hub->snapshot.wall);
+    if (hub->operations->sessions == KEDGE_SESSIONS_PER_LINK) {
+        put_number(sink, 0);
+        return KEDGE_SNAPSHOT_END;
+    }
     put_number(sink, hub->topics.count + hub->passing.count);
     hub->snapshot.topics = kedge_table_walk_of(&hub->topics);
     return KEDGE_SNAPSHOT_TOPIC;
@@ -97,6 +101,7 @@ static void put_entry(kedge_hub *hub, snapshot_sink *sink)
     kedge_publication_source source = kedge_publication_describe(entry->publication);
     put_number(sink, entry->stamp - before);
     put_number(sink, now - entry->time);
+    put_number(sink, source.timestamp);
     put_text(sink, source.name);
     put_text(sink, source.payload);
     state->index++;
@@ -114,14 +119,43 @@ static kedge_snapshot_step put_own_entry(kedge_hub *hub, snapshot_sink *sink)
     return entry_or(&hub->snapshot, KEDGE_SNAPSHOT_OWN_ENTRY, KEDGE_SNAPSHOT_FOLLOWED);
 }
 
-/* From this user on, the first who has sessions. */
-static kedge_snapshot_step seek_user(kedge_snapshot_state *state, const kedge_hub_user *user)
+/* The user whose one session was detached next after this user's (null: first of all); null if there is
+ * none, or where sessions expire. */
+static const kedge_hub_user *next_idle(const kedge_hub *hub, const kedge_hub_user *user)
 {
-    while (user != NULL && user->session_count == 0) {
-        user = user->next;
+    const kedge_hub_record *record = hub->idle_first;
+    if (hub->operations->sessions != KEDGE_SESSIONS_PER_USER) {
+        return NULL;
     }
-    state->user = user;
-    return user == NULL ? KEDGE_SNAPSHOT_END : KEDGE_SNAPSHOT_USER;
+    if (user != NULL) {
+        record = user->first->idle_next;
+    }
+    return record == NULL ? NULL : record->user;
+}
+
+/* Whether a user's sessions are written in the order of all users. */
+static bool is_in_turn(const kedge_hub *hub, const kedge_hub_user *user)
+{
+    return user->first != NULL &&
+           !(hub->operations->sessions == KEDGE_SESSIONS_PER_USER && user->first->idle);
+}
+
+/* The user behind this one; null: the first. */
+static kedge_snapshot_step seek_user(kedge_hub *hub, const kedge_hub_user *user)
+{
+    const kedge_hub_user *next = NULL;
+    bool in_turn = user != NULL && is_in_turn(hub, user);
+    if (!in_turn) {
+        next = next_idle(hub, user);
+    }
+    if (next == NULL) {
+        next = in_turn ? user->next : hub->first_user;
+        while (next != NULL && !is_in_turn(hub, next)) {
+            next = next->next;
+        }
+    }
+    hub->snapshot.user = next;
+    return next == NULL ? KEDGE_SNAPSHOT_END : KEDGE_SNAPSHOT_USER;
 }
 
 static kedge_table_entry *next_topic(kedge_hub *hub)
@@ -140,7 +174,7 @@ static kedge_snapshot_step put_topic(kedge_hub *hub, snapshot_sink *sink)
     kedge_snapshot_state *state = &hub->snapshot;
     kedge_table_entry *entry = next_topic(hub);
     if (entry == NULL) {
-        return seek_user(state, hub->first_user);
+        return seek_user(hub, NULL);
     }
     kedge_hub_topic *topic = KEDGE_CONTAINER(entry, kedge_hub_topic, entry);
     topic->ordinal = state->ordinal++;
@@ -222,7 +256,7 @@ static kedge_snapshot_step put_followed(kedge_hub *hub, snapshot_sink *sink)
     kedge_snapshot_state *state = &hub->snapshot;
     put_spans(sink, state->record->session);
     state->record = state->record->next;
-    return state->record != NULL ? KEDGE_SNAPSHOT_SESSION : seek_user(state, state->user->next);
+    return state->record != NULL ? KEDGE_SNAPSHOT_SESSION : seek_user(hub, state->user);
 }
 
 static void put_checksum(snapshot_sink *sink, kedge_siphasher of)

@@ -117,9 +117,10 @@ def link_seeds() -> Iterator[bytes]:
 
 
 def snapshot_seeds() -> Iterator[bytes]:
-    yield b"\3"
-    for number in range(60):
-        yield b"\3" + hashlib.sha256(b"%d" % number).digest()[: 3 * (1 + number % 4)]
+    for number in range(120):
+        choices = b"\7" if number % 2 else b"\3"  # a messenger's, a gateway's
+        changes = hashlib.sha256(b"%d" % number).digest()[: 3 * (number // 2 % 5)]
+        yield choices + changes
 
 
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {

@@ -1,13 +1,15 @@
 /* Sessions of every kind: a user's, one for all, a link's. The links here are bare: they ask for
  * credentials, take the session that they are given, and end. */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway.h"
 #include "hub.h"
 #include "memory_probe.h"
+#include "random.h"
 
-enum { LINKS = 4 };
+enum { LINKS = 4, SNAPSHOT_MAX = 4096, VERSION_AT = 8, BODY_AT = 10, CHECKSUM_SIZE = 8 };
 
 static memory_probe probe;
 static kedge_hub_config config;
@@ -557,6 +559,247 @@ START_TEST(a_links_own_session_ends_with_it)
 }
 END_TEST
 
+/* ---- Snapshots ---------------------------------------------------------------------------------- */
+
+static uint8_t snapshot[SNAPSHOT_MAX];
+static size_t snapshot_size;
+
+static void write_checksum(void)
+{
+    static const uint8_t key[16] = "kedge snapshot.";
+    size_t size = snapshot_size - CHECKSUM_SIZE;
+    uint64_t checksum = kedge_siphash(kedge_siphash_key_of(key), kedge_span_of(snapshot, size));
+    for (size_t i = 0; i < CHECKSUM_SIZE; i++) {
+        snapshot[size + i] = (uint8_t)(checksum >> (8 * i));
+    }
+}
+
+static void end_all(void)
+{
+    for (size_t i = 0; i < LINKS; i++) {
+        kedge_link_destroy(links[i]);
+        links[i] = NULL;
+    }
+    kedge_hub_destroy(hub);
+}
+
+/* A hub of that kind with what it may have: links that are there and one that is gone, topics, events. Then
+ * another in its place, which is still empty. */
+static void build_and_save(kedge_sessions_kind kind)
+{
+    kedge_span topics[2] = {kedge_text("news"), kedge_text("sport")};
+    bool shared = kind == KEDGE_SESSIONS_SHARED;
+    kedge_acceptance acceptance = acceptance_of("anna");
+    acceptance.topics = topics;
+    acceptance.topic_count = shared ? 0 : 2;
+    acceptance.passing_topics = topics;
+    acceptance.passing_count = shared ? 0 : 1;
+    config.own_limits.count = 3;
+    begin_hub(kind);
+    hub->numbered_only = false;
+    for (size_t i = 0; i < 3; i++) {
+        acceptance.user = kedge_text(i == 0 ? "anna" : i == 1 ? "bert" : "carl");
+        ask(i);
+        ck_assert_int_eq(kedge_hub_accept(hub, tickets[i], &acceptance, now), KEDGE_OK);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        ck_assert_int_eq(publish(shared ? "" : "news", false, NULL), KEDGE_OK);
+    }
+    lose(2);
+    lose(0);
+    kedge_hub_seal(hub, now);
+    ck_assert_int_eq(kedge_hub_snapshot(hub, 7, now, snapshot, sizeof snapshot, &snapshot_size),
+                     KEDGE_OK);
+    end_all();
+    begin_hub(kind);
+    hub->numbered_only = false;
+}
+
+static kedge_status restore_from(kedge_span bytes)
+{
+    return kedge_hub_restore(hub, bytes, 7, now);
+}
+
+static kedge_status restore(void)
+{
+    return restore_from(kedge_span_of(snapshot, snapshot_size));
+}
+
+static void check_empty(void)
+{
+    kedge_hub_counts is = counts();
+    kedge_hub_counts none = {0};
+    ck_assert_int_eq(memcmp(&is, &none, sizeof none), 0);
+    ck_assert_ptr_null(hub->idle_first);
+}
+
+START_TEST(streams_are_kept_with_their_numbers_and_their_turn)
+{
+    static const char *const turn[] = {"carl", "anna", "bert"};
+    kedge_hub_event event;
+    build_and_save(KEDGE_SESSIONS_PER_USER);
+    ck_assert_int_eq(restore(), KEDGE_OK);
+    ck_assert(!kedge_hub_next_event(hub, &event));
+    ck_assert_uint_eq(counts().sessions, 3);
+    ck_assert_uint_eq(counts().topics, 3);
+    ck_assert_uint_eq(counts().attached, 0);
+    const kedge_hub_record *record = hub->idle_first;
+    for (size_t i = 0; i < 3; i++, record = record->idle_next) {
+        ck_assert(kedge_span_equal(record->user->entry.key, kedge_text(turn[i])));
+        ck_assert_uint_eq(record->expires, KEDGE_NEVER);
+    }
+    login(0, "anna");
+    ck_assert_uint_eq(counts().sessions, 3);
+    kedge_session *stream = kedge_link_session(links[0]);
+    ck_assert_uint_eq(kedge_session_last(stream), 5 * KEDGE_SECOND / 1000 + 4);
+}
+END_TEST
+
+START_TEST(the_servers_session_goes_on_from_a_sealed_snapshot)
+{
+    kedge_session *session;
+    size_t sessions;
+    build_and_save(KEDGE_SESSIONS_SHARED);
+    ck_assert_int_eq(restore(), KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_shared(hub, &session), KEDGE_OK);
+    ck_assert_uint_eq(counts().sessions, 1);
+    ck_assert_uint_eq(kedge_session_last(session), 5);
+    ck_assert_uint_eq(kedge_session_base(session), 2);
+    ck_assert(kedge_session_own_log(session)->lossy);
+    login(0, "anna");
+    ck_assert_int_eq(publish("", false, NULL), KEDGE_OK);
+    ck_assert_int_eq(publish("", true, &sessions), KEDGE_OK);
+    ck_assert_uint_eq(sessions, 1);
+    check_step(links[0], false, 6);
+    check_step(links[0], true, 6);
+    ck_assert_uint_eq(kedge_log_last(kedge_session_own_log(session)), 6);
+}
+END_TEST
+
+START_TEST(a_links_own_session_is_not_kept)
+{
+    kedge_hub_event event;
+    build_and_save(KEDGE_SESSIONS_PER_LINK);
+    ck_assert_int_eq(restore(), KEDGE_OK);
+    ck_assert_uint_eq(counts().sessions, 0);
+    ck_assert_uint_eq(counts().topics, 0);
+    ck_assert(!kedge_hub_next_event(hub, &event));
+}
+END_TEST
+
+static const kedge_sessions_kind kinds_of_sessions[] = {
+    KEDGE_SESSIONS_PER_USER, KEDGE_SESSIONS_SHARED, KEDGE_SESSIONS_PER_LINK};
+
+START_TEST(a_snapshot_of_any_kind_cut_or_damaged_restores_nothing)
+{
+    build_and_save(kinds_of_sessions[_i]);
+    for (size_t cut = 0; cut < snapshot_size; cut++) {
+        uint8_t *copy = malloc(cut == 0 ? 1 : cut);
+        memcpy(copy, snapshot, cut);
+        ck_assert_int_eq(restore_from(kedge_span_of(copy, cut)), KEDGE_SNAPSHOT_BROKEN);
+        check_empty();
+        free(copy);
+    }
+    for (size_t i = 0; i < snapshot_size * 8; i++) {
+        snapshot[i / 8] ^= (uint8_t)(1U << i % 8);
+        ck_assert_int_eq(restore(),
+                         i / 8 == VERSION_AT ? KEDGE_SNAPSHOT_VERSION : KEDGE_SNAPSHOT_BROKEN);
+        check_empty();
+        snapshot[i / 8] ^= (uint8_t)(1U << i % 8);
+    }
+    ck_assert_int_eq(restore(), KEDGE_OK);
+}
+END_TEST
+
+/* With the right checksum: refused whole, or it makes a hub that works. */
+START_TEST(a_forged_snapshot_of_any_kind_is_refused_or_harmless)
+{
+    static const uint8_t values[] = {0, 1, 2, 0x7F, 0x80, 0xFF};
+    kedge_sessions_kind kind = kinds_of_sessions[_i];
+    build_and_save(kind);
+    for (size_t at = BODY_AT; at < snapshot_size - CHECKSUM_SIZE; at++) {
+        uint8_t right = snapshot[at];
+        for (size_t i = 0; i < sizeof values + 2; i++) {
+            snapshot[at] =
+                i < sizeof values ? values[i] : (uint8_t)(right + (i == sizeof values ? 1 : -1));
+            write_checksum();
+            if (restore() != KEDGE_OK) {
+                check_empty();
+                continue;
+            }
+            login(0, "anna");
+            kedge_session *session = kedge_link_session(links[0]);
+            ck_assert_ptr_nonnull(session);
+            (void)publish(kind == KEDGE_SESSIONS_SHARED ? "" : "news", false, NULL);
+            ck_assert_uint_le(kedge_session_base(session), kedge_session_last(session));
+            if (kind == KEDGE_SESSIONS_SHARED) {
+                ck_assert_uint_eq(kedge_session_last(session),
+                                  kedge_log_last(kedge_session_own_log(session)));
+            }
+            end_all();
+            begin_hub(kind);
+        }
+        snapshot[at] = right;
+    }
+}
+END_TEST
+
+START_TEST(what_is_not_of_the_hubs_kind_is_refused)
+{
+    kedge_sessions_kind kind = kinds_of_sessions[_i];
+    for (size_t other = 0; other < 3; other++) {
+        build_and_save(kinds_of_sessions[other]);
+        operations.sessions = kind;
+        kedge_status status = restore();
+        bool nothing = kinds_of_sessions[other] == KEDGE_SESSIONS_PER_LINK;
+        bool one_of_many = other == 1 && _i == 0; /* a user called "server" is one like any */
+        ck_assert_int_eq(status, other == (size_t)_i || nothing || one_of_many
+                                     ? KEDGE_OK
+                                     : KEDGE_SNAPSHOT_BROKEN);
+        end_all();
+    }
+    hub = NULL;
+}
+END_TEST
+
+/* A gateway's user may have two sessions; nobody else. */
+START_TEST(who_has_one_session_has_no_two)
+{
+    build_and_save(KEDGE_SESSIONS_PER_USER);
+    static const char two[] = "\4" /* the protocol is put there */
+                              "\0\0\0\1u\2"
+                              "0123456789abcdef0123456789abcdef\5\0\0\0\0\0\0\1\0\0"
+                              "0123456789abcdef0123456789abcdee\5\0\0\0\0\0\0\1\0\0";
+    memcpy(snapshot + BODY_AT, two, sizeof two);
+    snapshot[BODY_AT] = KEDGE_GATEWAY;
+    snapshot_size = BODY_AT + sizeof two + CHECKSUM_SIZE;
+    write_checksum();
+    ck_assert_int_eq(restore(), KEDGE_SNAPSHOT_BROKEN);
+    check_empty();
+    operations.sessions = KEDGE_SESSIONS_SHARED;
+    ck_assert_int_eq(restore(), KEDGE_SNAPSHOT_BROKEN);
+    operations.sessions = KEDGE_SESSIONS_PER_LOGIN;
+    ck_assert_int_eq(restore(), KEDGE_OK);
+}
+END_TEST
+
+START_TEST(a_restore_of_any_kind_without_memory_restores_nothing)
+{
+    kedge_status status = KEDGE_NO_MEMORY;
+    build_and_save(kinds_of_sessions[_i]);
+    for (size_t fail = 1; status == KEDGE_NO_MEMORY; fail++) {
+        probe.calls = 0;
+        probe.fails_at = fail;
+        status = restore();
+        probe.fails_at = 0;
+        if (status == KEDGE_NO_MEMORY) {
+            check_empty();
+        }
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+}
+END_TEST
+
 /* ---- Memory, the hub's end ---------------------------------------------------------------------- */
 
 START_TEST(without_memory_the_question_still_stands)
@@ -626,5 +869,18 @@ Suite *kedge_hub_kinds_suite(void)
     tcase_add_test(kinds, a_first_link_that_is_not_attached_leaves_no_session);
     tcase_add_test(kinds, links_outlive_their_hub);
     suite_add_tcase(suite, kinds);
+
+    TCase *snapshots = tcase_create("snapshots");
+    tcase_add_checked_fixture(snapshots, set_up, tear_down);
+    tcase_set_timeout(snapshots, 60);
+    tcase_add_test(snapshots, streams_are_kept_with_their_numbers_and_their_turn);
+    tcase_add_test(snapshots, the_servers_session_goes_on_from_a_sealed_snapshot);
+    tcase_add_test(snapshots, a_links_own_session_is_not_kept);
+    tcase_add_loop_test(snapshots, a_snapshot_of_any_kind_cut_or_damaged_restores_nothing, 0, 3);
+    tcase_add_loop_test(snapshots, a_forged_snapshot_of_any_kind_is_refused_or_harmless, 0, 3);
+    tcase_add_loop_test(snapshots, what_is_not_of_the_hubs_kind_is_refused, 0, 3);
+    tcase_add_test(snapshots, who_has_one_session_has_no_two);
+    tcase_add_loop_test(snapshots, a_restore_of_any_kind_without_memory_restores_nothing, 0, 3);
+    suite_add_tcase(suite, snapshots);
     return suite;
 }

@@ -31,7 +31,8 @@ typedef struct device {
     uint64_t ids[SEEN];    /* of the events, 0: it has none */
     uint64_t values[SEEN]; /* their payloads */
     size_t count;
-    uint64_t last; /* of the answer to subscribe */
+    uint64_t timestamp; /* of the latest */
+    uint64_t last;      /* of the answer to subscribe */
     uint64_t missed;
     char reply[256]; /* the latest response that is none to subscribe */
 } device;
@@ -85,6 +86,7 @@ static void take_text(device *of, const char *text)
         ck_assert_uint_lt(of->count, SEEN);
         of->ids[of->count] = number_behind(text, "\"id\":");
         of->values[of->count] = number_behind(text, "\"payload\":");
+        of->timestamp = number_behind(text, "\"timestamp\":");
         of->count++;
     } else if (strstr(text, "\"lastEventId\":") != NULL) {
         of->last = number_behind(text, "\"lastEventId\":");
@@ -579,6 +581,46 @@ START_TEST(devices_outlive_their_hub)
 }
 END_TEST
 
+/* ---- Snapshots ----------------------------------------------------------------------------------- */
+
+START_TEST(a_restored_stream_goes_on_where_it_was)
+{
+    static uint8_t snapshot[4096];
+    size_t size;
+    kedge_span chat = kedge_text("chat 7");
+    kedge_acceptance acceptance = acceptance_of("anna");
+    acceptance.topics = &chat;
+    acceptance.topic_count = 1;
+    kedge_session *stream = open_as(0, &acceptance);
+    says(0, SUBSCRIBE("s", "{}"));
+    send(stream, 1);
+    publish("chat 7", "new", 2, false);
+    send(stream, 3);
+    kedge_hub_seal(hub, now);
+    kedge_hub_stop(hub, now);
+    pump();
+    ck_assert_int_eq(kedge_hub_snapshot(hub, 0, now, snapshot, sizeof snapshot, &size), KEDGE_OK);
+    kedge_hub_destroy(hub);
+    make_hub(2);
+    ck_assert_int_eq(kedge_hub_restore(hub, kedge_span_of(snapshot, size), 0, now), KEDGE_OK);
+    acceptance.stream_kept = false; /* it is there: nothing of it begins anew */
+    stream = open_as(0, &acceptance);
+    says(0, SUBSCRIBE("s", "{\"lastEventId\":1}"));
+    ck_assert_uint_eq(devices[0].count, 2);
+    ck_assert_uint_eq(devices[0].timestamp, WALL);
+    send(stream, 4);
+    publish("chat 7", "new", 5, false);
+    check_events(0, 4, 2, 2);
+    ck_assert_int_eq(kedge_hub_snapshot(hub, 0, now, snapshot, sizeof snapshot, &size), KEDGE_OK);
+    kedge_link_destroy(devices[0].link);
+    devices[0].link = NULL;
+    kedge_hub_destroy(hub);
+    make_hub(3);
+    ck_assert_int_eq(kedge_hub_restore(hub, kedge_span_of(snapshot, size), 0, now),
+                     KEDGE_SNAPSHOT_UNSEALED);
+}
+END_TEST
+
 /* ---- Memory -------------------------------------------------------------------------------------- */
 
 START_TEST(a_link_that_got_no_memory_asks_again)
@@ -624,6 +666,7 @@ Suite *kedge_hub_messaging_suite(void)
     tcase_add_loop_test(messaging, a_refusal_is_an_http_status, 0, 4);
     tcase_add_test(messaging, a_stop_closes_every_link_and_the_streams_stay);
     tcase_add_test(messaging, devices_outlive_their_hub);
+    tcase_add_test(messaging, a_restored_stream_goes_on_where_it_was);
     tcase_add_test(messaging, a_link_that_got_no_memory_asks_again);
     suite_add_tcase(suite, messaging);
     return suite;

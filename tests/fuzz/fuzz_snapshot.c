@@ -1,5 +1,5 @@
 /* Input: a byte of choices, then a snapshot without its checksum; or, by choice, pairs (place, byte) that
- * change a good one.
+ * change a good one. By choice it is a gateway's or a messenger's.
  *
  * Restored or refused, with memory that follows the size; what is refused leaves the hub empty; what was
  * restored is saved and restored again, and has the same to tell. */
@@ -14,11 +14,13 @@
 
 enum { CHECKSUM_SIZE = 8, ROOM = 1 << 17, GOOD_MAX = 4096 };
 
+static kedge_protocol protocol;
+
 static kedge_hub *make_hub(fuzz_memory *memory)
 {
     kedge_hub *hub = NULL;
     kedge_entropy entropy = {{1, 2, 3}};
-    kedge_hub_config config = kedge_hub_config_default(KEDGE_GATEWAY);
+    kedge_hub_config config = kedge_hub_config_default(protocol);
     FUZZ_CHECK(kedge_hub_create(&hub, &config, &entropy, fuzz_allocator(memory), NOW) == KEDGE_OK);
     return hub;
 }
@@ -40,6 +42,7 @@ static void pull(kedge_link *link, kedge_ticket *ticket)
 static void login(kedge_hub *hub, const char *user, const kedge_span *topics, size_t count)
 {
     static kedge_request request;
+    static const kedge_span online[] = {{(const uint8_t *)"online", 6}};
     static const char identify[] = "{\"type\":\"identify\",\"d\":{\"token\":\"t\"}}";
     kedge_acceptance acceptance = {0};
     kedge_link *link = NULL;
@@ -47,13 +50,20 @@ static void login(kedge_hub *hub, const char *user, const kedge_span *topics, si
     acceptance.user = kedge_text(user);
     acceptance.topics = topics;
     acceptance.topic_count = count;
-    request.path = kedge_text("/gateway");
+    request.path = kedge_text("/");
+    request.query = kedge_text(protocol == KEDGE_MESSAGING ? "token=t" : "v=1");
     FUZZ_CHECK(kedge_hub_link(hub, &link, NULL, NOW) == KEDGE_OK);
     FUZZ_CHECK(kedge_link_requested(link, &request, NOW) == KEDGE_OK);
     pull(link, &ticket);
-    FUZZ_CHECK(kedge_link_opened(link, NOW) == KEDGE_OK);
-    FUZZ_CHECK(kedge_link_receive(link, KEDGE_MESSAGE_TEXT, kedge_text(identify), NOW) == KEDGE_OK);
-    pull(link, &ticket);
+    if (protocol == KEDGE_MESSAGING) {
+        acceptance.passing_topics = online;
+        acceptance.passing_count = 1;
+    } else {
+        FUZZ_CHECK(kedge_link_opened(link, NOW) == KEDGE_OK);
+        FUZZ_CHECK(kedge_link_receive(link, KEDGE_MESSAGE_TEXT, kedge_text(identify), NOW) ==
+                   KEDGE_OK);
+        pull(link, &ticket);
+    }
     FUZZ_CHECK(kedge_hub_accept(hub, ticket, &acceptance, NOW) == KEDGE_OK);
     pull(link, &ticket);
     kedge_link_destroy(link);
@@ -63,6 +73,8 @@ static void publish(kedge_hub *hub, kedge_span topic)
 {
     kedge_publication *publication = NULL;
     kedge_publication_source source = {0};
+    source.protocol = protocol;
+    source.timestamp = 300;
     source.name = kedge_text("e");
     source.payload = kedge_text("{\"n\":1}");
     FUZZ_CHECK(kedge_publication_create(&publication, kedge_allocator_default(), &source) ==
@@ -71,7 +83,7 @@ static void publish(kedge_hub *hub, kedge_span topic)
     kedge_publication_release(publication);
 }
 
-/* Two sessions of one user and one of another, three topics, one of them left and one with limits of its
+/* Two sessions of one user (of a messenger's: one) and one of another, three topics, one of them left and one with limits of its
  * own, some history. */
 static size_t make_good(uint8_t good[GOOD_MAX])
 {
@@ -152,6 +164,7 @@ static void check_same_history(kedge_session *a, kedge_session *b)
         kedge_publication_source there = kedge_publication_describe(two.publication);
         FUZZ_CHECK(kedge_span_equal(here.name, there.name) && one.stamp == two.stamp);
         FUZZ_CHECK(kedge_span_equal(here.payload, there.payload));
+        FUZZ_CHECK(here.timestamp == there.timestamp);
     }
     FUZZ_CHECK(kedge_cursor_next(&first, &one) == KEDGE_PARTIAL);
     FUZZ_CHECK(kedge_cursor_next(&second, &two) == KEDGE_PARTIAL);
@@ -204,13 +217,15 @@ static void check(kedge_span snapshot)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t good[GOOD_MAX];
-    static size_t good_size;
+    static uint8_t good[2][GOOD_MAX];
+    static size_t good_sizes[2];
     fuzz_input input = {data, size};
     uint8_t choice = fuzz_byte(&input);
-    good_size = good_size != 0 ? good_size : make_good(good);
+    size_t which = choice >> 2 & 1;
+    protocol = which == 0 ? KEDGE_GATEWAY : KEDGE_MESSAGING;
+    good_sizes[which] = good_sizes[which] != 0 ? good_sizes[which] : make_good(good[which]);
     bool changed = (choice & 1) != 0;
-    kedge_span base = changed ? kedge_span_of(good, good_size - CHECKSUM_SIZE)
+    kedge_span base = changed ? kedge_span_of(good[which], good_sizes[which] - CHECKSUM_SIZE)
                               : kedge_span_of(input.data, input.size);
     if (base.size > ROOM / 8) {
         return 0;
