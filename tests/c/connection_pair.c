@@ -1,5 +1,6 @@
 #include "connection_pair.h"
 
+#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 #include "link_host.h"
 
+#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
 

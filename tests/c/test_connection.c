@@ -1,5 +1,6 @@
 #include "connection_pair.h"
 
+#include <check.h>
 #include <stdio.h>
 
 static connection_pair pair;

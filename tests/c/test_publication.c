@@ -645,7 +645,7 @@ static void *overtaking_resize(void *context, void *block, size_t old_size, size
 
 START_TEST(who_compresses_second_frees_its_own)
 {
-    overtaking other = {{0, 0, 0, 0}, NULL, encoder_new()};
+    overtaking other = {{0}, NULL, encoder_new()};
     kedge_allocator allocator = {overtaking_resize, &other};
     kedge_publication_source source = event("x", "{}");
     kedge_publication *publication = NULL;

@@ -373,7 +373,7 @@ static bool is_within(kedge_span part, kedge_span whole)
 
 START_TEST(a_whole_message_is_a_slice_of_a_writable_chunk)
 {
-    memory_probe memory = {0, 0, 0, 1};
+    memory_probe memory = {.fails_at = 1};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
     kedge_span frame = masked_frame(KEDGE_OPCODE_TEXT, true, 1000);
     kedge_reader reader;
@@ -392,7 +392,7 @@ END_TEST
 
 START_TEST(an_unmasked_message_is_a_slice_of_a_const_chunk)
 {
-    memory_probe memory = {0, 0, 0, 1};
+    memory_probe memory = {.fails_at = 1};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
     kedge_span chunk = kedge_text("\x81\x05Hello\x89\x01p\x82\x02"
                                   "ab");
@@ -412,7 +412,7 @@ END_TEST
 
 START_TEST(a_payload_behind_a_header_of_the_chunk_before_is_a_slice)
 {
-    memory_probe memory = {0, 0, 0, 1};
+    memory_probe memory = {.fails_at = 1};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
     kedge_span frame = masked_frame(KEDGE_OPCODE_BINARY, true, 300);
     kedge_reader reader;
@@ -529,7 +529,7 @@ END_TEST
 
 START_TEST(trim_waits_until_the_chunk_is_consumed)
 {
-    memory_probe memory = {0, 0, 0, 0};
+    memory_probe memory = {0};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
     static const uint8_t two[] = {0x82, 0x81, 0, 0, 0, 0, 'a', 0x82, 0x81, 0, 0, 0, 0, 'b'};
     kedge_reader reader;
@@ -550,7 +550,7 @@ END_TEST
 
 START_TEST(a_chunk_is_consumed_before_the_next)
 {
-    memory_probe memory = {0, 0, 0, 0};
+    memory_probe memory = {0};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
     kedge_reader reader;
     kedge_reader_item item;
@@ -567,7 +567,7 @@ END_TEST
 
 START_TEST(a_failed_reader_keeps_failing)
 {
-    memory_probe memory = {0, 0, 0, 0};
+    memory_probe memory = {0};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
     kedge_reader reader;
     kedge_reader_item item;
@@ -586,7 +586,7 @@ END_TEST
 
 START_TEST(answered_pings_are_not_counted)
 {
-    memory_probe memory = {0, 0, 0, 0};
+    memory_probe memory = {0};
     kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
     kedge_reader reader;
     kedge_reader_item item;
@@ -620,7 +620,7 @@ END_TEST
 
 START_TEST(misuse_is_named)
 {
-    memory_probe memory = {0, 0, 0, 0};
+    memory_probe memory = {0};
     kedge_allocator allocator = memory_probe_allocator(&memory);
     kedge_allocator none = {NULL, NULL};
     const kedge_reader_config sound = kedge_reader_config_default(KEDGE_SERVER);

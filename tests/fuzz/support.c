@@ -1,6 +1,5 @@
 #include "support.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,44 +55,9 @@ size_t fuzz_cut(fuzz_cuts *cuts, size_t most)
     return size < most ? size : most;
 }
 
-/* The true size of a block is kept before it. */
-enum { HEAD = 2 * sizeof(max_align_t) };
-
-static void *resize(void *context, void *block, size_t old_size, size_t new_size)
-{
-    fuzz_memory *memory = context;
-    uint8_t *head = block == NULL ? NULL : (uint8_t *)block - HEAD;
-    size_t true_size = 0;
-    if (head != NULL) {
-        memcpy(&true_size, head, sizeof true_size);
-    }
-    FUZZ_CHECK(old_size == true_size);
-    FUZZ_CHECK(head != NULL || new_size != 0);
-    if (new_size != 0) {
-        memory->calls++;
-        if (memory->fails_every != 0 && memory->calls % memory->fails_every == 0) {
-            return NULL;
-        }
-    }
-    memory->bytes -= old_size;
-    if (new_size == 0) {
-        memory->blocks--;
-        free(head);
-        return NULL;
-    }
-    memory->blocks += head == NULL;
-    memory->bytes += new_size;
-    memory->peak = memory->bytes > memory->peak ? memory->bytes : memory->peak;
-    head = realloc(head, HEAD + new_size);
-    FUZZ_CHECK(head != NULL);
-    memcpy(head, &new_size, sizeof new_size);
-    return head + HEAD;
-}
-
 kedge_allocator fuzz_allocator(fuzz_memory *memory)
 {
-    kedge_allocator allocator = {resize, memory};
-    return allocator;
+    return memory_probe_allocator(memory);
 }
 
 uint8_t *fuzz_copy(kedge_span bytes)

@@ -9,6 +9,7 @@
 
 #include "kedge/base.h"
 #include "kedge/publication.h"
+#include "memory_probe.h"
 
 #define FUZZ_CHECK(condition)                                                                      \
     do {                                                                                           \
@@ -54,13 +55,7 @@ size_t fuzz_cut(fuzz_cuts *cuts, size_t most);
 /* ---- memory --------------------------------------------------------------------------------- */
 
 /* An allocator that checks what it is told, counts, and fails where it is told to. */
-typedef struct fuzz_memory {
-    size_t blocks;
-    size_t bytes;
-    size_t peak;
-    size_t calls;
-    size_t fails_every; /* each so many-th call fails; 0: none */
-} fuzz_memory;
+typedef memory_probe fuzz_memory;
 
 kedge_allocator fuzz_allocator(fuzz_memory *memory);
 

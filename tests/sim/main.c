@@ -57,27 +57,27 @@ static bool is_sound(uint64_t seed, sim_result *result)
 
 /* ---- Workers --------------------------------------------------------------------------------- */
 
-static void work(report *mine, uint64_t end, bool count)
+/* A world that is broken leaves its memory behind, so the worker ends with it. */
+static void work(report *mine, uint64_t end)
 {
     for (; mine->seed < end; mine->seed += WORKERS) {
         sim_result result;
         bool sound = is_sound(mine->seed, &result);
-        mine->worlds++;
+        mine->worlds += sound;
         mine->events += result.events;
-        mine->broken += !sound;
-        if (!sound && !count) {
+        if (!sound) {
             _exit(BROKEN);
         }
     }
     _exit(0);
 }
 
-static pid_t start(report *mine, uint64_t end, bool count)
+static pid_t start(report *mine, uint64_t end)
 {
     (void)fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        work(mine, end, count);
+        work(mine, end);
     }
     if (child < 0) {
         perror("fork");
@@ -86,8 +86,8 @@ static pid_t start(report *mine, uint64_t end, bool count)
     return child;
 }
 
-/* Runs all; with `count` a worker that died goes on behind the world that killed it. Returns the lowest
- * broken seed, or UINT64_MAX. */
+/* Runs all; with `count` another worker goes on behind the world that ended one. Returns the lowest broken
+ * seed, or UINT64_MAX. */
 static uint64_t run_all(uint64_t first, uint64_t seeds, bool count)
 {
     uint64_t end = first + seeds;
@@ -96,7 +96,7 @@ static uint64_t run_all(uint64_t first, uint64_t seeds, bool count)
     size_t left = WORKERS;
     for (size_t i = 0; i < WORKERS; i++) {
         reports[i].seed = first + i;
-        children[i] = start(&reports[i], end, count);
+        children[i] = start(&reports[i], end);
     }
     while (left > 0) {
         int status = 0;
@@ -114,7 +114,7 @@ static uint64_t run_all(uint64_t first, uint64_t seeds, bool count)
             reports[i].broken++;
             reports[i].worlds++;
             reports[i].seed += WORKERS;
-            children[i] = start(&reports[i], end, count);
+            children[i] = start(&reports[i], end);
             left++;
         } else {
             end = lowest;
@@ -171,8 +171,14 @@ static void explain(uint64_t seed)
     size_t left = shrink(seed, left_out);
     printf("seed %" PRIu64 " is broken; of its %d steps %zu are enough:\n", seed, SIM_STEPS, left);
     (void)fflush(stdout);
-    bool sound = run_one(seed, left_out, stdout, &result);
-    printf("%s\n", sound ? "(sound when its trace is kept)" : result.broken);
+    pid_t child = fork(); /* it may die of it */
+    if (child == 0) {
+        bool sound = run_one(seed, left_out, stdout, &result);
+        printf("%s\n", sound ? "(sound when its trace is kept)" : result.broken);
+        (void)fflush(stdout);
+        _exit(0);
+    }
+    (void)waitpid(child, NULL, 0);
 }
 
 /* ---- Commands -------------------------------------------------------------------------------- */

@@ -15,7 +15,8 @@ static void *take(size_t size)
 void sim_model_free(sim_model *model)
 {
     for (size_t i = 0; i < model->session_count; i++) {
-        free(model->sessions[i]->history);
+        free(model->sessions[i]->history.items);
+        free(model->sessions[i]->left_out.items);
         free(model->sessions[i]);
     }
     while (model->entries != NULL) {
@@ -26,7 +27,7 @@ void sim_model_free(sim_model *model)
     memset(model, 0, sizeof *model);
 }
 
-sim_session *sim_model_begin(sim_model *model, kedge_span id, size_t user)
+sim_session *sim_model_begin(sim_model *model, kedge_span id, size_t user, uint64_t first)
 {
     if (model->session_count == SIM_SESSIONS || id.size >= SIM_ID) {
         return NULL;
@@ -35,14 +36,15 @@ sim_session *sim_model_begin(sim_model *model, kedge_span id, size_t user)
     memcpy(session->id, id.data, id.size);
     session->user = user;
     session->alive = true;
-    session->first = 1;
+    session->first = first;
     model->sessions[model->session_count++] = session;
     return session;
 }
 
+/* The latest of that id: where a server's own session is lost, the next process makes it anew. */
 sim_session *sim_model_find(sim_model *model, kedge_span id)
 {
-    for (size_t i = 0; i < model->session_count; i++) {
+    for (size_t i = model->session_count; i-- > 0;) {
         sim_session *session = model->sessions[i];
         if (strlen(session->id) == id.size && memcmp(session->id, id.data, id.size) == 0) {
             return session;
@@ -50,6 +52,8 @@ sim_session *sim_model_find(sim_model *model, kedge_span id)
     }
     return NULL;
 }
+
+/* ---- Logs ------------------------------------------------------------------------------------ */
 
 static void drop_first(sim_log *log)
 {
@@ -69,6 +73,7 @@ static sim_entry *append(sim_model *model, sim_log *log, uint64_t n, kedge_time 
 {
     sim_entry *entry = take(sizeof *entry);
     entry->n = n;
+    entry->order = ++model->orders;
     entry->time = wall;
     entry->next = model->entries;
     model->entries = entry;
@@ -80,37 +85,60 @@ static sim_entry *append(sim_model *model, sim_log *log, uint64_t n, kedge_time 
     return entry;
 }
 
-static void give(sim_session *session, sim_entry *entry)
+static void add(sim_list *list, sim_entry *entry, uint64_t number)
 {
-    if (session->count == session->room) {
-        session->room = session->room * 2 + 16;
-        session->history = realloc(session->history, session->room * sizeof entry);
-        if (session->history == NULL) {
+    if (list->count == list->room) {
+        list->room = list->room * 2 + 16;
+        list->items = realloc(list->items, list->room * sizeof *list->items);
+        if (list->items == NULL) {
             abort();
         }
     }
-    session->history[session->count++] = entry;
+    list->items[list->count].entry = entry;
+    list->items[list->count].number = number;
+    list->count++;
 }
 
-/* Nothing is stored where nobody follows. */
-void sim_model_publish(sim_model *model, size_t topic, uint64_t n, kedge_time wall)
+/* ---- Publishing ------------------------------------------------------------------------------ */
+
+static bool hears(const sim_session *session, size_t topic)
 {
-    sim_entry *entry = NULL;
+    return session->alive && !session->ending && session->follows[topic];
+}
+
+static bool is_left_out(const sim_session *session, const sim_except *except)
+{
+    for (size_t i = 0; i < except->count; i++) {
+        if (except->sessions[i] == session) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing is stored where nobody hears it. */
+size_t sim_model_publish(sim_model *model, size_t topic, uint64_t n, const sim_except *except,
+                         kedge_time wall)
+{
+    size_t hearers = 0;
     for (size_t i = 0; i < model->session_count; i++) {
         sim_session *session = model->sessions[i];
-        if (!session->alive || session->ending || !session->follows[topic]) {
-            continue;
-        }
-        if (entry == NULL) {
-            entry = append(model, &model->topics[topic], n, wall);
-        }
-        give(session, entry);
+        hearers += hears(session, topic) && !is_left_out(session, except);
     }
+    sim_entry *entry = hearers == 0 ? NULL : append(model, &model->topics[topic], n, wall);
+    for (size_t i = 0; entry != NULL && i < model->session_count; i++) {
+        sim_session *session = model->sessions[i];
+        if (hears(session, topic)) {
+            add(is_left_out(session, except) ? &session->left_out : &session->history, entry,
+                sim_session_last(session));
+        }
+    }
+    return hearers;
 }
 
 void sim_model_send(sim_model *model, sim_session *session, uint64_t n, kedge_time wall)
 {
-    give(session, append(model, &session->own, n, wall));
+    add(&session->history, append(model, &session->own, n, wall), sim_session_last(session));
 }
 
 void sim_model_age(sim_model *model, kedge_time wall)
@@ -125,18 +153,60 @@ void sim_model_age(sim_model *model, kedge_time wall)
     }
 }
 
+/* ---- What a session has ------------------------------------------------------------------------ */
+
 uint64_t sim_session_last(const sim_session *session)
 {
-    return session->first + session->count - 1;
+    return session->first + session->history.count - 1;
+}
+
+/* The newest of a list that was dropped; null: none was. */
+static const struct sim_item *newest_dropped(const sim_list *list)
+{
+    for (size_t i = list->count; i-- > 0;) {
+        if (list->items[i].entry->dropped) {
+            return &list->items[i];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+uint64_t sim_session_dropped(const sim_session *session)
+{
+    const struct sim_item *item = newest_dropped(&session->history);
+    return greater(item == NULL ? session->first - 1 : item->number + 1, session->forgotten);
 }
 
 uint64_t sim_session_base(const sim_session *session)
 {
-    size_t base = session->count;
-    while (base > 0 && !session->history[base - 1]->dropped) {
-        base--;
+    const struct sim_item *item = newest_dropped(&session->left_out);
+    return greater(item == NULL ? 0 : item->number, sim_session_dropped(session));
+}
+
+size_t sim_session_skips(const sim_session *session)
+{
+    const struct sim_item *own = newest_dropped(&session->history);
+    const struct sim_item *others = newest_dropped(&session->left_out);
+    uint64_t order = session->forgotten_order;
+    order = greater(order, own == NULL ? 0 : own->entry->order);
+    order = greater(order, others == NULL ? 0 : others->entry->order);
+    size_t skips = 0;
+    while (skips < session->left_out.count &&
+           session->left_out.items[session->left_out.count - 1 - skips].entry->order > order) {
+        skips++;
     }
-    return session->first + base - 1;
+    return skips;
+}
+
+void sim_model_forget(sim_model *model, sim_session *session)
+{
+    session->forgotten = sim_session_last(session);
+    session->forgotten_order = model->orders;
 }
 
 const sim_entry *sim_session_entry(const sim_session *session, uint64_t number)
@@ -144,5 +214,5 @@ const sim_entry *sim_session_entry(const sim_session *session, uint64_t number)
     if (number < session->first || number > sim_session_last(session)) {
         return NULL;
     }
-    return session->history[number - session->first];
+    return session->history.items[number - session->first].entry;
 }

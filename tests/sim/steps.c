@@ -16,7 +16,7 @@ void sim_start_server(sim_world *world)
     kedge_status status;
     do {
         status = kedge_hub_create(&world->hub, &world->hub_config, &entropy,
-                                  sim_memory_allocator(&world->memory), sim_server_now(world));
+                                  memory_probe_allocator(&world->memory), sim_server_now(world));
     } while (status == KEDGE_NO_MEMORY);
     SIM_EXPECT(world, status == KEDGE_OK, "no hub: %s", kedge_status_name(status));
     sim_note(&world->trace, "server: process %" PRIu64, world->processes);
@@ -29,7 +29,7 @@ static void make_link(sim_world *world, sim_client *client)
     kedge_status status;
     do {
         status = kedge_link_create(&client->link, &config, &entropy,
-                                   sim_memory_allocator(&world->memory), world->now);
+                                   memory_probe_allocator(&world->memory), world->now);
     } while (status == KEDGE_NO_MEMORY);
     SIM_EXPECT(world, status == KEDGE_OK, "no link: %s", kedge_status_name(status));
 }
@@ -81,6 +81,7 @@ static void begin_wire(sim_world *world, sim_wire *wire)
     wire->far_heard = world->now;
     wire->trouble = 0;
     wire->session = NULL;
+    wire->attached = false;
     wire->notices = 0;
     wire->replay_end = 0;
     wire->resumed = 0;
@@ -94,7 +95,7 @@ static bool open_near(sim_world *world, sim_wire *wire, sim_client *client)
     wish.host = kedge_text("sim");
     kedge_entropy entropy = kedge_random_entropy(&world->dice);
     kedge_status status = kedge_connection_open(&wire->near, NULL, client->link, &wish, &entropy,
-                                                sim_memory_allocator(&world->memory), world->now);
+                                                memory_probe_allocator(&world->memory), world->now);
     SIM_EXPECT(world, status == KEDGE_OK || status == KEDGE_NO_MEMORY, "cannot connect: %s",
                kedge_status_name(status));
     return status == KEDGE_OK;
@@ -107,7 +108,7 @@ static void accept_far(sim_world *world, sim_wire *wire)
     kedge_status status = kedge_hub_link(world->hub, &wire->link, wire, now);
     if (status == KEDGE_OK) {
         status = kedge_connection_accept(&wire->far, NULL, wire->link,
-                                         sim_memory_allocator(&world->memory), now);
+                                         memory_probe_allocator(&world->memory), now);
     }
     if (status != KEDGE_OK) {
         SIM_EXPECT(world, status == KEDGE_NO_MEMORY, "no connection is taken in: %s",
@@ -245,13 +246,16 @@ static void drop_far_ends(sim_world *world)
     world->question_count = 0;
 }
 
+/* No link has a session any more, and those are gone that the next process does not know. */
 static void leave_sessions(sim_world *world, bool kept)
 {
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        if (world->wires[i].used && world->wires[i].attached) {
+            sim_detach(world, &world->wires[i]);
+        }
+    }
     for (size_t i = 0; i < world->model.session_count; i++) {
         sim_session *session = world->model.sessions[i];
-        if (session->holder != NULL) {
-            sim_detach(world, session);
-        }
         session->receipt = 0;
         session->alive = session->alive && kept && !session->ending;
     }
@@ -328,7 +332,7 @@ static void step_clock_back(sim_world *world)
     kedge_time most = world->now - world->server_began;
     world->server_back = sim_below(world, most < 100 * KEDGE_SECOND ? most : 100 * KEDGE_SECOND);
     sim_note(&world->trace, "server: the clock goes back");
-    world->protocol->server_step(world);
+    sim_choose(world, world->protocol->server_steps);
     sim_settle(world);
     world->server_back = 0;
 }
@@ -437,7 +441,7 @@ static void step_server(sim_world *world)
 {
     uint64_t times = sim_chance(world, 80) ? 1 : 1 + sim_below(world, 12);
     for (uint64_t i = 0; i < times; i++) {
-        world->protocol->server_step(world);
+        sim_choose(world, world->protocol->server_steps);
     }
 }
 
@@ -446,29 +450,21 @@ static void step_time(sim_world *world)
     sim_pass(world, sim_chance(world, 60) ? some_time(world, 3) : some_time(world, 90));
 }
 
-static const struct {
-    unsigned weight;
-    void (*run)(sim_world *world);
-} steps[] = {{40, step_server}, {30, step_time},   {12, step_wire}, {10, step_client},
-             {3, step_process}, {2, step_restart}, {2, step_sleep}, {1, step_clock_back}};
+static const sim_choice steps[] = {{40, step_server}, {30, step_time},     {12, step_wire},
+                                   {10, step_client}, {3, step_process},   {2, step_restart},
+                                   {2, step_sleep},   {1, step_clock_back}};
 
 void sim_step(sim_world *world)
 {
-    uint64_t drawn = sim_below(world, 100);
-    size_t which = 0;
-    while (drawn >= steps[which].weight) {
-        drawn -= steps[which].weight;
-        which++;
-    }
     if (sim_chance(world, 5)) {
-        world->memory.fails_at = world->memory.calls + 1 + sim_below(world, 20);
-        world->memory.fails = 1 + sim_below(world, 3);
+        world->memory.fails_at = world->memory.calls + 1 + (size_t)sim_below(world, 20);
+        world->memory.fails_more = (size_t)sim_below(world, 3);
         sim_trouble(world, &world->trouble, world->now);
         sim_note(&world->trace, "memory: goes short");
     }
-    steps[which].run(world);
+    sim_choose(world, steps);
     sim_settle(world);
-    world->memory.fails = 0;
+    world->memory.fails_at = 0;
 }
 
 void sim_mend(sim_world *world)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "steps.h"
 
 #define WALL ((kedge_time)1700000000 * KEDGE_SECOND)
@@ -21,6 +22,16 @@ uint64_t sim_below(sim_world *world, uint64_t bound)
 bool sim_chance(sim_world *world, unsigned percent)
 {
     return sim_below(world, 100) < percent;
+}
+
+void sim_choose(sim_world *world, const sim_choice *choices)
+{
+    uint64_t drawn = sim_below(world, 100);
+    while (drawn >= choices->weight) {
+        drawn -= choices->weight;
+        choices++;
+    }
+    choices->run(world);
 }
 
 kedge_time sim_server_now(const sim_world *world)
@@ -75,10 +86,31 @@ sim_session *sim_any_session(sim_world *world)
     return NULL;
 }
 
-void sim_detach(sim_world *world, sim_session *session)
+void sim_attach(sim_wire *wire, sim_session *session)
 {
-    session->holder = NULL;
-    session->detached = world->now - world->server_back;
+    wire->session = session;
+    wire->attached = true;
+    session->links++;
+}
+
+void sim_detach(sim_world *world, sim_wire *wire)
+{
+    wire->attached = false;
+    wire->session->links--;
+    if (wire->session->links == 0) {
+        wire->session->detached = world->now - world->server_back;
+    }
+}
+
+sim_wire *sim_holder(sim_world *world, const sim_session *session)
+{
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        sim_wire *wire = &world->wires[i];
+        if (wire->used && wire->attached && wire->session == session) {
+            return wire;
+        }
+    }
+    return NULL;
 }
 
 static void end_of_session(sim_world *world, const kedge_hub_event *event)
@@ -89,7 +121,7 @@ static void end_of_session(sim_world *world, const kedge_hub_event *event)
     sim_note(&world->trace, "server: session %.6s %s", session->id, names[event->kind]);
     session->ended = event->kind == KEDGE_HUB_SESSION_ENDED;
     if (!session->ended) {
-        SIM_EXPECT(world, session->holder == NULL, "an attached session was given up");
+        SIM_EXPECT(world, session->links == 0, "an attached session was given up");
     }
     if (event->kind == KEDGE_HUB_SESSION_EXPIRED) {
         SIM_EXPECT(world, world->now - session->detached >= world->model.limits.ttl,
@@ -138,7 +170,6 @@ static void check_hub(sim_world *world)
                    (counts.topics + counts.sessions) * world->model.limits.count,
                "logs hold more than they may: %zu", counts.history_entries);
     SIM_EXPECT(world, counts.events_dropped == 0, "events of the hub were dropped");
-    SIM_EXPECT(world, !world->memory.wrong_size, "memory came back under a wrong size");
 }
 
 /* ---- The server's end of a wire -------------------------------------------------------------- */
@@ -194,7 +225,9 @@ static void check_queue(sim_world *world, const sim_wire *wire)
 /* What can be written has been, since the hub called the link ready. */
 static void check_written(sim_world *world, const sim_wire *wire)
 {
-    SIM_EXPECT(world, wire->far_blocked || !kedge_connection_output_waiting(wire->far),
+    SIM_EXPECT(world,
+               wire->far == NULL || wire->far_blocked ||
+                   !kedge_connection_output_waiting(wire->far),
                "wire %zu has something to say, and the hub does not call it ready",
                (size_t)(wire - world->wires));
 }
@@ -213,7 +246,7 @@ static void serve_far(sim_world *world, sim_wire *wire)
             wire->sent = event.link.as.closed.sent;
             forget_questions(world, wire);
         }
-        world->protocol->server_event(world, wire, &event.link);
+        sim_server_event(world, wire, &event.link);
     }
     wire->far_blocked = write_out(wire->far, &wire->down, sim_server_now(world), world->now);
     check_queue(world, wire);
@@ -323,72 +356,61 @@ static uint8_t *take_piece(sim_world *world, sim_pipe *pipe, size_t *size)
     return bytes;
 }
 
-static bool deliver_up(sim_world *world, sim_wire *wire)
+/* One side serves the wire: the server the far end, the client the near one. */
+static void serve(sim_world *world, sim_wire *wire, bool up)
 {
-    if (sim_pipe_arrived(&wire->up, world->now) == 0) {
-        return false;
+    if (up) {
+        serve_far(world, wire);
+    } else {
+        serve_near(world, wire);
     }
-    if (wire->far == NULL) {
-        sim_pipe_clear(&wire->up);
-        return false;
-    }
-    if (!kedge_connection_reading_wanted(wire->far)) {
-        return false;
-    }
-    size_t size;
-    uint8_t *bytes = take_piece(world, &wire->up, &size);
-    kedge_status status = kedge_connection_receive(wire->far, bytes, size, sim_server_now(world));
-    SIM_EXPECT(world, status == KEDGE_OK, "a server cannot receive: %s", kedge_status_name(status));
-    wire->far_heard = world->now;
-    serve_far(world, wire);
-    free(bytes);
-    return true;
 }
 
-static bool deliver_down(sim_world *world, sim_wire *wire)
+/* What went up the wire comes to the server, what went down to the client. */
+static bool deliver(sim_world *world, sim_wire *wire, bool up)
 {
-    if (sim_pipe_arrived(&wire->down, world->now) == 0) {
+    sim_pipe *pipe = up ? &wire->up : &wire->down;
+    kedge_connection *reader = up ? wire->far : wire->near;
+    if (sim_pipe_arrived(pipe, world->now) == 0) {
         return false;
     }
-    if (wire->near == NULL) {
-        sim_pipe_clear(&wire->down);
+    if (reader == NULL) {
+        sim_pipe_clear(pipe);
         return false;
     }
-    if (!is_awake(world, wire) || !kedge_connection_reading_wanted(wire->near)) {
+    if (!(up || is_awake(world, wire)) || !kedge_connection_reading_wanted(reader)) {
         return false;
     }
     size_t size;
-    uint8_t *bytes = take_piece(world, &wire->down, &size);
-    kedge_status status = kedge_connection_receive(wire->near, bytes, size, world->now);
-    SIM_EXPECT(world, status == KEDGE_OK, "a client cannot receive: %s", kedge_status_name(status));
-    serve_near(world, wire);
+    uint8_t *bytes = take_piece(world, pipe, &size);
+    kedge_status status =
+        kedge_connection_receive(reader, bytes, size, up ? sim_server_now(world) : world->now);
+    SIM_EXPECT(world, status == KEDGE_OK, "a %s cannot receive: %s", up ? "server" : "client",
+               kedge_status_name(status));
+    wire->far_heard = up ? world->now : wire->far_heard;
+    serve(world, wire, up);
     free(bytes);
     return true;
 }
 
 /* Who is at the end of the stream, or learns that the line is cut. */
-static bool notice_ends(sim_world *world, sim_wire *wire)
+static bool notice_end(sim_world *world, sim_wire *wire, bool up)
 {
-    bool moved = false;
-    if (is_awake(world, wire) && (wire->near_lost <= world->now || sim_pipe_over(&wire->down))) {
-        sim_pipe_clear(&wire->down);
-        kedge_connection_lost(wire->near, world->now);
-        serve_near(world, wire);
-        if (wire->near != NULL) {
-            close_near(world, wire);
-        }
-        moved = true;
+    sim_pipe *pipe = up ? &wire->up : &wire->down;
+    bool there = up ? wire->far != NULL : is_awake(world, wire);
+    kedge_time lost = up ? wire->far_lost : wire->near_lost;
+    if (!there || (lost > world->now && !sim_pipe_over(pipe))) {
+        return false;
     }
-    if (wire->far != NULL && (wire->far_lost <= world->now || sim_pipe_over(&wire->up))) {
-        sim_pipe_clear(&wire->up);
-        kedge_connection_lost(wire->far, sim_server_now(world));
-        serve_far(world, wire);
-        if (wire->far != NULL) {
-            close_far(world, wire);
-        }
-        moved = true;
+    sim_pipe_clear(pipe);
+    kedge_connection_lost(up ? wire->far : wire->near, up ? sim_server_now(world) : world->now);
+    serve(world, wire, up);
+    if (up && wire->far != NULL) {
+        close_far(world, wire);
+    } else if (!up && wire->near != NULL) {
+        close_near(world, wire);
     }
-    return moved;
+    return true;
 }
 
 static bool serve_writable(sim_world *world, sim_wire *wire)
@@ -409,9 +431,10 @@ static bool serve_wire(sim_world *world, sim_wire *wire)
     if (is_awake(world, wire)) {
         serve_near(world, wire);
     }
-    bool moved = notice_ends(world, wire);
-    moved |= deliver_up(world, wire);
-    moved |= deliver_down(world, wire);
+    bool moved = notice_end(world, wire, false);
+    moved |= notice_end(world, wire, true);
+    moved |= deliver(world, wire, true);
+    moved |= deliver(world, wire, false);
     moved |= serve_writable(world, wire);
     wire->used = wire->near != NULL || wire->far != NULL;
     return moved;
@@ -452,11 +475,11 @@ void sim_settle(sim_world *world)
         check_hub(world);
     }
     for (size_t i = 0; i < SIM_WIRES; i++) {
-        if (world->wires[i].used && world->wires[i].far != NULL) {
+        if (world->wires[i].used) {
             check_written(world, &world->wires[i]);
+            world->protocol->check_wire(world, &world->wires[i]);
         }
     }
-    world->protocol->check(world);
 }
 
 /* ---- Time ------------------------------------------------------------------------------------ */
@@ -589,8 +612,8 @@ static void end(sim_world *world)
         kedge_link_destroy(world->clients[i].link);
     }
     kedge_hub_destroy(world->hub);
-    SIM_EXPECT(world, world->memory.count == 0, "%zu blocks of memory were not given back",
-               world->memory.count);
+    SIM_EXPECT(world, world->memory.blocks == 0, "%zu blocks of memory were not given back",
+               world->memory.blocks);
 }
 
 static void live(sim_world *world, const bool *left_out)
@@ -626,7 +649,6 @@ bool sim_world_run(uint64_t seed, const bool *left_out, FILE *out, sim_result *r
         live(&world, left_out);
     }
     sim_model_free(&world.model);
-    sim_memory_free(&world.memory);
     result->events = world.events;
     result->fingerprint = world.trace.fingerprint;
     memcpy(result->broken, world.trace.broken, sizeof result->broken);

@@ -5,15 +5,15 @@
  * broken one is made short. Between steps everything that is due is done, as good hosts do it: a server
  * looks only at links that its hub calls ready, and at sockets that can be read or written.
  *
- * A world speaks one protocol. What differs between protocols is a sim_protocol: how hosts answer, what an
- * application sees, and what it may never see.
+ * A world speaks one protocol, which its seed picks. What differs between protocols is a sim_protocol: how
+ * hosts answer, what an application says, what it sees, and what it may never see.
  */
 #ifndef KEDGE_SIM_WORLD_H
 #define KEDGE_SIM_WORLD_H
 
 #include "kedge/connection.h"
 #include "kedge/hub.h"
-#include "memory.h"
+#include "memory_probe.h"
 #include "model.h"
 #include "random.h"
 #include "trace.h"
@@ -69,7 +69,8 @@ struct sim_wire {
     bool far_blocked;       /* the server has more to write than there is room for */
     kedge_time far_heard;   /* when bytes came there last */
     kedge_time trouble;     /* until when something was wrong with it */
-    sim_session *session;   /* that the server's link has */
+    sim_session *session;   /* that the server's link has, or had */
+    bool attached;          /* it has it still */
     uint64_t notices;       /* the highest number of the client's messages that came */
     uint64_t replay_end;    /* the session's last number when it was resumed, without delay */
     kedge_time resumed;     /* and when that was */
@@ -89,24 +90,57 @@ typedef struct sim_question {
     bool answered;
 } sim_question;
 
+/* One of several things, each so many times of a hundred; the weights of a list add up to that. */
+typedef struct sim_choice {
+    unsigned weight;
+    void (*run)(sim_world *world);
+} sim_choice;
+
+/* What an acceptance names. */
+typedef struct sim_drawn {
+    bool numbered[SIM_TOPICS];
+    bool passing[SIM_TOPICS];
+    bool exact; /* others are left */
+} sim_drawn;
+
+/* What a protocol is in the world. */
 typedef struct sim_protocol {
     const char *name;
     kedge_protocol protocol;
+    bool passing;                   /* it has passing events */
+    uint16_t refusals[3];           /* with which the server's application says no */
+    uint16_t closes[8];             /* with which it closes links */
+    uint16_t end_code;              /* with which links close whose session it ends */
+    const sim_choice *server_steps; /* what it does of itself */
 
     /* Draws the settings. */
     void (*configure)(sim_world *world, kedge_hub_config *hub);
     kedge_link_config (*client_config)(sim_world *world, const sim_client *client);
 
-    /* An event of a server's link, of a client's link. */
+    /* Who wants to be let in: fills in what the event tells. The answer yes, before it is given; and what
+     * it must have led to, judged by the model. */
+    void (*asked)(sim_world *world, sim_question *question, const kedge_event *event);
+    void (*accepting)(sim_world *world, const sim_question *question, kedge_acceptance *acceptance);
+    void (*accepted)(sim_world *world, const sim_question *question, const sim_drawn *drawn);
+
+    /* An event with the number n that is published: its name and its payload, in `text`. */
+    void (*describe)(sim_world *world, uint64_t n, kedge_publication_source *source, char *text,
+                     size_t room);
+
+    /* A server's link is over: is that right? And does a code leave the session as it is? */
+    void (*check_close)(sim_world *world, const sim_wire *wire, const kedge_event *event);
+    bool (*keeps)(uint16_t sent);
+
+    /* Any other event of a server's link, but MESSAGE; an event of a client's link. */
     void (*server_event)(sim_world *world, sim_wire *wire, const kedge_event *event);
     void (*client_event)(sim_world *world, sim_client *client, const kedge_event *event);
 
-    /* What its applications do of themselves. */
-    void (*server_step)(sim_world *world);
+    /* What a client's application does of itself. */
     void (*client_step)(sim_world *world, sim_client *client);
 
-    /* What must hold after each step, and for each client at the end, when all has come to rest. */
-    void (*check)(sim_world *world);
+    /* What must hold after each step, of a wire that is used; and for each client at the end, when all has
+     * come to rest. */
+    void (*check_wire)(sim_world *world, const sim_wire *wire);
     bool (*is_at_rest)(sim_world *world, const sim_client *client);
 } sim_protocol;
 
@@ -117,7 +151,7 @@ struct sim_world {
     const sim_protocol *protocol;
     uint64_t seed;
     kedge_random dice; /* of the step */
-    sim_memory memory;
+    memory_probe memory;
     sim_model model;
 
     kedge_hub *hub;
@@ -151,13 +185,14 @@ typedef struct sim_result {
 } sim_result;
 
 /* Runs the world of a seed, but for the steps whose `left_out` is true (may be null), and writes its
- * trace to `out` (may be null). False: it is broken. */
+ * trace to `out` (may be null). False: it is broken; its memory is lost then. */
 bool sim_world_run(uint64_t seed, const bool *left_out, FILE *out, sim_result *result);
 
 /* ---- For protocols --------------------------------------------------------------------------- */
 
 uint64_t sim_below(sim_world *world, uint64_t bound);
 bool sim_chance(sim_world *world, unsigned percent);
+void sim_choose(sim_world *world, const sim_choice *choices);
 
 /* The server's clock, and the wall clock. */
 kedge_time sim_server_now(const sim_world *world);
@@ -174,9 +209,13 @@ void sim_settle(sim_world *world);
 /* What the hub tells of sessions, after a call that may have ended one. */
 void sim_take_hub_events(sim_world *world);
 
-/* The session's link is gone. While the server's clock is back, a link holds it to be the latest time that
- * it was told itself. */
-void sim_detach(sim_world *world, sim_session *session);
+/* A wire's server link has a session from now on; has it no more. While the server's clock is back, a
+ * link holds it to be the latest time that it was told itself. */
+void sim_attach(sim_wire *wire, sim_session *session);
+void sim_detach(sim_world *world, sim_wire *wire);
+
+/* A wire whose link has the session, null if it is detached. */
+sim_wire *sim_holder(sim_world *world, const sim_session *session);
 
 /* The first number in a payload. */
 uint64_t sim_number_of(kedge_span payload);

@@ -1,0 +1,41 @@
+/* tests/sim/host.h: the server's applications, as far as they are the same for all protocols: who is let in,
+ * what is published to whom, who follows what, whose session ends. */
+#ifndef KEDGE_SIM_HOST_H
+#define KEDGE_SIM_HOST_H
+
+#include "world.h"
+
+/* An event of a server's link. */
+void sim_server_event(sim_world *world, sim_wire *wire, const kedge_event *event);
+
+/* Whose token it is. */
+size_t sim_user_of(sim_world *world, kedge_span token);
+
+/* What became of a question, for the trace. */
+void sim_note_outcome(sim_world *world, const sim_question *question, const char *outcome);
+
+/* The wire's server link must close with this code; the first reason counts. */
+void sim_expect_close(sim_wire *wire, uint16_t code);
+
+/* All links that have the session must close with this code. */
+void sim_expect_closes(sim_world *world, const sim_session *session, uint16_t code);
+
+/* The session follows what was drawn. */
+void sim_follow(sim_session *session, const sim_drawn *drawn);
+
+/* Its link lags behind the history: it ends, though it has not told that yet. */
+bool sim_is_outrun(const sim_wire *wire);
+
+/* A message that a client sends of itself; `payload` has room for one number. */
+void sim_say(sim_world *world, sim_client *client, const char *name, const char *payload);
+
+/* Steps: publishes to a topic, to all but some, to one session; follows or leaves; answers all that wait, or
+ * any question there ever was; ends a session; closes a link. */
+void sim_step_publish(sim_world *world);
+void sim_step_topics(sim_world *world);
+void sim_step_answers(sim_world *world);
+void sim_step_answer(sim_world *world);
+void sim_step_end(sim_world *world);
+void sim_step_close(sim_world *world);
+
+#endif
