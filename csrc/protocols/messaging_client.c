@@ -46,8 +46,7 @@ static bool client_output_waiting(const kedge_link *link)
 {
     const client *self = kedge_messaging_client_const(link);
     const connection *now = &self->connection;
-    return is_connected(self) && (now->subscribe_waits || self->waiting.count > 0 ||
-                                  now->ack_waits > 0 || now->ping_waits);
+    return now->subscribe_waits || self->waiting.count > 0 || now->ack_waits > 0 || now->ping_waits;
 }
 
 /* What goes first of all that waits; its hold is the caller's. */

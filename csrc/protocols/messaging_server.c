@@ -61,8 +61,8 @@ static bool is_open(const server *self)
 
 static bool flows(const server *self)
 {
-    return self->base.attached && (self->state == KEDGE_MESSAGING_SERVER_FLOWING ||
-                                   self->state == KEDGE_MESSAGING_SERVER_SUBSCRIBED);
+    return self->state == KEDGE_MESSAGING_SERVER_FLOWING ||
+           self->state == KEDGE_MESSAGING_SERVER_SUBSCRIBED;
 }
 
 static uint64_t time_of(const server *self)
@@ -422,7 +422,7 @@ static kedge_status happen(server *self, const happening *what)
     if (status == KEDGE_QUEUE_FULL) {
         return apply_input(self, KEDGE_MESSAGING_INPUT_QUEUE_FULL, status);
     }
-    if (status != KEDGE_OK && status != KEDGE_WRONG_STATE) {
+    if (status != KEDGE_OK) {
         (void)apply_input(self, KEDGE_MESSAGING_INPUT_NO_MEMORY, status);
     }
     return status;
@@ -762,9 +762,6 @@ static bool next_output(kedge_link *link, kedge_output *output)
 static bool output_waiting(const kedge_link *link)
 {
     const kedge_cursor *cursor = &link->cursor;
-    if (!link->attached) {
-        return false;
-    }
     return flows(const_server_of(link))
                ? kedge_cursor_pending(cursor) || kedge_cursor_outrun(cursor)
                : kedge_cursor_outrun(cursor) && cursor->private_session == NULL;

@@ -364,6 +364,27 @@ START_TEST(a_request_is_answered_by_its_ticket_alone)
 }
 END_TEST
 
+/* Devices share the stream: what one acknowledged another may still have to get. */
+START_TEST(an_ack_trims_nothing)
+{
+    kedge_session *stream = open_link(0, "anna");
+    says(0, SUBSCRIBE("s", "{\"lastEventId\":0}"));
+    for (uint64_t i = 1; i <= 3; i++) {
+        send(stream, i);
+    }
+    says(0, "{\"type\":\"ack\",\"id\":3}");
+    open_link(1, "anna");
+    says(1, SUBSCRIBE("s", "{\"lastEventId\":0}"));
+    ck_assert_uint_eq(devices[1].missed, 3);
+    check_events(1, 3, 1, 1);
+    says(1, "{\"type\":\"ack\",\"id\":1}");
+    lose(0);
+    open_link(0, "anna");
+    says(0, SUBSCRIBE("s", "{\"lastEventId\":1}"));
+    check_events(0, 2, 2, 2);
+}
+END_TEST
+
 /* ---- Topics -------------------------------------------------------------------------------------- */
 
 START_TEST(what_is_published_reaches_all_streams_that_follow)
@@ -656,6 +677,7 @@ Suite *kedge_hub_messaging_suite(void)
     tcase_add_test(messaging, what_arises_while_nobody_is_there_waits_in_the_stream);
     tcase_add_test(messaging, a_stream_that_nobody_kept_begins_at_the_wall_clock);
     tcase_add_test(messaging, a_request_is_answered_by_its_ticket_alone);
+    tcase_add_test(messaging, an_ack_trims_nothing);
     tcase_add_test(messaging, what_is_published_reaches_all_streams_that_follow);
     tcase_add_test(messaging, the_senders_own_stream_can_be_left_out);
     tcase_add_test(messaging, a_device_that_lags_too_far_ends_alone);

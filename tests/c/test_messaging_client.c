@@ -322,6 +322,22 @@ START_TEST(the_token_goes_into_the_upgrade)
 }
 END_TEST
 
+START_TEST(a_token_stands_in_no_line)
+{
+    char line[256];
+    uint8_t saved[64];
+    size_t size = 0;
+    settings()->token = kedge_text("secret");
+    settings()->path = kedge_text("/ws?token=secret");
+    starts();
+    ck_assert_uint_gt(kedge_link_describe(client, line, sizeof line), 0);
+    ck_assert_ptr_null(strstr(line, "secret"));
+    ck_assert_int_eq(kedge_link_save(client, saved, sizeof saved, &size), KEDGE_OK);
+    ck_assert_uint_eq(size, sizeof "{\"lastEventId\":null}" - 1);
+    ck_assert_int_eq(memcmp(saved, "{\"lastEventId\":null}", size), 0);
+}
+END_TEST
+
 START_TEST(without_a_token_it_waits_for_one)
 {
     settings()->token = kedge_text(NULL);
@@ -382,6 +398,18 @@ START_TEST(the_replay_ends_with_the_last_id_whatever_the_count_says)
     delivers(11);
     delivers(12);
     (void)expect(KEDGE_EVENT_RESUMED);
+}
+END_TEST
+
+START_TEST(the_replay_ends_with_the_count_whatever_the_last_id_says)
+{
+    begin();
+    reconnects();
+    says(ANSWER("1", "20", "1"));
+    event_of(15);
+    expect_dispatch(15);
+    ck_assert_uint_eq(expect(KEDGE_EVENT_RESUMED).as.resumed.replayed, 1);
+    ck_assert_int_eq(state_of(), KEDGE_MESSAGING_CLIENT_LIVE);
 }
 END_TEST
 
@@ -467,6 +495,16 @@ END_TEST
 
 /* ---- Events ------------------------------------------------------------------------------------- */
 
+START_TEST(without_a_position_nothing_came_before)
+{
+    starts();
+    event_of(5);
+    expect_none();
+    ck_assert_uint_eq(kedge_link_counts_now(client).ignored, 1);
+    ck_assert_uint_eq(kedge_link_counts_now(client).duplicates, 0);
+}
+END_TEST
+
 START_TEST(duplicates_are_dropped)
 {
     begin();
@@ -511,6 +549,32 @@ START_TEST(passing_events_have_no_id_and_move_nothing)
     says("{\"type\":\"event\"," TIMED "\"payloadType\":\"offline\"}");
     expect_dispatch(0);
     ck_assert_uint_eq(kedge_link_position(client), 10);
+}
+END_TEST
+
+START_TEST(the_raw_text_is_handed_on_untouched)
+{
+    const char *text = "{\"extra\":[1],\"type\":\"event\",\"timestamp\":1.50e3,\"id\":11,"
+                       "\"eventType\":\"n\\u0065w\",\"payload\":{ \"x\":1} }";
+    begin();
+    says(text);
+    kedge_event event = expect(KEDGE_EVENT_DISPATCH);
+    ck_assert(kedge_span_equal(event.raw, kedge_text(text)));
+    ck_assert(kedge_span_equal(event.as.dispatch.payload, kedge_text("{ \"x\":1}")));
+    ck_assert_uint_eq(event.as.dispatch.number, 11);
+}
+END_TEST
+
+START_TEST(ids_are_exact_to_64_bits)
+{
+    begin_at(ANSWER("1", "18446744073709551613", "0"));
+    delivers(UINT64_MAX - 1);
+    delivers(UINT64_MAX);
+    event_of(UINT64_MAX);
+    expect_none();
+    ck_assert_uint_eq(kedge_link_position(client), UINT64_MAX);
+    reconnects();
+    expect_text(SUBSCRIBE("1", "{\"lastEventId\":18446744073709551615}"));
 }
 END_TEST
 
@@ -750,6 +814,16 @@ START_TEST(a_request_that_cannot_be_sent_is_none)
     create();
     ck_assert_int_eq(kedge_link_request(client, chat, kedge_text("{}"), 0, &number, now),
                      KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_link_request(client, kedge_text(""), kedge_text("{}"), 0, &number, now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(
+        kedge_link_request(client, kedge_span_of(NULL, 1), kedge_text("{}"), 0, &number, now),
+        KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_span_of(NULL, 1), 0, &number, now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_request(client, chat, kedge_text("{}"), 0, NULL, now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_reply(client, 1, kedge_text("{}"), now), KEDGE_UNSUPPORTED);
     starts();
     ck_assert_int_eq(
         kedge_link_request(client, kedge_text("subscribe"), kedge_text("{}"), 0, &number, now),
@@ -846,6 +920,39 @@ START_TEST(three_connections_that_cannot_be_read_start_from_now)
 }
 END_TEST
 
+/* What the host's library cannot read counts as well; what it closes for otherwise does not. */
+START_TEST(the_host_may_be_who_cannot_read)
+{
+    static const uint16_t codes[] = {1002, 1007, 1009, 1011};
+    begin();
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(kedge_link_host_closed(client, codes[_i], kedge_text("why"), now),
+                         KEDGE_OK);
+        kedge_event closed = expect_closed(KEDGE_HOST_CLOSED, codes[_i], KEDGE_ACTION_RESUME);
+        if (i == 2 && codes[_i] != 1011) {
+            ck_assert_int_eq(expect(KEDGE_EVENT_SYNC).as.sync.why, KEDGE_LIMIT);
+        }
+        expect_none();
+        expect_silence();
+        pass(closed.as.closed.after);
+        connects();
+    }
+}
+END_TEST
+
+START_TEST(without_a_position_there_is_nothing_to_give_up)
+{
+    starts();
+    for (int i = 0; i < 4; i++) {
+        says("{");
+        kedge_event closed = expect(KEDGE_EVENT_CLOSED);
+        expect_none();
+        pass(closed.as.closed.after);
+        connects();
+    }
+}
+END_TEST
+
 START_TEST(a_new_event_before_the_break_starts_the_count_anew)
 {
     begin();
@@ -885,6 +992,48 @@ START_TEST(after_15_s_with_nothing_to_say_it_pings)
     expect_silence();
     pass(KEDGE_SECOND);
     expect_text("ping");
+}
+END_TEST
+
+START_TEST(what_waits_goes_out_before_a_ping)
+{
+    begin();
+    pass(15 * KEDGE_SECOND);
+    ck_assert_int_eq(kedge_link_notify(client, kedge_text("typing"), kedge_text(""), now),
+                     KEDGE_OK);
+    kedge_output output;
+    ck_assert(kedge_link_next_output(client, &output));
+    kedge_output_release(&output);
+    expect_text("ping");
+    expect_silence();
+}
+END_TEST
+
+START_TEST(bytes_are_a_sign_of_life_once_it_is_connected)
+{
+    kedge_link_handshake handshake;
+    create();
+    ck_assert_int_eq(kedge_link_start(client, now), KEDGE_OK);
+    (void)expect(KEDGE_EVENT_CONNECT);
+    kedge_link_remind(client, now + 1);
+    pass(1);
+    expect_none();
+    ck_assert_int_eq(kedge_link_start(client, now), KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_link_opened(client, now), KEDGE_WRONG_STATE);
+    ck_assert_int_eq(kedge_link_handshake_begin(client, &handshake, now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_alive(client, now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_opened(client, now), KEDGE_OK);
+    expect_text(SUBSCRIBE("1", "{}"));
+    says(ANSWER("1", "10", "0"));
+    (void)expect(KEDGE_EVENT_READY);
+    pass(15 * KEDGE_SECOND);
+    expect_text("ping");
+    pass(4 * KEDGE_SECOND);
+    ck_assert_int_eq(kedge_link_alive(client, now), KEDGE_OK);
+    ck_assert_int_eq(kedge_link_alive(client, now), KEDGE_OK);
+    pass(2 * KEDGE_SECOND);
+    expect_none();
+    ck_assert_int_eq(state_of(), KEDGE_MESSAGING_CLIENT_LIVE);
 }
 END_TEST
 
@@ -1198,6 +1347,16 @@ START_TEST(every_state_tells_where_it_stands)
 }
 END_TEST
 
+START_TEST(a_request_is_what_is_waited_for)
+{
+    char line[256];
+    begin();
+    (void)asks("chat", KEDGE_SECOND);
+    ck_assert_uint_gt(kedge_link_describe(client, line, sizeof line), 0);
+    ck_assert_ptr_nonnull(strstr(line, "the answer to a request"));
+}
+END_TEST
+
 START_TEST(only_a_connected_client_does_anything_with_messages)
 {
     for (int input = KEDGE_MESSAGING_CLIENT_INPUT_ANSWER_NOW;
@@ -1372,19 +1531,24 @@ Suite *kedge_messaging_client_suite(void)
     tcase_add_test(tests, the_defaults_are_the_contracts);
     tcase_add_test(tests, a_configuration_that_cannot_work_is_refused);
     tcase_add_test(tests, the_token_goes_into_the_upgrade);
+    tcase_add_test(tests, a_token_stands_in_no_line);
     tcase_add_test(tests, without_a_token_it_waits_for_one);
     tcase_add_test(tests, without_a_position_it_subscribes_from_now);
     tcase_add_test(tests, with_a_position_what_was_missed_comes_then_live);
     tcase_add_test(tests, the_replay_ends_with_the_last_id_whatever_the_count_says);
+    tcase_add_test(tests, the_replay_ends_with_the_count_whatever_the_last_id_says);
     tcase_add_test(tests, with_nothing_missed_it_is_resumed_at_once);
     tcase_add_loop_test(tests, a_lost_history_starts_from_now_then_tells_to_reload, 0,
                         COUNT_OF(lost_cases));
     tcase_add_test(tests, a_server_behind_us_tells_to_reload);
     tcase_add_loop_test(tests, a_subscribe_that_is_refused_or_not_answered_is_tried_again, 0, 3);
     tcase_add_test(tests, events_before_the_answer_come_again);
+    tcase_add_test(tests, without_a_position_nothing_came_before);
     tcase_add_test(tests, duplicates_are_dropped);
     tcase_add_loop_test(tests, holes_are_told_only_where_there_should_be_none, 0, 2);
     tcase_add_test(tests, passing_events_have_no_id_and_move_nothing);
+    tcase_add_test(tests, the_raw_text_is_handed_on_untouched);
+    tcase_add_test(tests, ids_are_exact_to_64_bits);
     tcase_add_test(tests, the_position_is_what_the_application_has_pulled);
     tcase_add_test(tests, what_came_before_the_end_is_told_before_it);
     tcase_add_test(tests, what_the_server_could_not_read_is_reported);
@@ -1404,8 +1568,12 @@ Suite *kedge_messaging_client_suite(void)
     tcase_add_test(tests, a_binary_message_cannot_be_read);
     tcase_add_test(tests, a_message_over_the_limit_closes_with_1009);
     tcase_add_test(tests, three_connections_that_cannot_be_read_start_from_now);
+    tcase_add_loop_test(tests, the_host_may_be_who_cannot_read, 0, 4);
+    tcase_add_test(tests, without_a_position_there_is_nothing_to_give_up);
     tcase_add_test(tests, a_new_event_before_the_break_starts_the_count_anew);
     tcase_add_test(tests, after_15_s_with_nothing_to_say_it_pings);
+    tcase_add_test(tests, what_waits_goes_out_before_a_ping);
+    tcase_add_test(tests, bytes_are_a_sign_of_life_once_it_is_connected);
     tcase_add_loop_test(tests, if_nothing_comes_within_5_s_of_a_ping_it_reconnects, 0, 2);
     tcase_add_test(tests, a_silence_that_we_overslept_is_given_one_tolerance_more);
     tcase_add_test(tests, each_event_is_acknowledged_once_it_was_handed_out);
@@ -1424,6 +1592,7 @@ Suite *kedge_messaging_client_suite(void)
     tcase_add_test(tests, what_is_received_before_a_connection_is_misuse);
     tcase_add_test(tests, load_takes_what_save_wrote_and_nothing_half);
     tcase_add_loop_test(tests, every_state_tells_where_it_stands, 0, 2);
+    tcase_add_test(tests, a_request_is_what_is_waited_for);
     tcase_add_test(tests, only_a_connected_client_does_anything_with_messages);
     tcase_add_test(tests, every_allocation_may_fail);
     tcase_add_test(tests, without_memory_to_subscribe_the_connection_ends);

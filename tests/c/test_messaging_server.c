@@ -275,6 +275,59 @@ START_TEST(without_a_decision_in_time_it_is_503)
 }
 END_TEST
 
+static const struct declined_case {
+    const char *authorization;
+    uint16_t status;
+    const char *body;
+} declined_cases[] = {
+    {NULL, 401, "{\"error\":\"no credentials\"}"},
+    {"Bearer ", 400, "{\"error\":\"the credentials cannot be decoded\"}"},
+    {"Bearer t", 403, "{\"error\":\"the credentials are refused\"}"},
+    {"Bearer t", 503, "{\"error\":\"this server does not take connections\"}"},
+};
+
+START_TEST(a_declined_upgrade_says_why)
+{
+    const struct declined_case *one = &declined_cases[_i];
+    kedge_output output;
+    ck_assert_int_eq(try_create(&phone), KEDGE_OK);
+    ck_assert_int_eq(request_upgrade(&phone, one->authorization, NULL), KEDGE_OK);
+    ck_assert_str_ne(next(&phone), "nothing");
+    if (one->status >= 403) {
+        ck_assert_int_eq(
+            kedge_link_refuse(phone.link, phone.ticket, one->status, kedge_text(NULL), now),
+            KEDGE_OK);
+    }
+    ck_assert(kedge_link_next_output(phone.link, &output));
+    ck_assert_int_eq(output.kind, KEDGE_OUTPUT_DECLINE);
+    ck_assert_uint_eq(output.http_status, one->status);
+    ck_assert(kedge_span_equal(output.body, kedge_text(one->body)));
+    ck_assert_uint_eq(output.header_count, one->status == 401 ? 2 : 1);
+    ck_assert(kedge_span_equal(output.headers[0].value, kedge_text("application/json")));
+    if (one->status == 401) {
+        ck_assert(kedge_span_equal(output.headers[1].name, kedge_text("WWW-Authenticate")));
+        ck_assert(kedge_span_equal(output.headers[1].value, kedge_text("Bearer")));
+    }
+    kedge_output_release(&output);
+}
+END_TEST
+
+START_TEST(a_token_stands_in_no_line)
+{
+    char line[256];
+    ck_assert_int_eq(try_create(&phone), KEDGE_OK);
+    ck_assert_int_eq(
+        request_upgrade(&phone, _i == 0 ? "Bearer secret" : NULL, _i == 0 ? NULL : "token=secret"),
+        KEDGE_OK);
+    ck_assert_uint_gt(kedge_link_describe(phone.link, line, sizeof line), 0);
+    ck_assert_ptr_null(strstr(line, "secret"));
+    ck_assert_str_eq(next(&phone), "CREDENTIALS secret");
+    ck_assert_int_eq(attach(&phone), KEDGE_OK);
+    ck_assert_uint_gt(kedge_link_describe(phone.link, line, sizeof line), 0);
+    ck_assert_ptr_null(strstr(line, "secret"));
+}
+END_TEST
+
 START_TEST(members_have_no_place)
 {
     ask(&phone);
@@ -524,6 +577,56 @@ START_TEST(requests_are_answered_by_ticket_in_any_order)
 }
 END_TEST
 
+/* Whatever the client writes besides, and however it writes the time. */
+START_TEST(the_raw_text_is_handed_on_untouched)
+{
+    static const char *const texts[] = {
+        "{\"extra\":[1],\"type\":\"request\",\"timestamp\":1.50e3,\"id\":\"1\",\"payloadType\":"
+        "\"chats\",\"payload\":{ \"x\":1} }",
+        "{\"type\":\"event\",\"eventType\":\"online\",\"timestamp\":-0.5,\"payload\":{ \"x\":1}}",
+        "{\"type\":\"event\",\"payloadType\":\"other\",\"timestamp\":1700000000000,\"payload\":"
+        "{ \"x\":1}}",
+    };
+    kedge_event event;
+    open_link(&phone);
+    says(&phone, texts[_i]);
+    ck_assert(kedge_link_next_event(phone.link, &event));
+    ck_assert_int_eq(event.kind, _i == 0 ? KEDGE_EVENT_REQUEST : KEDGE_EVENT_MESSAGE);
+    ck_assert(kedge_span_equal(event.raw, kedge_text(texts[_i])));
+    kedge_span payload = _i == 0 ? event.as.request.payload : event.as.message.payload;
+    ck_assert(kedge_span_equal(payload, kedge_text("{ \"x\":1}")));
+    ck_assert(payload.data > event.raw.data);
+    ck_assert(payload.data < event.raw.data + event.raw.size);
+}
+END_TEST
+
+START_TEST(answers_with_what_is_not_there_are_refused)
+{
+    kedge_span missing = kedge_span_of(NULL, 1);
+    kedge_span word = kedge_text("w");
+    kedge_span none = kedge_text(NULL);
+    open_link(&phone);
+    ask_for_chats(REQUEST("1", "chats", "{}"));
+    kedge_ticket ticket = phone.ticket;
+    ck_assert_int_eq(kedge_link_reply(phone.link, ticket, missing, now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_reply_error(phone.link, ticket, none, word, none, now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_reply_error(phone.link, ticket, missing, word, none, now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_reply_error(phone.link, ticket, word, missing, none, now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_reply_error(phone.link, ticket, word, word, missing, now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_reply(phone.link, ticket + 1, none, now), KEDGE_STALE_TICKET);
+    ck_assert_int_eq(kedge_link_reply_error(phone.link, ticket + 1, word, word, none, now),
+                     KEDGE_STALE_TICKET);
+    ck_assert_int_eq(kedge_link_reply_failed(phone.link, ticket + 1, now), KEDGE_STALE_TICKET);
+    ck_assert_int_eq(kedge_link_request(phone.link, word, none, 0, &ticket, now),
+                     KEDGE_UNSUPPORTED);
+    ck_assert_int_eq(kedge_link_reply_failed(phone.link, ticket, now), KEDGE_OK);
+}
+END_TEST
+
 START_TEST(a_request_that_nobody_answers_ends_after_60_s)
 {
     settings()->silence = 1000 * KEDGE_SECOND;
@@ -706,12 +809,17 @@ START_TEST(every_state_tells_where_it_stands)
     ask(&phone);
     ck_assert_uint_gt(kedge_link_describe(phone.link, line, sizeof line), 0);
     ck_assert_ptr_nonnull(strstr(line, "AUTHENTICATING"));
+    settings()->answer_timeout = KEDGE_SECOND;
     open_link(&tablet);
     ck_assert_uint_gt(kedge_link_describe(tablet.link, line, sizeof line), 0);
     ck_assert_ptr_nonnull(strstr(line, "QUIET"));
-    settings()->answer_timeout = KEDGE_SECOND;
     says(&tablet, REQUEST("1", "chats", "{}"));
     ck_assert_uint_gt(kedge_link_describe(tablet.link, line, sizeof line), 0);
+    ck_assert_ptr_nonnull(strstr(line, "the application's answer"));
+    ck_assert_int_eq(kedge_link_lost(tablet.link, now), KEDGE_OK);
+    ck_assert_uint_gt(kedge_link_describe(tablet.link, line, sizeof line), 0);
+    ck_assert_ptr_nonnull(strstr(line, "CLOSED"));
+    ck_assert_str_eq(pull(&tablet), "nothing");
 }
 END_TEST
 
@@ -729,7 +837,17 @@ static void drain(device *of)
     }
 }
 
+START_TEST(what_cannot_be_written_ends_the_connection)
+{
+    open_link(&phone);
+    says(&phone, "ping");
+    phone.link->operations->failed(phone.link, KEDGE_NO_MEMORY);
+    ck_assert_str_eq(next(&phone), "CLOSED NO_MEMORY sent=1011 received=0 http=0 kept");
+}
+END_TEST
+
 static const char *const spoken[] = {
+    REQUEST("0", "chat", "{}"),
     "ping",
     "{",
     "{\"type\":\"event\"," TIMED "\"eventType\":\"t\\u0079ping\"}",
@@ -741,14 +859,15 @@ static const char *const spoken[] = {
     "{\"type\":\"ack\",\"id\":99}",
 };
 
-static void live_through(void)
+/* Without the first few that are spoken. */
+static void live_through(size_t skipped)
 {
     (void)request_upgrade(&phone, "Bearer t", NULL);
     drain(&phone);
     (void)kedge_link_attach(phone.link, phone.ticket, stream, kedge_text(NULL), 0, now);
     drain(&phone);
     (void)kedge_link_opened(phone.link, now);
-    for (size_t i = 0; i < sizeof spoken / sizeof *spoken; i++) {
+    for (size_t i = skipped; i < sizeof spoken / sizeof *spoken; i++) {
         (void)kedge_link_receive(phone.link, KEDGE_MESSAGE_TEXT, kedge_text(spoken[i]), now);
         drain(&phone);
     }
@@ -773,7 +892,7 @@ START_TEST(every_allocation_may_fail)
         probe.calls = 0;
         probe.fails_at = fails_at;
         if (try_create(&phone) == KEDGE_OK) {
-            live_through();
+            live_through((size_t)_i);
         }
         calls = probe.calls > calls ? probe.calls : calls;
         probe.fails_at = 0;
@@ -798,6 +917,8 @@ Suite *kedge_messaging_server_suite(void)
     tcase_add_loop_test(tests, the_upgrade_waits_for_the_application, 0, COUNT_OF(connects));
     tcase_add_loop_test(tests, a_refused_token_is_403_or_as_told, 0, 2);
     tcase_add_test(tests, without_a_decision_in_time_it_is_503);
+    tcase_add_loop_test(tests, a_declined_upgrade_says_why, 0, COUNT_OF(declined_cases));
+    tcase_add_loop_test(tests, a_token_stands_in_no_line, 0, 2);
     tcase_add_test(tests, members_have_no_place);
     tcase_add_test(tests, nothing_with_an_id_is_sent_before_the_first_request);
     tcase_add_test(tests, a_first_request_that_is_refused_starts_the_stream_too);
@@ -811,6 +932,8 @@ Suite *kedge_messaging_server_suite(void)
     tcase_add_test(tests, ten_in_a_row_that_cannot_be_decoded_close_with_1008);
     tcase_add_loop_test(tests, what_websocket_forbids_closes, 0, 2);
     tcase_add_test(tests, requests_are_answered_by_ticket_in_any_order);
+    tcase_add_loop_test(tests, the_raw_text_is_handed_on_untouched, 0, 3);
+    tcase_add_test(tests, answers_with_what_is_not_there_are_refused);
     tcase_add_test(tests, a_request_that_nobody_answers_ends_after_60_s);
     tcase_add_test(tests, past_the_bound_requests_are_busy);
     tcase_add_test(tests, an_answer_must_fit_and_be_read);
@@ -821,7 +944,8 @@ Suite *kedge_messaging_server_suite(void)
     tcase_add_test(tests, a_configuration_that_cannot_work_is_refused);
     tcase_add_test(tests, requests_that_nobody_answered_are_not_kept);
     tcase_add_test(tests, every_state_tells_where_it_stands);
-    tcase_add_test(tests, every_allocation_may_fail);
+    tcase_add_test(tests, what_cannot_be_written_ends_the_connection);
+    tcase_add_loop_test(tests, every_allocation_may_fail, 0, 2);
     suite_add_tcase(suite, tests);
     return suite;
 }
