@@ -51,8 +51,10 @@ class Outcome:
     output: str = ""
 
 
-# Those whose peers are system packages; the others' are fetched by `make bench`.
-BENCHES = "-t bench-mask -t bench-utf8 -t bench-zstd -t bench-hub -t bench-frame"
+# Those whose peers are system packages, and our part of the one whose are fetched by `make bench`.
+BENCHES = (
+    "-t bench-mask -t bench-utf8 -t bench-zstd -t bench-hub -t bench-frame -t bench-envelope-ours"
+)
 TARGETS = "-t kedge_shared -t kedge-tests -t kedge-fuzz -t kedge-sim"
 
 
