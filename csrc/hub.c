@@ -255,6 +255,8 @@ kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
     made->commons.shared = true;
     made->commons.leaving = leaving;
     made->stamp = config->external ? 1 : 0;
+    made->commons.follow = kedge_hub_link_follows;
+    made->commons.unfollow = kedge_hub_link_unfollows;
     kedge_hub_store_init(made);
     *hub = made;
     return KEDGE_OK;

@@ -410,6 +410,24 @@ kedge_status kedge_hub_unfollow_passing(kedge_hub *hub, kedge_session *session, 
     return unfollow_one(hub, session, name, now);
 }
 
+/* ---- What links ask for by themselves --------------------------------------------------------- */
+
+kedge_status kedge_hub_link_follows(kedge_commons *commons, kedge_session *session,
+                                    kedge_span topic)
+{
+    topic_name name = {topic, true};
+    kedge_hub_topic *followed;
+    return follow(KEDGE_CONTAINER(commons, kedge_hub, commons), session, name, &followed);
+}
+
+void kedge_hub_link_unfollows(kedge_commons *commons, kedge_session *session, kedge_span topic)
+{
+    kedge_hub *hub = KEDGE_CONTAINER(commons, kedge_hub, commons);
+    kedge_hub_topic *followed = kedge_hub_topic_find(hub, topic, true);
+    (void)kedge_session_unfollow(session, &followed->log);
+    kedge_hub_sweep(hub);
+}
+
 kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic, const kedge_log_limits *limits,
                                    kedge_time now)
 {

@@ -2,8 +2,10 @@
 
 #include <kedge/frame.h>
 #include <kedge/requests.h>
+#include <kedge/subscriptions.h>
 #include <kedge/utf8.h>
 
+#include "blobhub.h"
 #include "container.h"
 #include "flowlayer.h"
 #include "gateway.h"
@@ -230,6 +232,9 @@ const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, k
     if (protocol == KEDGE_FLOWLAYER && role == KEDGE_CLIENT) {
         return &kedge_flowlayer_client_operations;
     }
+    if (protocol == KEDGE_BLOBHUB) {
+        return role == KEDGE_SERVER ? &kedge_blobhub_server_operations : NULL;
+    }
     if (protocol != KEDGE_GATEWAY) {
         return NULL;
     }
@@ -259,6 +264,10 @@ kedge_link_config kedge_link_config_default(kedge_protocol protocol, kedge_role 
         config.message_limit = (size_t)16 << 20;
         config.queue_limit = (size_t)32 << 20;
         config.as.flowlayer_client = kedge_flowlayer_client_config_default();
+    } else if (protocol == KEDGE_BLOBHUB && role == KEDGE_SERVER) {
+        config.as.blobhub_server = kedge_blobhub_server_config_default();
+    } else if (protocol == KEDGE_BLOBHUB) {
+        config.as.blobhub_client = kedge_blobhub_client_config_default();
     }
     return config;
 }
@@ -283,6 +292,30 @@ kedge_status kedge_link_config_check(const kedge_link_config *config)
 
 /* ---- Life --------------------------------------------------------------------------------------- */
 
+/* The ring that is part of the link takes the place of a larger one, which is empty. */
+static void restore_events(kedge_link *link)
+{
+    if (link->event_room > link->operations->event_room) {
+        kedge_memory_free(link->allocator, link->events, link->event_room * sizeof *link->events);
+    }
+    link->events = (kedge_event *)(void *)((uint8_t *)link + link->operations->events_offset);
+    link->event_room = link->operations->event_room;
+    link->event_first = 0;
+}
+
+kedge_status kedge_link_event_room(kedge_link *link, size_t more)
+{
+    size_t room = link->operations->event_room + more;
+    kedge_event *events = kedge_memory_new(link->allocator, room * sizeof *events);
+    if (events == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    link->events = events;
+    link->event_room = room;
+    link->event_first = 0;
+    return KEDGE_OK;
+}
+
 kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
                              kedge_commons *commons, kedge_allocator allocator, kedge_time now)
 {
@@ -300,7 +333,7 @@ kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
     made->now = kedge_time_told(now);
     made->reminder = KEDGE_NEVER;
     made->connection_reminder = KEDGE_NEVER;
-    made->events = (kedge_event *)(void *)((uint8_t *)made + operations->events_offset);
+    restore_events(made);
     kedge_status status = operations->create == NULL ? KEDGE_OK : operations->create(made);
     if (status != KEDGE_OK) {
         kedge_memory_free(allocator, made, operations->size);
@@ -382,6 +415,7 @@ void kedge_link_destroy(kedge_link *link)
     kedge_link_unask(link);
     kedge_link_drop_output(link);
     kedge_link_scratch_free(link);
+    restore_events(link);
     free_alone(link);
     kedge_memory_free(link->allocator, link, link->operations->size);
 }
@@ -501,6 +535,7 @@ kedge_status kedge_link_receive(kedge_link *link, kedge_message_kind kind, kedge
         return KEDGE_WRONG_STATE;
     }
     kedge_link_scratch_free(link);
+    restore_events(link);
     return leave(link, link->operations->receive(link, kind, message));
 }
 
@@ -931,6 +966,64 @@ kedge_status kedge_link_reply_failed(kedge_link *link, kedge_ticket ticket, kedg
     return status != KEDGE_OK ? status : leave(link, link->operations->reply_failed(link, ticket));
 }
 
+/* ---- Subscriptions ------------------------------------------------------------------------------ */
+
+static bool are_coordinates(const kedge_coordinates *coordinates)
+{
+    return coordinates != NULL && !kedge_span_is_missing(coordinates->scope) &&
+           !kedge_span_is_missing(coordinates->scope_id) &&
+           !kedge_span_is_missing(coordinates->target) &&
+           !kedge_span_is_missing(coordinates->target_id);
+}
+
+static bool are_types(const kedge_span *types, size_t count)
+{
+    for (size_t i = 0; types != NULL && i < count; i++) {
+        if (kedge_span_is_missing(types[i])) {
+            return false;
+        }
+    }
+    return types != NULL && count > 0;
+}
+
+/* Of links that have subscriptions, only a client's are its own to change. */
+static kedge_status enter_subscriptions(kedge_link *link, const kedge_coordinates *coordinates,
+                                        const kedge_span *types, size_t count, kedge_time now)
+{
+    kedge_status status = enter_requests(link, HAS(link, subscribed), now);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    if (link->operations->subscribe == NULL) {
+        return KEDGE_WRONG_ROLE;
+    }
+    return are_coordinates(coordinates) && are_types(types, count) ? KEDGE_OK
+                                                                   : KEDGE_INVALID_ARGUMENT;
+}
+
+kedge_status kedge_link_subscribe(kedge_link *link, const kedge_coordinates *coordinates,
+                                  const kedge_span *types, size_t type_count, kedge_time now)
+{
+    kedge_status status = enter_subscriptions(link, coordinates, types, type_count, now);
+    return status != KEDGE_OK ? status
+                              : link->operations->subscribe(link, coordinates, types, type_count);
+}
+
+kedge_status kedge_link_unsubscribe(kedge_link *link, const kedge_coordinates *coordinates,
+                                    const kedge_span *types, size_t type_count, kedge_time now)
+{
+    kedge_status status = enter_subscriptions(link, coordinates, types, type_count, now);
+    return status != KEDGE_OK ? status
+                              : link->operations->unsubscribe(link, coordinates, types, type_count);
+}
+
+bool kedge_link_subscribed(const kedge_link *link, const kedge_coordinates *coordinates,
+                           kedge_span type)
+{
+    return HAS(link, subscribed) && are_coordinates(coordinates) && are_types(&type, 1) &&
+           link->operations->subscribed(link, coordinates, type);
+}
+
 /* ---- The client's calls ------------------------------------------------------------------------- */
 
 kedge_status kedge_link_start(kedge_link *link, kedge_time now)
@@ -1024,8 +1117,7 @@ kedge_status kedge_link_load(kedge_link *link, kedge_span saved)
 
 kedge_event *kedge_link_event(kedge_link *link, kedge_event_kind kind)
 {
-    uint8_t room = link->operations->event_room;
-    kedge_event *event = &link->events[(link->event_first + link->event_count) % room];
+    kedge_event *event = &link->events[(link->event_first + link->event_count) % link->event_room];
     link->event_count++;
     memset(event, 0, sizeof *event);
     event->kind = kind;
@@ -1062,16 +1154,24 @@ static void refresh(const kedge_link *link, kedge_event *event)
     }
 }
 
+/* Whether the operations are to be asked for the next event: CLOSED is told last. */
+static bool own_event_next(const kedge_link *link)
+{
+    return link->event_count == 0 ||
+           (link->events[link->event_first].kind == KEDGE_EVENT_CLOSED &&
+            link->operations->event_waiting != NULL && link->operations->event_waiting(link));
+}
+
 bool kedge_link_next_event(kedge_link *link, kedge_event *event)
 {
     if (link == NULL || event == NULL) {
         return false;
     }
-    if (link->event_count == 0) {
+    if (own_event_next(link)) {
         return link->operations->next_event != NULL && link->operations->next_event(link, event);
     }
     *event = link->events[link->event_first];
-    link->event_first = (uint8_t)((link->event_first + 1) % link->operations->event_room);
+    link->event_first = (link->event_first + 1) % link->event_room;
     link->event_count--;
     refresh(link, event);
     return true;

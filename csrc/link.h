@@ -40,6 +40,10 @@ typedef struct kedge_commons {
                             links without a hub can be compared), and the list below is kept */
     kedge_link *changed; /* links that changed since the list was last drained, first to last */
     kedge_link *changed_last;
+    /* A session follows a passing topic of that name from now on, or no longer. Null without a hub. As
+     * kedge_hub_follow_passing. */
+    kedge_status (*follow)(struct kedge_commons *commons, kedge_session *session, kedge_span topic);
+    void (*unfollow)(struct kedge_commons *commons, kedge_session *session, kedge_span topic);
     /* A link is being destroyed: it was told to end already, its memory is still there. May be null. */
     void (*leaving)(struct kedge_commons *commons, kedge_link *link);
 } kedge_commons;
@@ -255,6 +259,14 @@ typedef struct kedge_link_operations {
                                 kedge_span message, kedge_span data);
     kedge_status (*reply_failed)(kedge_link *link, kedge_ticket ticket);
 
+    /* Subscriptions (kedge/subscriptions.h); null: the protocol, or this role, has none. */
+    kedge_status (*subscribe)(kedge_link *link, const kedge_coordinates *coordinates,
+                              const kedge_span *types, size_t type_count);
+    kedge_status (*unsubscribe)(kedge_link *link, const kedge_coordinates *coordinates,
+                                const kedge_span *types, size_t type_count);
+    bool (*subscribed)(const kedge_link *link, const kedge_coordinates *coordinates,
+                       kedge_span type);
+
     kedge_time (*deadline)(const kedge_link *link); /* the protocol's earliest */
     uint64_t (*position)(const kedge_link *link);
     kedge_link_state (*describe)(const kedge_link *link);
@@ -263,8 +275,8 @@ typedef struct kedge_link_operations {
      * protocol's code for that. Null where the queue is not used. */
     void (*failed)(kedge_link *link, kedge_status cause);
 
-    /* More events than the ring holds, made when they are pulled; asked once the ring is empty. Null:
-     * none. */
+    /* More events than the ring holds, made when they are pulled; asked once the ring is empty, or has
+     * nothing but CLOSED, which comes last. Null: none. */
     bool (*next_event)(kedge_link *link, kedge_event *event);
     bool (*event_waiting)(const kedge_link *link);
 
@@ -294,9 +306,10 @@ struct kedge_link {
                                        be emptied once it is another's, or gone; null: none has it */
     kedge_link_counts counts;
 
-    kedge_event *events; /* a ring, at operations->events_offset */
-    uint8_t event_first;
-    uint8_t event_count;
+    kedge_event *events; /* a ring, at operations->events_offset, or for once a larger one */
+    size_t event_room;
+    size_t event_first;
+    size_t event_count;
 
     bool
         was_open; /* a connection, once: what a client receives later comes late, but is no misuse */
@@ -367,6 +380,8 @@ extern const kedge_link_operations kedge_gateway_client_operations;
 extern const kedge_link_operations kedge_messaging_server_operations;
 extern const kedge_link_operations kedge_messaging_client_operations;
 extern const kedge_link_operations kedge_flowlayer_client_operations;
+extern const kedge_link_operations kedge_blobhub_server_operations;
+extern const kedge_link_operations kedge_blobhub_client_operations;
 const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, kedge_role role);
 
 /* ---- For the operations ------------------------------------------------------------------------- */
@@ -382,6 +397,9 @@ kedge_event *kedge_link_event(kedge_link *link, kedge_event_kind kind);
  * returned for what else there is to tell. Called once. */
 kedge_event *kedge_link_conclude(kedge_link *link, kedge_status cause, kedge_span reason,
                                  bool resumable);
+
+/* For `receive`: room for that many events besides the usual, until the next message. NO_MEMORY. */
+kedge_status kedge_link_event_room(kedge_link *link, size_t more);
 
 /* Puts a message into the queue. QUEUE_FULL past queue_limit, NO_MEMORY: nothing was changed. */
 kedge_status kedge_link_queue(kedge_link *link, kedge_publication *publication, uint64_t number);

@@ -44,22 +44,26 @@ bool kedge_blobhub_batch_settle(kedge_blobhub_batches *batches, kedge_blobhub_ba
 {
     if (answer != NULL) {
         batch->answers[batch->count++] = answer;
+        batch->bytes += text_of(answer).size;
         batches->bytes += text_of(answer).size;
     }
     batch->unsettled--;
     return batch->unsettled == 0;
 }
 
-/* Each answer behind a bracket or a comma, and a bracket at the end. */
-static size_t measure(const kedge_blobhub_batch *batch)
+void kedge_blobhub_batch_unsettle(kedge_blobhub_batches *batches, kedge_blobhub_batch *batch,
+                                  bool answered)
 {
-    size_t size = 1;
-    for (size_t i = 0; i < batch->count; i++) {
-        size += 1 + text_of(batch->answers[i]).size;
+    batch->unsettled++;
+    if (answered) {
+        kedge_publication *latest = batch->answers[--batch->count];
+        batch->bytes -= text_of(latest).size;
+        batches->bytes -= text_of(latest).size;
+        kedge_publication_release(latest);
     }
-    return size;
 }
 
+/* Each answer behind a bracket or a comma, and a bracket at the end. */
 static void write_array(const kedge_blobhub_batch *batch, uint8_t *out)
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -78,7 +82,7 @@ kedge_status kedge_blobhub_batch_write(const kedge_blobhub_batch *batch, kedge_a
     if (batch->count == 0) {
         return KEDGE_OK;
     }
-    size_t size = measure(batch);
+    size_t size = batch->bytes + batch->count + 1;
     uint8_t *text = kedge_memory_new(allocator, size);
     if (text == NULL) {
         return KEDGE_NO_MEMORY;
@@ -98,8 +102,8 @@ void kedge_blobhub_batch_end(kedge_blobhub_batches *batches, kedge_allocator all
         place = &(*place)->next;
     }
     *place = batch->next;
+    batches->bytes -= batch->bytes;
     for (size_t i = 0; i < batch->count; i++) {
-        batches->bytes -= text_of(batch->answers[i]).size;
         kedge_publication_release(batch->answers[i]);
     }
     kedge_memory_free(allocator, batch, size_of(batch->capacity));

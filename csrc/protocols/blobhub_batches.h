@@ -15,6 +15,7 @@ typedef struct kedge_blobhub_batch {
     size_t unsettled; /* elements that may still be answered */
     size_t capacity;
     size_t count;
+    size_t bytes; /* of the answers */
     kedge_publication *answers[];
 } kedge_blobhub_batch;
 
@@ -22,7 +23,7 @@ typedef struct kedge_blobhub_batch {
 typedef struct kedge_blobhub_batches {
     kedge_blobhub_batch *first;
     uint64_t last; /* the number given last */
-    size_t bytes;  /* of the answers that wait */
+    size_t bytes;  /* of all the answers that wait */
 } kedge_blobhub_batches;
 
 /* `elements` of them are unsettled, at least 1. NO_MEMORY: nothing was changed. */
@@ -37,6 +38,10 @@ kedge_blobhub_batch *kedge_blobhub_batch_find(const kedge_blobhub_batches *batch
  * was the last. */
 bool kedge_blobhub_batch_settle(kedge_blobhub_batches *batches, kedge_blobhub_batch *batch,
                                 kedge_publication *answer);
+
+/* Takes that back: the latest, which was an answer or none. */
+void kedge_blobhub_batch_unsettle(kedge_blobhub_batches *batches, kedge_blobhub_batch *batch,
+                                  bool answered);
 
 /* The array of its answers; null where there is none, so that nothing is sent. NO_MEMORY: the batch
  * stays as it is. */

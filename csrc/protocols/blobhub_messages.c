@@ -50,6 +50,7 @@ kedge_result kedge_blobhub_read_error(kedge_span error, kedge_blobhub_error_obje
     kedge_result result = kedge_members_read_payload(members, COUNT, error, NULL, values);
     if (result.status == KEDGE_OK) {
         kedge_json_integer(values[CODE], &object->code);
+        object->raw_code = values[CODE].raw;
         object->message = values[MESSAGE];
         object->data = kedge_envelope_unless_null(values[DATA]);
     }

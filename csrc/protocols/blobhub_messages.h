@@ -46,6 +46,7 @@ kedge_blobhub_error kedge_blobhub_error_of(int64_t code);
 /* {"code": integer, "message": text, "data"?: any} */
 typedef struct kedge_blobhub_error_object {
     int64_t code;
+    kedge_span raw_code; /* the same as it stands */
     kedge_json_value message;
     kedge_json_value data; /* NONE where it is absent or null */
 } kedge_blobhub_error_object;

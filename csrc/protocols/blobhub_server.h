@@ -29,6 +29,7 @@
     X(INITIALIZE_WRONG, "status/initialize with other params than it takes")                       \
     X(INITIALIZE_IN_BATCH, "status/initialize as an element of a batch")                           \
     X(SUBSCRIBE, "the request subscription/add")                                                   \
+    X(SUBSCRIBE_ASKED, "the same, where the application has a say in it")                          \
     X(UNSUBSCRIBE, "the request subscription/remove")                                              \
     X(SUBSCRIPTION_WRONG, "either with other params than it takes")                                \
     X(SUBSCRIPTIONS_FULL, "subscription/add beyond as many as may be")                             \

@@ -7,7 +7,7 @@
 
 enum { TEXTS = 5, SIGNS = 2 /* the colon and the comma */ };
 
-static void texts_of(const kedge_blobhub_place *place, kedge_span type, kedge_span texts[TEXTS])
+static void texts_of(const kedge_coordinates *place, kedge_span type, kedge_span texts[TEXTS])
 {
     texts[0] = place->scope;
     texts[1] = place->scope_id;
@@ -18,7 +18,7 @@ static void texts_of(const kedge_blobhub_place *place, kedge_span type, kedge_sp
 
 /* ---- Keys --------------------------------------------------------------------------------------- */
 
-size_t kedge_blobhub_key_size(const kedge_blobhub_place *place, kedge_span type)
+size_t kedge_blobhub_key_size(const kedge_coordinates *place, kedge_span type)
 {
     kedge_span texts[TEXTS];
     size_t size = 0;
@@ -53,7 +53,7 @@ static void write_key(const kedge_span texts[TEXTS], uint8_t *out, kedge_span pl
     }
 }
 
-void kedge_blobhub_key_write(const kedge_blobhub_place *place, kedge_span type, uint8_t *out)
+void kedge_blobhub_key_write(const kedge_coordinates *place, kedge_span type, uint8_t *out)
 {
     kedge_span texts[TEXTS];
     kedge_span placed[TEXTS];
@@ -85,7 +85,7 @@ void kedge_blobhub_subscriptions_free(kedge_blobhub_subscriptions *all)
     kedge_table_free(&all->table);
 }
 
-static kedge_blobhub_subscribed *make(kedge_allocator allocator, const kedge_blobhub_place *place,
+static kedge_blobhub_subscribed *make(kedge_allocator allocator, const kedge_coordinates *place,
                                       kedge_span type)
 {
     size_t key_size = kedge_blobhub_key_size(place, type);
@@ -100,7 +100,7 @@ static kedge_blobhub_subscribed *make(kedge_allocator allocator, const kedge_blo
     texts_of(place, type, texts);
     write_key(texts, one->bytes, placed);
     one->entry.key = kedge_span_of(one->bytes, key_size);
-    one->place = (kedge_blobhub_place){placed[0], placed[1], placed[2], placed[3]};
+    one->place = (kedge_coordinates){placed[0], placed[1], placed[2], placed[3]};
     one->type = placed[4];
     return one;
 }
@@ -118,7 +118,7 @@ static void append(kedge_blobhub_subscriptions *all, kedge_blobhub_subscribed *o
 
 /* It is made first: its key must be written somewhere to be looked for. */
 kedge_status kedge_blobhub_subscriptions_add(kedge_blobhub_subscriptions *all,
-                                             const kedge_blobhub_place *place, kedge_span type,
+                                             const kedge_coordinates *place, kedge_span type,
                                              kedge_blobhub_subscribed **added)
 {
     kedge_allocator allocator = all->table.allocator;
@@ -145,6 +145,23 @@ kedge_blobhub_subscribed *kedge_blobhub_subscriptions_find(const kedge_blobhub_s
 {
     kedge_table_entry *entry = kedge_table_find(&all->table, key);
     return entry == NULL ? NULL : KEDGE_CONTAINER(entry, kedge_blobhub_subscribed, entry);
+}
+
+bool kedge_blobhub_same_place(const kedge_coordinates *a, const kedge_coordinates *b)
+{
+    return kedge_span_equal(a->scope, b->scope) && kedge_span_equal(a->scope_id, b->scope_id) &&
+           kedge_span_equal(a->target, b->target) && kedge_span_equal(a->target_id, b->target_id);
+}
+
+bool kedge_blobhub_subscriptions_has(const kedge_blobhub_subscriptions *all,
+                                     const kedge_coordinates *place, kedge_span type)
+{
+    const kedge_blobhub_subscribed *one = all->first;
+    while (one != NULL &&
+           !(kedge_span_equal(one->type, type) && kedge_blobhub_same_place(&one->place, place))) {
+        one = one->next;
+    }
+    return one != NULL;
 }
 
 void kedge_blobhub_subscriptions_remove(kedge_blobhub_subscriptions *all,

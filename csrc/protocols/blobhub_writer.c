@@ -15,7 +15,7 @@ typedef struct content {
     const char *holder; /* of name and version */
     kedge_span name;
     kedge_span version;
-    const kedge_blobhub_place *place;
+    const kedge_coordinates *place;
     const kedge_span *types;
     size_t type_count;
     kedge_span type;
@@ -52,7 +52,7 @@ static void put_info(kedge_json_writer *writer, const content *what)
     kedge_json_write_end(writer);
 }
 
-static void put_place(kedge_json_writer *writer, const kedge_blobhub_place *place)
+static void put_place(kedge_json_writer *writer, const kedge_coordinates *place)
 {
     put_text(writer, "scope", place->scope);
     put_text(writer, "scope_id", place->scope_id);
@@ -205,7 +205,7 @@ kedge_status kedge_blobhub_write_initialized(kedge_publication **made, kedge_all
 
 kedge_status kedge_blobhub_write_subscription(kedge_publication **made, kedge_allocator allocator,
                                               kedge_span id, kedge_span method,
-                                              const kedge_blobhub_place *place,
+                                              const kedge_coordinates *place,
                                               const kedge_span *types, size_t type_count)
 {
     content what = nothing();
@@ -215,19 +215,42 @@ kedge_status kedge_blobhub_write_subscription(kedge_publication **made, kedge_al
     return write_payload(made, allocator, parts_of(method, id), put_subscription, &what);
 }
 
+/* Not a message that is ready but an event, so that a hub takes it. */
+static kedge_status make_event(kedge_publication **made, kedge_allocator allocator,
+                               kedge_span params)
+{
+    kedge_publication_source source;
+    memset(&source, 0, sizeof source);
+    source.protocol = KEDGE_BLOBHUB;
+    source.name = word_of(KEDGE_BLOBHUB_METHOD_SUBSCRIPTION_EVENT);
+    source.payload = params;
+    source.passing = true;
+    source.known_good = true;
+    return kedge_publication_create(made, allocator, &source);
+}
+
 kedge_status kedge_blobhub_write_event(kedge_publication **made, kedge_allocator allocator,
-                                       const kedge_blobhub_place *place, kedge_span type,
+                                       const kedge_coordinates *place, kedge_span type,
                                        kedge_span event)
 {
+    size_t size = 0;
     content what = nothing();
     what.place = place;
     what.type = type;
     what.extra_name = "event";
     what.extra = event;
-    return write_payload(
-        made, allocator,
-        parts_of(word_of(KEDGE_BLOBHUB_METHOD_SUBSCRIPTION_EVENT), kedge_text(NULL)), put_event,
-        &what);
+    kedge_status status = write_content(put_event, &what, NULL, 0, &size);
+    if (status != KEDGE_NO_SPACE) {
+        return status;
+    }
+    uint8_t *text = kedge_memory_new(allocator, size);
+    if (text == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    (void)write_content(put_event, &what, text, size, &size);
+    status = make_event(made, allocator, kedge_span_of(text, size));
+    kedge_memory_free(allocator, text, size);
+    return status;
 }
 
 kedge_status kedge_blobhub_write_result(kedge_publication **made, kedge_allocator allocator,

@@ -23,12 +23,12 @@ kedge_status kedge_blobhub_write_initialized(kedge_publication **made, kedge_all
 /* The request `method` (subscription/add or .../remove) about types of one place. */
 kedge_status kedge_blobhub_write_subscription(kedge_publication **made, kedge_allocator allocator,
                                               kedge_span id, kedge_span method,
-                                              const kedge_blobhub_place *place,
+                                              const kedge_coordinates *place,
                                               const kedge_span *types, size_t type_count);
 
-/* The notification subscription/event; an empty event is left out. */
+/* The notification subscription/event, as a hub publishes it; an empty event is left out. */
 kedge_status kedge_blobhub_write_event(kedge_publication **made, kedge_allocator allocator,
-                                       const kedge_blobhub_place *place, kedge_span type,
+                                       const kedge_coordinates *place, kedge_span type,
                                        kedge_span event);
 
 /* What answers a request; an empty result is `{}`. */

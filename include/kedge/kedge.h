@@ -11,6 +11,7 @@
 #define KEDGE_KEDGE_H
 
 #include "kedge/base.h"
+#include "kedge/blobhub.h"
 #include "kedge/connection.h"
 #include "kedge/envelope.h"
 #include "kedge/flowlayer.h"
@@ -29,6 +30,7 @@
 #include "kedge/requests.h"
 #include "kedge/session.h"
 #include "kedge/store.h"
+#include "kedge/subscriptions.h"
 #include "kedge/utf8.h"
 #include "kedge/zstd.h"
 

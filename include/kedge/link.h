@@ -35,6 +35,7 @@
 #define KEDGE_LINK_H
 
 #include "kedge/base.h"
+#include "kedge/blobhub.h"
 #include "kedge/flowlayer.h"
 #include "kedge/gateway.h"
 #include "kedge/handshake.h"
@@ -64,6 +65,8 @@ typedef struct kedge_link_config {
         kedge_messaging_server_config messaging_server;
         kedge_messaging_client_config messaging_client;
         kedge_flowlayer_client_config flowlayer_client;
+        kedge_blobhub_server_config blobhub_server;
+        kedge_blobhub_client_config blobhub_client;
     } as;
 } kedge_link_config;
 
@@ -256,7 +259,9 @@ typedef enum kedge_event_kind {
     KEDGE_EVENT_OUTCOME,     /* both: a request of ours ended */
     KEDGE_EVENT_ACKNOWLEDGED, /* server: the client has what this link sent, up to there */
     KEDGE_EVENT_STRAY,        /* both: an answer to nothing: late, second, or of an unknown id */
-    KEDGE_EVENT_EPOCH         /* FlowLayer's client: another server process, numbers start again */
+    KEDGE_EVENT_EPOCH,        /* FlowLayer's client: another server process, numbers start again */
+    KEDGE_EVENT_RECONNECTED,  /* BlobHub's client: initialized again; what happened since is lost */
+    KEDGE_EVENT_SUBSCRIPTION  /* BlobHub's client: an event of what it subscribed to */
 } kedge_event_kind;
 
 /* Names a request of ours on its link, from 1 up. Zero is none. */
@@ -371,6 +376,7 @@ typedef struct kedge_event {
             kedge_span payload;
             kedge_span code; /* REFUSED: the error's code, as it stands */
             kedge_span message;
+            kedge_span about; /* BlobHub's client: the params of its subscription/add */
         } outcome;
         struct {
             kedge_span id;
@@ -379,6 +385,14 @@ typedef struct kedge_event {
         struct {
             uint64_t last_before; /* the position that is void now */
         } epoch;
+        struct {
+            kedge_span payload; /* what answered status/initialize */
+        } reconnected;
+        struct {
+            kedge_coordinates coordinates;
+            kedge_span type;
+            kedge_span payload; /* the event; empty: none */
+        } subscription;
     } as;
 } kedge_event;
 

@@ -3,6 +3,8 @@
 SUITE(base)
 SUITE(bearer)
 SUITE(blobhub_batches)
+SUITE(blobhub_hub)
+SUITE(blobhub_server)
 SUITE(blobhub_subscriptions)
 SUITE(blobhub_table)
 SUITE(blobhub_writer)

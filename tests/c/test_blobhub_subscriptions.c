@@ -7,11 +7,11 @@
 static memory_probe probe;
 static kedge_blobhub_subscriptions all;
 
-static kedge_blobhub_place place_of(const char *scope, const char *scope_id, const char *target,
-                                    const char *target_id)
+static kedge_coordinates place_of(const char *scope, const char *scope_id, const char *target,
+                                  const char *target_id)
 {
-    return (kedge_blobhub_place){kedge_text(scope), kedge_text(scope_id), kedge_text(target),
-                                 kedge_text(target_id)};
+    return (kedge_coordinates){kedge_text(scope), kedge_text(scope_id), kedge_text(target),
+                               kedge_text(target_id)};
 }
 
 static void set_up(void)
@@ -29,7 +29,7 @@ static void tear_down(void)
 
 static kedge_status add(const char *type, kedge_blobhub_subscribed **added)
 {
-    kedge_blobhub_place place = place_of("org", "7", "", "x");
+    kedge_coordinates place = place_of("org", "7", "", "x");
     return kedge_blobhub_subscriptions_add(&all, &place, kedge_text(type), added);
 }
 
@@ -43,7 +43,7 @@ static kedge_blobhub_subscribed *must_add(const char *type)
 
 START_TEST(a_key_tells_where_each_text_ends)
 {
-    kedge_blobhub_place place = place_of("org", "7:1,", "", "\xC3\xA9");
+    kedge_coordinates place = place_of("org", "7:1,", "", "\xC3\xA9");
     uint8_t key[64];
     size_t size = kedge_blobhub_key_size(&place, kedge_text("created"));
     ck_assert_uint_le(size, sizeof key);
@@ -57,7 +57,7 @@ START_TEST(a_key_larger_than_memory_is_none)
 {
     static const uint8_t byte = 0;
     kedge_blobhub_subscribed *added = NULL;
-    kedge_blobhub_place place = place_of("org", "7", "", "x");
+    kedge_coordinates place = place_of("org", "7", "", "x");
     place.target = kedge_span_of(&byte, SIZE_MAX / 2);
     ck_assert_uint_eq(kedge_blobhub_key_size(&place, kedge_text("t")), 0);
     ck_assert_int_eq(kedge_blobhub_subscriptions_add(&all, &place, kedge_text("t"), &added),

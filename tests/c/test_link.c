@@ -72,7 +72,8 @@ START_TEST(protocols_that_are_not_built_are_unsupported)
             kedge_link_config config =
                 kedge_link_config_default((kedge_protocol)protocol, (kedge_role)role);
             bool built = protocol == KEDGE_MESSAGING ||
-                         (protocol == KEDGE_FLOWLAYER && role == KEDGE_CLIENT);
+                         (protocol == KEDGE_FLOWLAYER && role == KEDGE_CLIENT) ||
+                         (protocol == KEDGE_BLOBHUB && role == KEDGE_SERVER);
             if (!built) {
                 ck_assert_int_eq(create(&config), KEDGE_UNSUPPORTED);
             }
