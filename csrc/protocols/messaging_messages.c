@@ -44,19 +44,6 @@ kedge_messaging_request kedge_messaging_find_request(const kedge_envelope_name *
     return KEDGE_MESSAGING_OTHER_REQUEST;
 }
 
-/* The first members of a table may be bound together. */
-typedef enum binding {
-    FREE,
-    EITHER_OF_FIRST_TWO,  /* one at least */
-    NOT_BOTH_OF_FIRST_TWO /* and the third is a count */
-} binding;
-
-typedef struct request_row {
-    const kedge_member *members;
-    size_t count;
-    binding binding;
-} request_row;
-
 #define CHAT_ID KEDGE_MEMBER_REQUIRED("chatId", KEDGE_MEMBER_TEXT_OR_INTEGER)
 #define MESSAGE_ID KEDGE_MEMBER_OPTIONAL("messageId", KEDGE_MEMBER_TEXT_OR_INTEGER)
 #define ORIGINAL_ID KEDGE_MEMBER_OPTIONAL("originalMessageId", KEDGE_MEMBER_TEXT_OR_INTEGER)
@@ -84,19 +71,30 @@ static const kedge_member subscribe_members[] = {
     KEDGE_MEMBER_OPTIONAL("lastEventId", KEDGE_MEMBER_UNSIGNED),
 };
 
-static const request_row rows[] = {
-    [KEDGE_MESSAGING_REQUEST_NEW] = {new_members, COUNT_OF(new_members), FREE},
-    [KEDGE_MESSAGING_REQUEST_EDIT] = {edit_members, COUNT_OF(edit_members), EITHER_OF_FIRST_TWO},
+static const kedge_messaging_row rows[] = {
+    [KEDGE_MESSAGING_REQUEST_NEW] = {new_members, COUNT_OF(new_members),
+                                     KEDGE_MESSAGING_BINDS_NOTHING},
+    [KEDGE_MESSAGING_REQUEST_EDIT] = {edit_members, COUNT_OF(edit_members),
+                                      KEDGE_MESSAGING_BINDS_EITHER},
     [KEDGE_MESSAGING_REQUEST_DELETE] = {delete_members, COUNT_OF(delete_members),
-                                        EITHER_OF_FIRST_TWO},
-    [KEDGE_MESSAGING_REQUEST_DELIVERED] = {mark_members, COUNT_OF(mark_members), FREE},
-    [KEDGE_MESSAGING_REQUEST_READ] = {mark_members, COUNT_OF(mark_members), FREE},
+                                        KEDGE_MESSAGING_BINDS_EITHER},
+    [KEDGE_MESSAGING_REQUEST_DELIVERED] = {mark_members, COUNT_OF(mark_members),
+                                           KEDGE_MESSAGING_BINDS_NOTHING},
+    [KEDGE_MESSAGING_REQUEST_READ] = {mark_members, COUNT_OF(mark_members),
+                                      KEDGE_MESSAGING_BINDS_NOTHING},
     [KEDGE_MESSAGING_REQUEST_MESSAGES] = {messages_members, COUNT_OF(messages_members),
-                                          NOT_BOTH_OF_FIRST_TWO},
-    [KEDGE_MESSAGING_REQUEST_CHAT] = {chat_members, COUNT_OF(chat_members), FREE},
-    [KEDGE_MESSAGING_REQUEST_CHATS] = {NULL, 0, FREE},
-    [KEDGE_MESSAGING_REQUEST_SUBSCRIBE] = {subscribe_members, COUNT_OF(subscribe_members), FREE},
+                                          KEDGE_MESSAGING_BINDS_NOT_BOTH},
+    [KEDGE_MESSAGING_REQUEST_CHAT] = {chat_members, COUNT_OF(chat_members),
+                                      KEDGE_MESSAGING_BINDS_NOTHING},
+    [KEDGE_MESSAGING_REQUEST_CHATS] = {NULL, 0, KEDGE_MESSAGING_BINDS_NOTHING},
+    [KEDGE_MESSAGING_REQUEST_SUBSCRIBE] = {subscribe_members, COUNT_OF(subscribe_members),
+                                           KEDGE_MESSAGING_BINDS_NOTHING},
 };
+
+const kedge_messaging_row *kedge_messaging_row_of(kedge_messaging_request request)
+{
+    return &rows[request];
+}
 
 static kedge_result check_either(kedge_span payload, const kedge_json_value *values)
 {
@@ -128,14 +126,14 @@ kedge_result kedge_messaging_check_payload(kedge_messaging_request request, kedg
         return (kedge_result){KEDGE_UNKNOWN_TYPE, 0};
     }
     kedge_json_value values[KEDGE_MEMBERS_MAXIMUM];
-    const request_row *row = &rows[request];
+    const kedge_messaging_row *row = &rows[request];
     kedge_result result =
         kedge_members_read_payload(row->members, row->count, payload, NULL, values);
-    if (result.status != KEDGE_OK || row->binding == FREE) {
+    if (result.status != KEDGE_OK || row->binding == KEDGE_MESSAGING_BINDS_NOTHING) {
         return result;
     }
-    return row->binding == EITHER_OF_FIRST_TWO ? check_either(payload, values)
-                                               : check_page(payload, values);
+    return row->binding == KEDGE_MESSAGING_BINDS_EITHER ? check_either(payload, values)
+                                                        : check_page(payload, values);
 }
 
 kedge_result kedge_messaging_read_subscribe(kedge_span payload,
@@ -160,11 +158,9 @@ kedge_messaging_event kedge_messaging_classify_event(kedge_span name)
         const char *word;
         kedge_messaging_event event;
     } events[] = {
-        {"new", KEDGE_MESSAGING_NUMBERED_EVENT},    {"edit", KEDGE_MESSAGING_NUMBERED_EVENT},
-        {"delete", KEDGE_MESSAGING_NUMBERED_EVENT}, {"dlvrd", KEDGE_MESSAGING_NUMBERED_EVENT},
-        {"read", KEDGE_MESSAGING_NUMBERED_EVENT},   {"chats", KEDGE_MESSAGING_NUMBERED_EVENT},
-        {"typing", KEDGE_MESSAGING_PASSING_EVENT},  {"online", KEDGE_MESSAGING_PASSING_EVENT},
-        {"offline", KEDGE_MESSAGING_PASSING_EVENT},
+#define EVENT(word, kind) {word, KEDGE_MESSAGING_##kind##_EVENT},
+        KEDGE_MESSAGING_EVENT_LIST(EVENT)
+#undef EVENT
     };
     for (size_t i = 0; i < COUNT_OF(events); i++) {
         if (kedge_span_equal(name, kedge_text(events[i].word))) {

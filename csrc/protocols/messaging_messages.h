@@ -13,6 +13,8 @@
 
 #include "kedge/envelope.h"
 
+#include "members.h"
+
 /* ---- errors --------------------------------------------------------------------------------- */
 
 /* X(NAME, word, message): the `code` and the `message` of a response's error. */
@@ -67,6 +69,23 @@ kedge_messaging_request kedge_messaging_find_request(const kedge_envelope_name *
  *   KEDGE_UNKNOWN_TYPE               another request (offset 0): the application's business */
 kedge_result kedge_messaging_check_payload(kedge_messaging_request request, kedge_span payload);
 
+/* How the first members of a row are bound together. */
+typedef enum kedge_messaging_binding {
+    KEDGE_MESSAGING_BINDS_NOTHING,
+    KEDGE_MESSAGING_BINDS_EITHER,  /* one of the first two at least */
+    KEDGE_MESSAGING_BINDS_NOT_BOTH /* not both of them, and the third is a count */
+} kedge_messaging_binding;
+
+/* What the payload of a request has. */
+typedef struct kedge_messaging_row {
+    const kedge_member *members;
+    size_t count;
+    kedge_messaging_binding binding;
+} kedge_messaging_row;
+
+/* The row of one of the contract's requests, for documents. */
+const kedge_messaging_row *kedge_messaging_row_of(kedge_messaging_request request);
+
 typedef struct kedge_messaging_subscribe {
     bool has_last_event_id; /* otherwise: from now on */
     uint64_t last_event_id;
@@ -77,10 +96,22 @@ kedge_result kedge_messaging_read_subscribe(kedge_span payload,
 
 /* ---- events --------------------------------------------------------------------------------- */
 
+/* X(word, kind) */
+#define KEDGE_MESSAGING_EVENT_LIST(X)                                                              \
+    X("new", NUMBERED)                                                                             \
+    X("edit", NUMBERED)                                                                            \
+    X("delete", NUMBERED)                                                                          \
+    X("dlvrd", NUMBERED)                                                                           \
+    X("read", NUMBERED)                                                                            \
+    X("chats", NUMBERED)                                                                           \
+    X("typing", PASSING)                                                                           \
+    X("online", PASSING)                                                                           \
+    X("offline", PASSING)
+
 typedef enum kedge_messaging_event {
-    KEDGE_MESSAGING_OTHER_EVENT,    /* the application says whether it has an id */
-    KEDGE_MESSAGING_NUMBERED_EVENT, /* new, edit, delete, dlvrd, read, chats */
-    KEDGE_MESSAGING_PASSING_EVENT   /* typing, online, offline */
+    KEDGE_MESSAGING_OTHER_EVENT, /* the application says whether it has an id */
+    KEDGE_MESSAGING_NUMBERED_EVENT,
+    KEDGE_MESSAGING_PASSING_EVENT
 } kedge_messaging_event;
 
 kedge_messaging_event kedge_messaging_classify_event(kedge_span name);

@@ -59,91 +59,32 @@ static const page_machine server = {
 
 /* ---- The client's side -------------------------------------------------------------------------- */
 
-typedef struct word {
-    const char *name;
-    const char *meaning;
-} word;
-
-#define STATE_WORD(name, meaning) {#name, meaning},
 #define INPUT_WORD(name, a, b, c, d, e, f, g, h, i, j, meaning) {#name, meaning},
-#define MOVE_WORD(name, function, next, meaning) {#name, meaning},
 #define KEDGE_GATEWAY_CLIENT_SAME (-1)
 #define MOVE_NEXT(name, function, next, meaning) KEDGE_GATEWAY_CLIENT_##next,
 
-static const word client_states[] = {KEDGE_GATEWAY_CLIENT_STATES(STATE_WORD)};
-static const word client_inputs[] = {KEDGE_GATEWAY_CLIENT_TABLE(INPUT_WORD)};
-static const word client_moves[] = {KEDGE_GATEWAY_CLIENT_MOVES(MOVE_WORD)};
+static const page_word client_states[] = {KEDGE_GATEWAY_CLIENT_STATES(PAGE_WORD)};
+static const page_word client_inputs[] = {KEDGE_GATEWAY_CLIENT_TABLE(INPUT_WORD)};
+static const page_word client_moves[] = {KEDGE_GATEWAY_CLIENT_MOVES(PAGE_MOVE_WORD)};
 static const int client_next[] = {KEDGE_GATEWAY_CLIENT_MOVES(MOVE_NEXT)};
 
-static kedge_gateway_client_move client_move(size_t state, size_t input)
+static size_t client_move(size_t state, size_t input)
 {
     return kedge_gateway_client_move_of((kedge_gateway_client_state)state,
                                         (kedge_gateway_client_input)input);
 }
 
-static void client_edge(size_t from, size_t to)
-{
-    const char *separator = ": ";
-    for (size_t input = 0; input < COUNT_OF(client_inputs); input++) {
-        if (client_next[client_move(from, input)] == (int)to) {
-            if (separator[0] == ':') {
-                printf("    %s --> %s", client_states[from].name, client_states[to].name);
-            }
-            printf("%s%s", separator, client_inputs[input].name);
-            separator = ", ";
-        }
-    }
-    if (separator[0] == ',') {
-        printf("\n");
-    }
-}
-
-static void client_diagram(void)
-{
-    printf("```mermaid\nstateDiagram-v2\n    [*] --> IDLE\n");
-    for (size_t from = 0; from < COUNT_OF(client_states); from++) {
-        for (size_t to = 0; to < COUNT_OF(client_states); to++) {
-            if (from != to && to != KEDGE_GATEWAY_CLIENT_STOPPED) {
-                client_edge(from, to);
-            }
-        }
-    }
-    printf("```\n\nWhat leads to STOPPED stands in the table.\n\n");
-}
-
-static void client_table(void)
-{
-    printf("| input |");
-    for (size_t state = 0; state < COUNT_OF(client_states); state++) {
-        printf(" %s |", client_states[state].name);
-    }
-    printf("\n| --- |");
-    for (size_t state = 0; state < COUNT_OF(client_states); state++) {
-        printf(" --- |");
-    }
-    for (size_t input = 0; input < COUNT_OF(client_inputs); input++) {
-        printf("\n| **%s** %s |", client_inputs[input].name, client_inputs[input].meaning);
-        for (size_t state = 0; state < COUNT_OF(client_states); state++) {
-            printf(" %s |", client_moves[client_move(state, input)].name);
-        }
-    }
-    printf("\n\n| move | does | leads to |\n| --- | --- | --- |\n");
-    for (size_t move = 0; move < COUNT_OF(client_moves); move++) {
-        int next = client_next[move];
-        printf("| %s | %s | %s |\n", client_moves[move].name, client_moves[move].meaning,
-               next < 0 ? "" : client_states[next].name);
-    }
-    printf("\n");
-}
-
-static void client_states_table(void)
-{
-    printf("| state | means |\n| --- | --- |\n");
-    for (size_t state = 0; state < COUNT_OF(client_states); state++) {
-        printf("| `%s` | %s |\n", client_states[state].name, client_states[state].meaning);
-    }
-    printf("\n");
-}
+static const page_client client = {
+    .states = client_states,
+    .state_count = COUNT_OF(client_states),
+    .inputs = client_inputs,
+    .input_count = COUNT_OF(client_inputs),
+    .moves = client_moves,
+    .move_count = COUNT_OF(client_moves),
+    .next = client_next,
+    .stopped = KEDGE_GATEWAY_CLIENT_STOPPED,
+    .move = client_move,
+};
 
 /* ---- Close codes and statuses ------------------------------------------------------------------- */
 
@@ -183,28 +124,11 @@ static void close_row(const char *number, const char *name, const char *kept,
            delay_text(verdict));
 }
 
-typedef struct numbers {
-    unsigned first;
-    unsigned last;
-} numbers;
-
-#define RULE_NUMBERS(first, last, action, delay, keep, sync) {first, last},
-
-static const char *numbers_text(numbers range, char *buffer, size_t capacity)
-{
-    if (range.first == range.last) {
-        snprintf(buffer, capacity, "%u", range.first);
-    } else if (range.last == UINT16_MAX) {
-        snprintf(buffer, capacity, "any other");
-    } else {
-        snprintf(buffer, capacity, "%u–%u", range.first, range.last);
-    }
-    return buffer;
-}
+#define RULE_RANGE(first, last, action, delay, keep, sync) {first, last},
 
 static void close_codes(void)
 {
-    static const numbers rules[] = {KEDGE_GATEWAY_CLOSE_RULES(RULE_NUMBERS)};
+    static const page_range rules[] = {KEDGE_GATEWAY_CLOSE_RULES(RULE_RANGE)};
     char buffer[32];
     printf("| code | name | session is kept | client does | after |\n"
            "| --- | --- | --- | --- | --- |\n");
@@ -218,7 +142,7 @@ static void close_codes(void)
         uint16_t code = (uint16_t)rules[i].last;
         kedge_gateway_verdict verdict = kedge_gateway_verdict_of_close(code);
         if (rules[i].first < 4000) {
-            close_row(numbers_text(rules[i], buffer, sizeof buffer), "",
+            close_row(page_range_text(rules[i], buffer, sizeof buffer), "",
                       kedge_gateway_close_resumable(code) ? "yes" : "no", &verdict);
         }
     }
@@ -227,40 +151,25 @@ static void close_codes(void)
 
 static void http_statuses(void)
 {
-    static const numbers rules[] = {KEDGE_RETRY_HTTP_RULES(RULE_NUMBERS)};
+    static const page_range rules[] = {KEDGE_RETRY_HTTP_RULES(PAGE_RANGE)};
     char buffer[32];
     printf("| instead of 101 | client does | after |\n| --- | --- | --- |\n");
     for (size_t i = 0; i < COUNT_OF(rules); i++) {
         kedge_gateway_verdict verdict = kedge_gateway_verdict_of_http((uint16_t)rules[i].last);
-        printf("| %s | %s | %s |\n", numbers_text(rules[i], buffer, sizeof buffer),
+        printf("| %s | %s | %s |\n", page_range_text(rules[i], buffer, sizeof buffer),
                action_text(&verdict), delay_text(&verdict));
     }
 }
 
 /* ---- Messages ----------------------------------------------------------------------------------- */
 
-static const char *const kinds[] = {
-    [KEDGE_MEMBER_ANY] = "anything",
-    [KEDGE_MEMBER_BOOLEAN] = "boolean",
-    [KEDGE_MEMBER_INTEGER] = "integer",
-    [KEDGE_MEMBER_SIGNED] = "integer",
-    [KEDGE_MEMBER_UNSIGNED] = "integer ≥ 0",
-    [KEDGE_MEMBER_TEXT] = "string",
-    [KEDGE_MEMBER_OBJECT] = "object",
-    [KEDGE_MEMBER_ARRAY] = "array",
-    [KEDGE_MEMBER_TEXT_OR_OBJECT] = "string or object",
-    [KEDGE_MEMBER_TEXT_OR_INTEGER] = "string or integer",
-    [KEDGE_MEMBER_INTEGERS] = "array of integers",
-    [KEDGE_MEMBER_TEXTS] = "array of strings",
-};
-
 static void member(const kedge_member *row)
 {
-    printf("`%s%s`: ", row->name, row->required ? "" : "?");
     if (row->kind != KEDGE_MEMBER_WORD) {
-        printf("%s", kinds[row->kind]);
+        page_member(row);
         return;
     }
+    printf("`%s%s`: ", row->name, row->required ? "" : "?");
     kedge_words words = kedge_gateway_documented_words(row->words);
     for (size_t i = 0; i < words.count; i++) {
         printf("%s`%s`", i == 0 ? "" : " ", words.words[i]);
@@ -324,9 +233,9 @@ int main(void)
     page_diagram(&server);
     page_table(&server);
     printf("## Client\n\n");
-    client_states_table();
-    client_diagram();
-    client_table();
+    page_client_states(&client);
+    page_client_diagram(&client);
+    page_client_table(&client);
     printf("## Close codes\n\n");
     close_codes();
     printf("## HTTP statuses\n\n");

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "members.h"
+
 typedef struct page_word {
     const char *name;
     const char *text;
@@ -36,5 +38,43 @@ typedef struct page_machine {
 void page_states(const page_machine *machine);
 void page_diagram(const page_machine *machine);
 void page_table(const page_machine *machine);
+
+/* A client: what a state makes of an input is a move, and a move leads to one state. */
+typedef struct page_client {
+    const page_word *states;
+    size_t state_count;
+    const page_word *inputs;
+    size_t input_count;
+    const page_word *moves;
+    size_t move_count;
+    const int *next; /* by move; negative: the state stays */
+    size_t stopped;  /* what leads there is not drawn */
+    size_t (*move)(size_t state, size_t input);
+} page_client;
+
+/* For X-macros of states, and of moves. */
+#define PAGE_WORD(name, meaning) {#name, meaning},
+#define PAGE_MOVE_WORD(name, function, next, meaning) {#name, meaning},
+
+void page_client_states(const page_client *client);
+void page_client_diagram(const page_client *client);
+void page_client_table(const page_client *client);
+
+/* Codes or statuses: "1000", "1007–1008", "any other". */
+typedef struct page_range {
+    unsigned first;
+    unsigned last;
+} page_range;
+
+#define PAGE_RANGE(first, last, action) {first, last},
+
+const char *page_range_text(page_range range, char *buffer, size_t capacity);
+
+/* What a client without close codes of its own does, by the lists of retry.h. `back_off` is how it waits.
+ * `refused` is for 401 and 403. */
+void page_retry(const char *back_off, const char *refused);
+
+/* `name?`: kind */
+void page_member(const kedge_member *member);
 
 #endif

@@ -373,6 +373,16 @@ START_TEST(messaging_payloads)
 }
 END_TEST
 
+START_TEST(messaging_requests_tell_what_they_take)
+{
+    const kedge_messaging_row *row = kedge_messaging_row_of(KEDGE_MESSAGING_REQUEST_MESSAGES);
+    ck_assert_uint_eq(row->count, 4);
+    ck_assert_str_eq(row->members[0].name, "startId");
+    ck_assert_int_eq(row->binding, KEDGE_MESSAGING_BINDS_NOT_BOTH);
+    ck_assert_uint_eq(kedge_messaging_row_of(KEDGE_MESSAGING_REQUEST_CHATS)->count, 0);
+}
+END_TEST
+
 START_TEST(messaging_events_are_numbered_or_passing)
 {
     static const char *const numbered[] = {"new", "edit", "delete", "dlvrd", "read", "chats"};
@@ -544,6 +554,7 @@ Suite *kedge_protocol_messages_suite(void)
     tcase_add_test(cases, flowlayer_payloads);
     tcase_add_test(cases, flowlayer_errors_have_words);
     tcase_add_test(cases, messaging_payloads);
+    tcase_add_test(cases, messaging_requests_tell_what_they_take);
     tcase_add_test(cases, messaging_events_are_numbered_or_passing);
     tcase_add_test(cases, messaging_errors_have_words);
     tcase_add_test(cases, blobhub_payloads);
