@@ -32,6 +32,7 @@
 #include "kedge/store.h"
 #include "kedge/subscriptions.h"
 #include "kedge/utf8.h"
+#include "kedge/watch.h"
 #include "kedge/zstd.h"
 
 #endif

@@ -1,0 +1,440 @@
+#include "watch.h"
+
+#include "memory.h"
+#include "span.h"
+
+static const kedge_watch_rules *const all_rules[] = {&kedge_gateway_watch_rules};
+
+static const kedge_watch_rules *rules_of(kedge_protocol protocol)
+{
+    for (size_t i = 0; i < sizeof all_rules / sizeof *all_rules; i++) {
+        if (all_rules[i]->protocol == protocol) {
+            return all_rules[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+kedge_watch_config kedge_watch_config_default(kedge_protocol protocol)
+{
+    const kedge_watch_rules *rules = rules_of(protocol);
+    kedge_watch_config config;
+    config.client = kedge_link_config_default(protocol, KEDGE_CLIENT);
+    config.server = kedge_link_config_default(protocol, KEDGE_SERVER);
+    if (rules != NULL) {
+        rules->relax(&config);
+    }
+    return config;
+}
+
+static kedge_status check(const kedge_watch_config *config)
+{
+    if (config->client.protocol != config->server.protocol || config->client.role != KEDGE_CLIENT ||
+        config->server.role != KEDGE_SERVER) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (rules_of(config->client.protocol) == NULL) {
+        return KEDGE_UNSUPPORTED;
+    }
+    kedge_status status = kedge_link_config_check(&config->client);
+    return status == KEDGE_OK ? kedge_link_config_check(&config->server) : status;
+}
+
+kedge_status kedge_watch_create(kedge_watch **watch, const kedge_watch_config *config,
+                                kedge_allocator allocator)
+{
+    if (watch == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    *watch = NULL;
+    if (config == NULL || allocator.resize == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_status status = check(config);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_watch *made = kedge_memory_new(allocator, sizeof *made);
+    if (made == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    *made = (kedge_watch){0};
+    made->allocator = allocator;
+    made->config = *config;
+    made->rules = rules_of(config->client.protocol);
+    *watch = made;
+    return KEDGE_OK;
+}
+
+static void drop_plain(kedge_watch *watch)
+{
+    kedge_memory_free(watch->allocator, watch->plain, watch->plain_size);
+    watch->plain = NULL;
+    watch->plain_size = 0;
+}
+
+static void drop_server(kedge_watch *watch)
+{
+    kedge_link_destroy(watch->links[KEDGE_SERVER]);
+    kedge_session_destroy(watch->session);
+    watch->links[KEDGE_SERVER] = NULL;
+    watch->session = NULL;
+    watch->ticket = 0;
+}
+
+void kedge_watch_destroy(kedge_watch *watch)
+{
+    if (watch == NULL) {
+        return;
+    }
+    drop_server(watch);
+    kedge_link_destroy(watch->links[KEDGE_CLIENT]);
+    kedge_zstd_decoder_free(watch->decoder);
+    drop_plain(watch);
+    kedge_memory_free(watch->allocator, watch, sizeof *watch);
+}
+
+/* ---- What is found --------------------------------------------------------------------------- */
+
+static void blame(kedge_watch *watch, kedge_role culprit, kedge_status cause, uint16_t code,
+                  const char *rule)
+{
+    if (watch->broken || watch->failure != KEDGE_OK) {
+        return;
+    }
+    watch->broken = true;
+    watch->seen->broken = true;
+    watch->seen->culprit = culprit;
+    watch->seen->cause = cause;
+    watch->seen->code = code;
+    watch->seen->rule = rule;
+}
+
+static kedge_role other(kedge_role role)
+{
+    return role == KEDGE_CLIENT ? KEDGE_SERVER : KEDGE_CLIENT;
+}
+
+/* All that can fail is the memory of its own links. */
+static void fail(kedge_watch *watch)
+{
+    watch->failure = KEDGE_NO_MEMORY;
+}
+
+/* A link that closes does so since its peer broke a rule, or was silent too long. */
+static void take_event(kedge_watch *watch, kedge_role role, const kedge_event *event)
+{
+    if (event->kind == KEDGE_EVENT_CLOSED && event->as.closed.cause == KEDGE_NO_MEMORY) {
+        fail(watch);
+    } else if (event->kind == KEDGE_EVENT_CLOSED && event->as.closed.sent != 0) {
+        blame(watch, other(role), event->as.closed.cause, event->as.closed.sent,
+              kedge_status_text(event->as.closed.cause));
+    } else if (event->kind == KEDGE_EVENT_IDENTIFY || event->kind == KEDGE_EVENT_RESUME) {
+        watch->ticket = event->ticket;
+        watch->asked = event->kind;
+    }
+}
+
+static bool drain_link(kedge_watch *watch, kedge_role role)
+{
+    kedge_link *link = watch->links[role];
+    kedge_event event;
+    kedge_output output;
+    bool any = false;
+    while (kedge_link_next_event(link, &event)) {
+        take_event(watch, role, &event);
+        any = true;
+    }
+    while (kedge_link_next_output(link, &output)) {
+        kedge_output_release(&output);
+        any = true;
+    }
+    return any;
+}
+
+void kedge_watch_drain(kedge_watch *watch)
+{
+    bool again = true;
+    while (again) {
+        again = drain_link(watch, KEDGE_SERVER);
+        again = drain_link(watch, KEDGE_CLIENT) || again;
+    }
+}
+
+/* ---- Connections ----------------------------------------------------------------------------- */
+
+static const kedge_entropy entropy = {{1}};
+
+/* A client that lost its connection asks for the next one at once, or never. */
+static bool connect_client(kedge_watch *watch)
+{
+    kedge_link *client = watch->links[KEDGE_CLIENT];
+    kedge_link_handshake handshake;
+    kedge_event event;
+    bool asked = false;
+    (void)kedge_link_tick(client, watch->now);
+    while (kedge_link_next_event(client, &event)) {
+        asked = event.kind == KEDGE_EVENT_CONNECT;
+    }
+    if (asked) {
+        (void)kedge_link_handshake_begin(client, &handshake, watch->now);
+        (void)kedge_link_opened(client, watch->now);
+    }
+    return asked;
+}
+
+static void make_client(kedge_watch *watch, kedge_span saved)
+{
+    kedge_link *made;
+    kedge_link_destroy(watch->links[KEDGE_CLIENT]);
+    kedge_status status =
+        kedge_link_create(&made, &watch->config.client, &entropy, watch->allocator, watch->now);
+    watch->links[KEDGE_CLIENT] = made;
+    if (status == KEDGE_OK && saved.size > 0) {
+        status = kedge_link_load(made, saved);
+    }
+    if (status == KEDGE_OK) {
+        status = kedge_link_start(made, watch->now);
+    }
+    if (status == KEDGE_OK) {
+        (void)connect_client(watch);
+    } else {
+        fail(watch);
+    }
+}
+
+void kedge_watch_renew_client(kedge_watch *watch, kedge_span saved, kedge_span greeting)
+{
+    make_client(watch, saved);
+    if (watch->failure == KEDGE_OK) {
+        (void)kedge_link_receive(watch->links[KEDGE_CLIENT], KEDGE_MESSAGE_TEXT, greeting,
+                                 watch->now);
+    }
+}
+
+static void make_server(kedge_watch *watch)
+{
+    kedge_request request = {0};
+    kedge_output upgrade;
+    request.path = kedge_text("/");
+    drop_server(watch);
+    kedge_link **server = &watch->links[KEDGE_SERVER];
+    if (kedge_link_create(server, &watch->config.server, &entropy, watch->allocator, watch->now) !=
+            KEDGE_OK ||
+        kedge_link_requested(*server, &request, watch->now) != KEDGE_OK) {
+        fail(watch);
+        return;
+    }
+    (void)kedge_link_next_output(*server, &upgrade);
+    kedge_output_release(&upgrade);
+    if (kedge_link_opened(*server, watch->now) != KEDGE_OK) {
+        fail(watch);
+    }
+}
+
+static void lose(kedge_watch *watch)
+{
+    for (kedge_role role = KEDGE_CLIENT; watch->connected && role <= KEDGE_SERVER; role++) {
+        (void)kedge_link_lost(watch->links[role], watch->now);
+    }
+    watch->connected = false;
+}
+
+static void connect_both(kedge_watch *watch)
+{
+    watch->connected = true;
+    watch->closed[KEDGE_CLIENT] = false;
+    watch->closed[KEDGE_SERVER] = false;
+    make_server(watch);
+    if (watch->links[KEDGE_CLIENT] == NULL || !connect_client(watch)) {
+        make_client(watch, kedge_text(NULL));
+    }
+}
+
+/* ---- In -------------------------------------------------------------------------------------- */
+
+static bool is_open(const kedge_watch *watch)
+{
+    return watch->connected && !watch->closed[KEDGE_CLIENT] && !watch->closed[KEDGE_SERVER];
+}
+
+/* What time does by then is done at its time; behind a close nobody is waited for. */
+static void pass_time(kedge_watch *watch, kedge_time at)
+{
+    for (kedge_role role = KEDGE_CLIENT; is_open(watch) && role <= KEDGE_SERVER; role++) {
+        kedge_link *link = watch->links[role];
+        kedge_time due = kedge_link_deadline(link);
+        while (due <= at && due != KEDGE_NEVER && !watch->broken) {
+            (void)kedge_link_tick(link, due);
+            kedge_watch_drain(watch);
+            due = kedge_link_deadline(link);
+        }
+    }
+    watch->now = at > watch->now ? at : watch->now;
+}
+
+static void begin(kedge_watch *watch, kedge_observation *observation)
+{
+    *observation = (kedge_observation){0};
+    observation->cause = KEDGE_OK;
+    watch->seen = observation;
+}
+
+static const char *state_of(const kedge_link *link)
+{
+    return link == NULL ? "NONE" : link->operations->describe(link).name;
+}
+
+static kedge_status finish(kedge_watch *watch)
+{
+    if (watch->failure == KEDGE_OK && watch->links[KEDGE_SERVER] != NULL) {
+        kedge_watch_drain(watch);
+    }
+    watch->seen->client_state = state_of(watch->links[KEDGE_CLIENT]);
+    watch->seen->server_state = state_of(watch->links[KEDGE_SERVER]);
+    watch->seen = NULL;
+    return watch->failure;
+}
+
+/* The text of a compressed message; an empty one where there is none. */
+static kedge_span decompress(kedge_watch *watch, kedge_span frame)
+{
+    kedge_zstd_limits limits = {watch->config.client.message_limit, KEDGE_ZSTD_WINDOW_COMMON};
+    drop_plain(watch);
+    if (watch->decoder == NULL &&
+        kedge_zstd_decoder_create(&watch->decoder, watch->allocator) != KEDGE_OK) {
+        fail(watch);
+        return kedge_text(NULL);
+    }
+    kedge_status status = kedge_zstd_decode_new(watch->decoder, frame, limits, watch->allocator,
+                                                &watch->plain, &watch->plain_size);
+    if (status == KEDGE_NO_MEMORY) {
+        fail(watch);
+    }
+    return status == KEDGE_OK ? kedge_span_of(watch->plain, watch->plain_size) : kedge_text(NULL);
+}
+
+/* What the message is, as far as that can be told; who gets it judges the rest. */
+static bool decode(kedge_watch *watch, kedge_message_kind kind, kedge_span message,
+                   kedge_envelope *envelope)
+{
+    kedge_protocol protocol = watch->rules->protocol;
+    kedge_span text = kind == KEDGE_MESSAGE_BINARY && protocol == KEDGE_GATEWAY
+                          ? decompress(watch, message)
+                          : message;
+    return text.size > 0 &&
+           kedge_envelope_decode(envelope, protocol, text, NULL).status == KEDGE_OK;
+}
+
+static void hear(kedge_watch *watch, kedge_role from, kedge_message_kind kind, kedge_span message)
+{
+    kedge_envelope envelope;
+    const char *rule = NULL;
+    bool decoded = decode(watch, kind, message, &envelope);
+    if (!watch->connected) {
+        if (decoded && watch->rules->begin != NULL) {
+            watch->rules->begin(watch, from, &envelope);
+        }
+        connect_both(watch);
+    }
+    if (watch->failure != KEDGE_OK) {
+        return;
+    }
+    kedge_watch_drain(watch);
+    if (decoded) {
+        watch->seen->name = kedge_envelope_name_text(&envelope.type);
+        rule = watch->closed[from] ? "nothing is said behind a close"
+                                   : watch->rules->said(watch, from, &envelope);
+    }
+    if (rule != NULL) {
+        blame(watch, from, KEDGE_UNEXPECTED, 0, rule);
+    }
+    if (watch->failure == KEDGE_OK) {
+        kedge_watch_drain(watch);
+        (void)kedge_link_receive(watch->links[other(from)], kind, message, watch->now);
+    }
+}
+
+kedge_status kedge_watch_message(kedge_watch *watch, kedge_role from, kedge_message_kind kind,
+                                 kedge_span message, kedge_time at, kedge_observation *observation)
+{
+    if (watch == NULL || observation == NULL || kedge_span_is_missing(message)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    begin(watch, observation);
+    if (watch->failure == KEDGE_OK) {
+        pass_time(watch, at);
+        hear(watch, from, kind, message);
+    }
+    return finish(watch);
+}
+
+static void end_connection(kedge_watch *watch, kedge_role from, uint16_t code, kedge_span reason)
+{
+    if (code != 0) {
+        watch->closed[from] = true;
+        (void)kedge_link_peer_closed(watch->links[other(from)], code, reason, watch->now);
+    }
+    if (code == 0 || watch->closed[other(from)]) {
+        lose(watch);
+    }
+}
+
+kedge_status kedge_watch_close(kedge_watch *watch, kedge_role from, uint16_t code,
+                               kedge_span reason, kedge_time at, kedge_observation *observation)
+{
+    if (watch == NULL || observation == NULL || kedge_span_is_missing(reason)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    begin(watch, observation);
+    if (watch->failure == KEDGE_OK) {
+        pass_time(watch, at);
+    }
+    if (watch->failure == KEDGE_OK && watch->connected) {
+        end_connection(watch, from, code, reason);
+    }
+    return finish(watch);
+}
+
+/* ---- For the rules --------------------------------------------------------------------------- */
+
+bool kedge_watch_attach(kedge_watch *watch, kedge_span id, uint64_t position)
+{
+    kedge_session_config config = {0};
+    config.id = id;
+    config.user = kedge_text("user");
+    config.own_limits = kedge_log_limits_default();
+    config.spans_max = 1;
+    config.first_number = position + 1;
+    kedge_status status = KEDGE_NO_MEMORY;
+    if (kedge_session_create(&watch->session, &config, watch->allocator) == KEDGE_OK) {
+        status = kedge_link_attach(watch->links[KEDGE_SERVER], watch->ticket, watch->session,
+                                   kedge_text(NULL), ++watch->stamp, watch->now);
+        kedge_watch_drain(watch);
+    }
+    if (status != KEDGE_OK) {
+        fail(watch);
+    }
+    watch->ticket = 0;
+    return status == KEDGE_OK;
+}
+
+uint64_t kedge_watch_number(kedge_watch *watch)
+{
+    kedge_publication_source source = {0};
+    kedge_publication *event = NULL;
+    source.protocol = watch->rules->protocol;
+    source.name = kedge_text("event");
+    kedge_status status = kedge_publication_create(&event, watch->allocator, &source);
+    if (status == KEDGE_OK) {
+        status = kedge_session_send(watch->session, ++watch->stamp, event, watch->now);
+        kedge_publication_release(event);
+    }
+    if (status != KEDGE_OK) {
+        fail(watch);
+    }
+    kedge_watch_drain(watch);
+    return kedge_link_position(watch->links[KEDGE_SERVER]);
+}

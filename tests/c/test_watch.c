@@ -1,0 +1,508 @@
+/* The observer: what it says of right conversations, and of each way to break the gateway's contract. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kedge/watch.h"
+#include "memory_probe.h"
+
+#define HELLO "{\"type\":\"hello\",\"seq\":0,\"d\":{\"heartbeat_interval\":10000}}"
+#define IDENTIFY "{\"type\":\"identify\",\"d\":{\"token\":\"t\"}}"
+#define READY "{\"type\":\"ready\",\"seq\":1,\"d\":{\"session_id\":\"abc\"}}"
+#define RESUME(seq)                                                                                \
+    "{\"type\":\"resume\",\"d\":{\"token\":\"t\",\"session_id\":\"abc\",\"last_seq\":" seq "}}"
+#define RESUMED(seq) "{\"type\":\"resumed\",\"d\":{\"seq\":" seq "}}"
+#define EVENT(seq) "{\"type\":\"message_create\",\"seq\":" seq ",\"d\":{}}"
+#define HEARTBEAT "{\"type\":\"heartbeat\"}"
+#define ACK "{\"type\":\"heartbeat_ack\",\"seq\":0}"
+
+static memory_probe probe;
+static kedge_watch *watch;
+static kedge_watch_config config;
+static kedge_observation seen;
+static kedge_time now;
+static uint8_t *given; /* exactly what was observed last, so that an over-read shows */
+
+static void set_up(void)
+{
+    memset(&probe, 0, sizeof probe);
+    now = 1000 * KEDGE_SECOND;
+    given = NULL;
+    config = kedge_watch_config_default(KEDGE_GATEWAY);
+    ck_assert_int_eq(kedge_watch_create(&watch, &config, memory_probe_allocator(&probe)), KEDGE_OK);
+}
+
+static void tear_down(void)
+{
+    kedge_watch_destroy(watch);
+    free(given);
+    ck_assert_uint_eq(probe.blocks, 0);
+}
+
+static kedge_status observe_as(kedge_role from, kedge_message_kind kind, const void *bytes,
+                               size_t size)
+{
+    free(given);
+    given = malloc(size == 0 ? 1 : size);
+    ck_assert_ptr_nonnull(given);
+    memcpy(given, bytes, size);
+    return kedge_watch_message(watch, from, kind, kedge_span_of(given, size), now, &seen);
+}
+
+static kedge_status observe(kedge_role from, const char *text)
+{
+    return observe_as(from, KEDGE_MESSAGE_TEXT, text, strlen(text));
+}
+
+static void right(kedge_role from, const char *text)
+{
+    ck_assert_int_eq(observe(from, text), KEDGE_OK);
+    ck_assert_msg(!seen.broken, "%s: %s", text, seen.rule);
+}
+
+static void wrong(kedge_role from, const char *text, kedge_role culprit, const char *rule)
+{
+    ck_assert_int_eq(observe(from, text), KEDGE_OK);
+    ck_assert_msg(seen.broken, "%s", text);
+    ck_assert_int_eq(seen.culprit, culprit);
+    ck_assert_str_eq(seen.rule, rule);
+}
+
+static void states(const char *client, const char *server)
+{
+    ck_assert_str_eq(seen.client_state, client);
+    ck_assert_str_eq(seen.server_state, server);
+}
+
+static void greeted(void)
+{
+    right(KEDGE_SERVER, HELLO);
+}
+
+static void live(void)
+{
+    greeted();
+    right(KEDGE_CLIENT, IDENTIFY);
+    right(KEDGE_SERVER, READY);
+}
+
+static void resuming(void)
+{
+    greeted();
+    right(KEDGE_CLIENT, RESUME("7"));
+}
+
+static void closes(kedge_role from, uint16_t code)
+{
+    ck_assert_int_eq(kedge_watch_close(watch, from, code, kedge_text(NULL), now, &seen), KEDGE_OK);
+    ck_assert(!seen.broken);
+}
+
+START_TEST(a_right_conversation_is_one)
+{
+    greeted();
+    ck_assert(kedge_span_equal(seen.name, kedge_text("hello")));
+    states("IDENTIFYING", "AWAIT_AUTH");
+    right(KEDGE_CLIENT, IDENTIFY);
+    states("IDENTIFYING", "AUTHENTICATING");
+    right(KEDGE_SERVER, READY);
+    states("LIVE", "ACTIVE");
+    right(KEDGE_SERVER, EVENT("2"));
+    for (int i = 0; i < 20; i++) {
+        now += 10 * KEDGE_SECOND;
+        right(KEDGE_CLIENT, HEARTBEAT);
+        right(KEDGE_SERVER, "{\"type\":\"heartbeat_ack\",\"seq\":2}");
+    }
+    right(KEDGE_CLIENT, "{\"type\":\"presence_update\",\"d\":{\"status\":\"idle\"}}");
+    right(KEDGE_SERVER, "{\"type\":\"error\",\"d\":{\"code\":1,\"message\":\"m\"}}");
+    right(KEDGE_SERVER, EVENT("3"));
+    closes(KEDGE_SERVER, 4008);
+    ck_assert_str_eq(seen.client_state, "WAITING");
+}
+END_TEST
+
+START_TEST(a_session_goes_on_over_connections)
+{
+    live();
+    right(KEDGE_SERVER, EVENT("2"));
+    closes(KEDGE_SERVER, 0);
+    now += 3 * KEDGE_SECOND;
+    greeted();
+    right(KEDGE_CLIENT, RESUME("2"));
+    states("RESUMING", "AUTHENTICATING");
+    right(KEDGE_SERVER, EVENT("3"));
+    right(KEDGE_SERVER, RESUMED("3"));
+    states("LIVE", "ACTIVE");
+    right(KEDGE_SERVER, EVENT("4"));
+    closes(KEDGE_CLIENT, 4000);
+    closes(KEDGE_SERVER, 4000);
+    greeted();
+    right(KEDGE_CLIENT, RESUME("4"));
+    right(KEDGE_SERVER, RESUMED("4"));
+    states("LIVE", "ACTIVE");
+    closes(KEDGE_CLIENT, 0);
+    live();
+}
+END_TEST
+
+static uint8_t frame[256];
+static size_t frame_size;
+
+static void compress(const char *text)
+{
+    kedge_zstd_encoder *encoder;
+    ck_assert_int_eq(kedge_zstd_encoder_create(&encoder, kedge_allocator_default(), 3), KEDGE_OK);
+    ck_assert_int_eq(kedge_zstd_encode(encoder, kedge_text(text), frame, sizeof frame, &frame_size),
+                     KEDGE_OK);
+    kedge_zstd_encoder_free(encoder);
+}
+
+START_TEST(compressed_messages_are_read)
+{
+    compress(HELLO);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(observe_as(KEDGE_SERVER, KEDGE_MESSAGE_BINARY, frame, frame_size),
+                         KEDGE_OK);
+        ck_assert_int_eq(seen.broken, i == 1);
+        ck_assert_ptr_nonnull(seen.name.data);
+    }
+}
+END_TEST
+
+START_TEST(a_client_that_is_to_stop_may_come_back_afresh)
+{
+    live();
+    closes(KEDGE_SERVER, 4004);
+    now += 100 * KEDGE_SECOND;
+    closes(KEDGE_CLIENT, 0);
+    live();
+    states("LIVE", "ACTIVE");
+}
+END_TEST
+
+START_TEST(time_may_stop)
+{
+    live();
+    now = KEDGE_NEVER;
+    ck_assert_int_eq(observe(KEDGE_SERVER, EVENT("2")), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(observe(KEDGE_SERVER, EVENT("3")), KEDGE_OK);
+    ck_assert(!seen.broken);
+    kedge_watch_destroy(watch);
+    ck_assert_int_eq(kedge_watch_create(&watch, &config, memory_probe_allocator(&probe)), KEDGE_OK);
+    right(KEDGE_SERVER, HELLO);
+    right(KEDGE_CLIENT, IDENTIFY);
+}
+END_TEST
+
+/* ---- What breaks it ---------------------------------------------------------------------------- */
+
+typedef struct breach {
+    void (*before)(void);
+    kedge_role from;
+    const char *text;
+    const char *rule;
+} breach;
+
+static const breach breaches[] = {
+    {NULL, KEDGE_SERVER, READY, "hello comes first"},
+    {NULL, KEDGE_CLIENT, IDENTIFY, "the server speaks first: hello"},
+    {greeted, KEDGE_SERVER, HELLO, "hello comes once"},
+    {greeted, KEDGE_SERVER, READY, "ready answers identify"},
+    {greeted, KEDGE_SERVER, EVENT("1"), "events come behind ready or an accepted resume"},
+    {greeted, KEDGE_SERVER, ACK, "heartbeat_ack answers a heartbeat"},
+    {greeted, KEDGE_SERVER, RESUMED("0"), "resumed ends a replay, once"},
+    {greeted, KEDGE_CLIENT, HEARTBEAT,
+     "nothing is sent before identify or resume, not even a heartbeat"},
+    {live, KEDGE_SERVER, READY, "ready answers identify"},
+    {live, KEDGE_SERVER, EVENT("3"), "each dispatch has the number behind the one before"},
+    {live, KEDGE_SERVER, EVENT("1"), "each dispatch has the number behind the one before"},
+    {live, KEDGE_SERVER, "{\"type\":\"x\",\"d\":1}",
+     "each dispatch has the number behind the one before"},
+    {live, KEDGE_SERVER, "{\"type\":\"error\",\"seq\":2}",
+     "a control message names no number that is still to come"},
+    {live, KEDGE_SERVER, RESUMED("1"), "resumed ends a replay, once"},
+    {resuming, KEDGE_SERVER, EVENT("9"), "each dispatch has the number behind the one before"},
+    {resuming, KEDGE_SERVER, READY, "ready answers identify"},
+};
+
+START_TEST(each_rule_is_told)
+{
+    const breach *this = &breaches[_i];
+    if (this->before != NULL) {
+        this->before();
+    }
+    wrong(this->from, this->text, this->from, this->rule);
+    ck_assert_int_eq(seen.cause, KEDGE_UNEXPECTED);
+    ck_assert_int_eq(observe(this->from, "{"), KEDGE_OK);
+    ck_assert(!seen.broken); /* the first breach alone is told */
+}
+END_TEST
+
+/* What links see by themselves: the status, and the code that they would close with. */
+typedef struct fault {
+    void (*before)(void);
+    kedge_role from;
+    kedge_message_kind kind;
+    const char *text;
+    kedge_status cause;
+    uint16_t code;
+} fault;
+
+static const fault faults[] = {
+    {greeted, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "{", KEDGE_JSON_TRUNCATED, 4002},
+    {greeted, KEDGE_CLIENT, KEDGE_MESSAGE_BINARY, "{}", KEDGE_ENVELOPE_BINARY, 4002},
+    {greeted, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "{\"type\":\"typing\",\"d\":{\"feed_id\":1}}",
+     KEDGE_UNEXPECTED, 4003},
+    {greeted, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "{\"type\":\"identify\",\"d\":{}}",
+     KEDGE_ENVELOPE_MEMBER_MISSING, 4004},
+    {live, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "{\"type\":\"what\"}", KEDGE_UNKNOWN_TYPE, 4001},
+    {live, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "{\"type\":\"typing\",\"d\":{}}",
+     KEDGE_ENVELOPE_MEMBER_MISSING, 4002},
+    {live, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, "[]", KEDGE_ENVELOPE_NOT_OBJECT, 4002},
+    {live, KEDGE_SERVER, KEDGE_MESSAGE_BINARY, "no zstd", KEDGE_ZSTD_BROKEN, 4002},
+};
+
+START_TEST(each_fault_is_told)
+{
+    const fault *this = &faults[_i];
+    this->before();
+    ck_assert_int_eq(observe_as(this->from, this->kind, this->text, strlen(this->text)), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, this->from);
+    ck_assert_uint_eq(seen.code, this->code);
+    ck_assert_str_eq(kedge_status_name(seen.cause), kedge_status_name(this->cause));
+    ck_assert_str_eq(seen.rule, kedge_status_text(this->cause));
+}
+END_TEST
+
+START_TEST(a_client_without_a_heartbeat_is_told_at_its_time)
+{
+    live();
+    now += 15 * KEDGE_SECOND - 1;
+    right(KEDGE_SERVER, EVENT("2"));
+    now += 2;
+    ck_assert_int_eq(observe(KEDGE_SERVER, EVENT("3")), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, KEDGE_CLIENT);
+    ck_assert_uint_eq(seen.code, 4007);
+}
+END_TEST
+
+START_TEST(a_server_that_acknowledges_nothing_is_told)
+{
+    live();
+    for (int i = 0; i < 3 && !seen.broken; i++) {
+        now += 10 * KEDGE_SECOND;
+        ck_assert_int_eq(observe(KEDGE_CLIENT, HEARTBEAT), KEDGE_OK);
+    }
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, KEDGE_SERVER);
+    ck_assert_uint_eq(seen.code, 4007);
+}
+END_TEST
+
+START_TEST(nothing_is_said_behind_a_close)
+{
+    live();
+    closes(KEDGE_SERVER, 4000);
+    right(KEDGE_CLIENT, HEARTBEAT);
+    wrong(KEDGE_SERVER, EVENT("2"), KEDGE_SERVER, "nothing is said behind a close");
+}
+END_TEST
+
+START_TEST(ready_has_a_session_and_the_first_number)
+{
+    static const char *const without[] = {
+        "{\"type\":\"ready\",\"seq\":1}", "{\"type\":\"ready\",\"seq\":1,\"d\":{}}",
+        "{\"type\":\"ready\",\"seq\":1,\"d\":{\"session_id\":\"\"}}"};
+    greeted();
+    right(KEDGE_CLIENT, IDENTIFY);
+    wrong(KEDGE_SERVER, without[_i], KEDGE_SERVER, "ready names the session");
+}
+END_TEST
+
+START_TEST(ready_is_the_first_number)
+{
+    greeted();
+    right(KEDGE_CLIENT, IDENTIFY);
+    wrong(KEDGE_SERVER, "{\"type\":\"ready\",\"seq\":2,\"d\":{\"session_id\":\"abc\"}}",
+          KEDGE_SERVER, "ready is the first of the session's numbers");
+}
+END_TEST
+
+START_TEST(a_hello_without_an_interval_is_judged_by_the_client)
+{
+    static const char *const strange[] = {
+        "{\"type\":\"hello\"}", "{\"type\":\"hello\",\"d\":{\"heartbeat_interval\":\"x\"}}",
+        "{\"type\":\"hello\",\"d\":{\"heartbeat_interval\":0}}",
+        "{\"type\":\"hello\",\"d\":{\"heartbeat_interval\":18446744073709551615}}"};
+    ck_assert_int_eq(observe(KEDGE_SERVER, strange[_i]), KEDGE_OK);
+    ck_assert(!seen.broken || seen.culprit == KEDGE_SERVER);
+    ck_assert_str_eq(seen.server_state, "AWAIT_AUTH");
+}
+END_TEST
+
+START_TEST(a_resume_that_is_none_is_the_clients_fault)
+{
+    greeted();
+    ck_assert_int_eq(observe(KEDGE_CLIENT, "{\"type\":\"resume\",\"d\":{\"token\":\"t\","
+                                           "\"session_id\":\"abc\"}}"),
+                     KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, KEDGE_CLIENT);
+    ck_assert_uint_eq(seen.code, 4002);
+}
+END_TEST
+
+START_TEST(an_id_that_is_too_long_is_not_followed)
+{
+    char text[1024] =
+        "{\"type\":\"resume\",\"d\":{\"token\":\"t\",\"last_seq\":1,\"session_id\":\"";
+    size_t size = strlen(text);
+    memset(text + size, 'x', 400);
+    strcpy(text + size + 400, "\"}}");
+    greeted();
+    right(KEDGE_CLIENT, text);
+    states("IDENTIFYING", "AUTHENTICATING");
+}
+END_TEST
+
+/* ---- Misuse, and no memory --------------------------------------------------------------------- */
+
+START_TEST(misuse_is_named)
+{
+    kedge_watch *made = watch;
+    kedge_span missing = {NULL, 1};
+    kedge_allocator allocator = kedge_allocator_default();
+    kedge_allocator none = {NULL, NULL};
+    ck_assert_int_eq(kedge_watch_create(NULL, &config, allocator), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_watch_create(&made, NULL, allocator), KEDGE_INVALID_ARGUMENT);
+    ck_assert_ptr_null(made);
+    ck_assert_int_eq(kedge_watch_create(&made, &config, none), KEDGE_INVALID_ARGUMENT);
+    config.server.role = KEDGE_CLIENT;
+    ck_assert_int_eq(kedge_watch_create(&made, &config, allocator), KEDGE_INVALID_ARGUMENT);
+    config = kedge_watch_config_default(KEDGE_GATEWAY);
+    config.client.role = KEDGE_SERVER;
+    ck_assert_int_eq(kedge_watch_create(&made, &config, allocator), KEDGE_INVALID_ARGUMENT);
+    config = kedge_watch_config_default(KEDGE_GATEWAY);
+    config.client.protocol = KEDGE_MESSAGING;
+    ck_assert_int_eq(kedge_watch_create(&made, &config, allocator), KEDGE_INVALID_ARGUMENT);
+    config = kedge_watch_config_default(KEDGE_GATEWAY);
+    config.client.message_limit = 0;
+    ck_assert_int_eq(kedge_watch_create(&made, &config, allocator), KEDGE_INVALID_ARGUMENT);
+    config = kedge_watch_config_default((kedge_protocol)99);
+    ck_assert_int_eq(kedge_watch_create(&made, &config, allocator), KEDGE_UNSUPPORTED);
+    kedge_watch_destroy(NULL);
+    ck_assert_int_eq(
+        kedge_watch_message(NULL, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, kedge_text(HELLO), now, &seen),
+        KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(
+        kedge_watch_message(watch, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, kedge_text(HELLO), now, NULL),
+        KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(
+        kedge_watch_message(watch, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, missing, now, &seen),
+        KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_watch_close(NULL, KEDGE_SERVER, 0, kedge_text(NULL), now, &seen),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_watch_close(watch, KEDGE_SERVER, 0, kedge_text(NULL), now, NULL),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_watch_close(watch, KEDGE_SERVER, 0, missing, now, &seen),
+                     KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(a_close_without_a_connection_is_nothing)
+{
+    closes(KEDGE_SERVER, 0);
+    states("NONE", "NONE");
+    closes(KEDGE_CLIENT, 1000);
+    states("NONE", "NONE");
+}
+END_TEST
+
+static kedge_status play(void)
+{
+    static const struct {
+        kedge_role from;
+        const char *text;
+    } lines[] = {{KEDGE_SERVER, HELLO},      {KEDGE_CLIENT, IDENTIFY},  {KEDGE_SERVER, READY},
+                 {KEDGE_SERVER, EVENT("2")}, {KEDGE_CLIENT, HEARTBEAT}, {KEDGE_SERVER, ACK}};
+    static const struct {
+        kedge_role from;
+        const char *text;
+    } more[] = {{KEDGE_SERVER, HELLO}, {KEDGE_CLIENT, RESUME("2")}, {KEDGE_SERVER, EVENT("3")}};
+    kedge_status status = KEDGE_OK;
+    for (size_t i = 0; status == KEDGE_OK && i < sizeof lines / sizeof *lines; i++) {
+        status = observe(lines[i].from, lines[i].text);
+        ck_assert_msg(!seen.broken, "%s: %s %s", lines[i].text, kedge_status_name(seen.cause),
+                      seen.rule);
+    }
+    if (status == KEDGE_OK) {
+        status = kedge_watch_close(watch, KEDGE_CLIENT, 0, kedge_text(NULL), now, &seen);
+    }
+    for (size_t i = 0; status == KEDGE_OK && i < sizeof more / sizeof *more; i++) {
+        status = observe(more[i].from, more[i].text);
+        ck_assert(!seen.broken);
+    }
+    if (status == KEDGE_OK) {
+        status = observe_as(KEDGE_SERVER, KEDGE_MESSAGE_BINARY, frame, frame_size);
+        ck_assert(!seen.broken);
+    }
+    return status;
+}
+
+START_TEST(without_memory_it_says_so_and_blames_nobody)
+{
+    kedge_status status = KEDGE_NO_MEMORY;
+    compress(EVENT("4"));
+    for (size_t fails = 1; status == KEDGE_NO_MEMORY; fails++) {
+        ck_assert_uint_lt(fails, 200);
+        kedge_watch_destroy(watch);
+        watch = NULL;
+        probe.calls = 0;
+        probe.fails_at = fails;
+        status = kedge_watch_create(&watch, &config, memory_probe_allocator(&probe));
+        if (status == KEDGE_OK) {
+            status = play();
+        }
+        if (status == KEDGE_NO_MEMORY && watch != NULL) {
+            ck_assert_int_eq(observe(KEDGE_SERVER, HELLO), KEDGE_NO_MEMORY);
+            ck_assert_int_eq(
+                kedge_watch_close(watch, KEDGE_SERVER, 1000, kedge_text(NULL), now, &seen),
+                KEDGE_NO_MEMORY);
+        }
+        probe.fails_at = 0;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+}
+END_TEST
+
+Suite *kedge_watch_suite(void);
+
+Suite *kedge_watch_suite(void)
+{
+    Suite *suite = suite_create("watch");
+    TCase *tests = tcase_create("gateway");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, a_right_conversation_is_one);
+    tcase_add_test(tests, a_session_goes_on_over_connections);
+    tcase_add_test(tests, compressed_messages_are_read);
+    tcase_add_test(tests, a_client_that_is_to_stop_may_come_back_afresh);
+    tcase_add_test(tests, time_may_stop);
+    tcase_add_loop_test(tests, each_rule_is_told, 0, sizeof breaches / sizeof *breaches);
+    tcase_add_loop_test(tests, each_fault_is_told, 0, sizeof faults / sizeof *faults);
+    tcase_add_test(tests, a_client_without_a_heartbeat_is_told_at_its_time);
+    tcase_add_test(tests, a_server_that_acknowledges_nothing_is_told);
+    tcase_add_test(tests, nothing_is_said_behind_a_close);
+    tcase_add_loop_test(tests, ready_has_a_session_and_the_first_number, 0, 3);
+    tcase_add_test(tests, ready_is_the_first_number);
+    tcase_add_loop_test(tests, a_hello_without_an_interval_is_judged_by_the_client, 0, 4);
+    tcase_add_test(tests, a_resume_that_is_none_is_the_clients_fault);
+    tcase_add_test(tests, an_id_that_is_too_long_is_not_followed);
+    tcase_add_test(tests, misuse_is_named);
+    tcase_add_test(tests, a_close_without_a_connection_is_nothing);
+    tcase_add_test(tests, without_memory_it_says_so_and_blames_nobody);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
