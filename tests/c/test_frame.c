@@ -43,6 +43,7 @@ static void assert_prefixes(kedge_span bytes, kedge_role receiver, uint8_t reser
             (status != KEDGE_OK && size <= offset)) {
             assert_result(result, KEDGE_PARTIAL, 0, what);
             ck_assert_uint_gt(header.header_size, size);
+            ck_assert(status != KEDGE_OK || header.header_size <= offset);
         } else {
             assert_result(result, status, offset, what);
         }
@@ -232,7 +233,7 @@ START_TEST(close_codes_on_the_wire)
         uint8_t written[KEDGE_CONTROL_PAYLOAD_MAX];
         uint16_t read = 0;
         size_t size = 99;
-        kedge_span reason;
+        kedge_span reason = kedge_text("untouched");
         ck_assert_int_eq(kedge_close_code_valid((uint16_t)code), expected);
         kedge_result result = kedge_close_parse(kedge_span_of(body, 2), &read, &reason);
         kedge_status status = kedge_close_write((uint16_t)code, kedge_text("x"), written, &size);
@@ -245,6 +246,7 @@ START_TEST(close_codes_on_the_wire)
             ck_assert_mem_eq(written, body, 2);
         } else {
             assert_result(result, KEDGE_CLOSE_CODE, 0, "a bad code");
+            ck_assert(read == 0 && kedge_span_equal(reason, kedge_text("untouched")));
             ck_assert_int_eq(status, KEDGE_CLOSE_CODE);
             ck_assert_uint_eq(size, 0);
         }
@@ -262,7 +264,7 @@ START_TEST(close_vectors_both_ways)
         kedge_span body = vector_input(entry);
         kedge_status status = vector_status(entry, "status");
         uint16_t code = 0;
-        kedge_span reason;
+        kedge_span reason = kedge_text("untouched");
         kedge_result result = kedge_close_parse(body, &code, &reason);
         assert_result(result, status, (size_t)vector_unsigned(entry, "offset"), name);
         if (status == KEDGE_OK) {
@@ -272,6 +274,8 @@ START_TEST(close_vectors_both_ways)
             ck_assert_uint_eq(reason.size, body.size < 2 ? 0 : body.size - 2);
             ck_assert_int_eq(kedge_close_write(code, reason, written, &size), KEDGE_OK);
             ck_assert(kedge_span_equal(kedge_span_of(written, size), body));
+        } else {
+            ck_assert(code == 0 && kedge_span_equal(reason, kedge_text("untouched")));
         }
         block_free(body);
         free(name);
@@ -341,6 +345,35 @@ static void add_by_level(TCase *cases)
     tcase_add_test(cases, close_write_checks_the_reason);
 }
 
+/* A header says what a length is, for either role, in whatever form it is written. */
+START_TEST(what_is_written_is_read)
+{
+    static const uint64_t sizes[] = {0, 1, 125, 126, 127, 65535, 65536, UINT32_MAX, INT64_MAX};
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+        uint8_t out[KEDGE_FRAME_HEADER_MAX];
+        kedge_frame_header read;
+        kedge_frame_header header = sound_header();
+        header.opcode = KEDGE_OPCODE_BINARY;
+        header.fin = i % 3 == 0;
+        header.reserved = KEDGE_FRAME_RSV1;
+        header.payload_size = sizes[i / 2];
+        header.masked = i % 2 == 1;
+        memcpy(header.mask_key, header.masked ? "\x37\xFA\x21\x3D" : "\0\0\0", 4);
+        size_t size = kedge_frame_write(&header, out);
+        header.header_size = (uint8_t)size;
+        kedge_role receiver = header.masked ? KEDGE_SERVER : KEDGE_CLIENT;
+        assert_result(
+            kedge_frame_parse(kedge_span_of(out, size), receiver, KEDGE_FRAME_RSV1, &read),
+            KEDGE_OK, size, "a header that was written");
+        ck_assert(read.opcode == header.opcode && read.fin == header.fin);
+        ck_assert(read.masked == header.masked && read.reserved == header.reserved);
+        ck_assert_uint_eq(read.header_size, header.header_size);
+        ck_assert_uint_eq(read.payload_size, header.payload_size);
+        ck_assert_mem_eq(read.mask_key, header.mask_key, 4);
+    }
+}
+END_TEST
+
 Suite *kedge_frame_suite(void)
 {
     Suite *suite = suite_create("frame");
@@ -351,6 +384,7 @@ Suite *kedge_frame_suite(void)
     tcase_add_test(header, parse_names_misuse);
     tcase_add_test(header, write_refuses_what_must_not_be_sent);
     tcase_add_test(header, write_touches_only_what_it_says);
+    tcase_add_test(header, what_is_written_is_read);
     suite_add_tcase(suite, header);
     TCase *close_body = tcase_create("close");
     tcase_add_test(close_body, close_codes_on_the_wire);

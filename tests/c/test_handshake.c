@@ -592,6 +592,28 @@ START_TEST(a_fault_is_answered)
 }
 END_TEST
 
+START_TEST(every_fault_has_its_http_status)
+{
+    static const struct {
+        kedge_status fault;
+        unsigned http;
+    } table[] = {
+        {KEDGE_HTTP_SYNTAX, 400},     {KEDGE_HTTP_HOST, 400},       {KEDGE_HTTP_BODY, 400},
+        {KEDGE_HTTP_TOO_LARGE, 431},  {KEDGE_HTTP_VERSION, 505},    {KEDGE_HTTP_METHOD, 405},
+        {KEDGE_UPGRADE_MISSING, 400}, {KEDGE_UPGRADE_VERSION, 426}, {KEDGE_UPGRADE_KEY, 400},
+        {KEDGE_CREDENTIALS, 400},     {KEDGE_TIMED_OUT, 408}};
+    for (int number = 0; number < KEDGE_STATUS_END_; number++) {
+        unsigned expected = 500;
+        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+            if ((int)table[i].fault == number) {
+                expected = table[i].http;
+            }
+        }
+        ck_assert_uint_eq(kedge_handshake_http_status((kedge_status)number), expected);
+    }
+}
+END_TEST
+
 START_TEST(every_refusal_is_a_sound_response)
 {
     kedge_upgrade_wish wish;
@@ -1092,6 +1114,7 @@ Suite *kedge_handshake_suite(void)
     tcase_add_test(answers, any_request_is_answered);
     tcase_add_test(answers, a_size_that_no_number_holds_does_not_fit);
     tcase_add_test(answers, a_fault_is_answered);
+    tcase_add_test(answers, every_fault_has_its_http_status);
     tcase_add_test(answers, every_refusal_is_a_sound_response);
     tcase_add_test(answers, answers_cannot_be_broken_out_of);
     tcase_add_test(answers, answers_name_misuse);

@@ -481,6 +481,54 @@ START_TEST(an_announced_length_takes_no_memory)
 }
 END_TEST
 
+START_TEST(control_frames_need_no_memory)
+{
+    kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
+    kedge_span ping = masked_frame(KEDGE_OPCODE_PING, true, KEDGE_CONTROL_PAYLOAD_MAX);
+    kedge_span pong = masked_frame(KEDGE_OPCODE_PONG, true, 7);
+    for (int writable = 0; writable < 2; writable++) {
+        reader_run run;
+        run_begin(&run, &config, writable == 1);
+        run_chunk(&run, ping);
+        for (size_t at = 0; at < ping.size; at++) {
+            run_chunk(&run, part_of(ping, at, at + 1));
+        }
+        run_chunk(&run, pong);
+        run_chunk(&run, kedge_span_of("\x88\x80\0\0\0\0", 6));
+        ck_assert_int_eq(run.status, KEDGE_PARTIAL);
+        ck_assert_uint_eq(run.trace.size,
+                          strlen("ping ; ping ; pong ; close 1005 ") + 4 * 125 + 2 * 7);
+        ck_assert_uint_eq(run.memory.calls, 0);
+        run_end(&run);
+    }
+    block_free(ping);
+    block_free(pong);
+}
+END_TEST
+
+/* What must be unmasked elsewhere takes twice its chunk at most, in place nothing at all. */
+START_TEST(streaming_keeps_nothing_of_a_message)
+{
+    enum { CHUNK = 500 };
+    kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
+    kedge_span frame = masked_frame(KEDGE_OPCODE_TEXT, true, 100000);
+    config.mode = KEDGE_STREAMING;
+    for (int writable = 0; writable < 2; writable++) {
+        reader_run run;
+        run_begin(&run, &config, writable == 1);
+        for (size_t at = 0; at < frame.size; at += CHUNK) {
+            size_t end = at + CHUNK < frame.size ? at + CHUNK : frame.size;
+            run_chunk(&run, part_of(frame, at, end));
+        }
+        ck_assert_int_eq(run.status, KEDGE_PARTIAL);
+        ck_assert_uint_eq(run.trace.size, strlen("text ") + 2 * 100000);
+        ck_assert_uint_le(run.most_held, writable == 1 ? 0 : 2 * CHUNK);
+        run_end(&run);
+    }
+    block_free(frame);
+}
+END_TEST
+
 START_TEST(trim_gives_back_what_no_message_needs)
 {
     kedge_reader_config config = kedge_reader_config_default(KEDGE_SERVER);
@@ -547,6 +595,57 @@ START_TEST(trim_waits_until_the_chunk_is_consumed)
 END_TEST
 
 /* ---- The contract of the calls ---- */
+
+/* Chunks of all sizes, each given in the other way than the one before. */
+START_TEST(both_ways_to_feed_may_be_used_in_turn)
+{
+    vector_file file;
+    kedge_json_value entry;
+    vector_open(&file, "reader.json");
+    while (vector_next(&file, &entry)) {
+        char *name = vector_text(entry, "name");
+        char *items = vector_text(entry, "items");
+        kedge_span bytes = vector_input(entry);
+        kedge_reader_config config = config_of(entry);
+        expectation expected = {name, items, vector_status(entry, "status"),
+                                vector_unsigned(entry, "offset")};
+        for (size_t step = 1; step <= 7; step++) {
+            reader_run run;
+            run_begin(&run, &config, false);
+            for (size_t at = 0; at < bytes.size; at += step) {
+                size_t end = at + step < bytes.size ? at + step : bytes.size;
+                run.writable = at / step % 2 == 1;
+                run_chunk(&run, part_of(bytes, at, end));
+            }
+            run_chunk(&run, part_of(bytes, 0, 0));
+            assert_run(&run, &expected);
+            run_end(&run);
+        }
+        block_free(bytes);
+        free(items);
+        free(name);
+    }
+    vector_close(&file);
+}
+END_TEST
+
+START_TEST(a_reader_that_was_released_may_begin_anew)
+{
+    kedge_reader_config config = kedge_reader_config_default(KEDGE_CLIENT);
+    memory_probe memory = {0};
+    kedge_reader reader;
+    kedge_reader_item item;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(kedge_reader_init(&reader, &config, memory_probe_allocator(&memory)),
+                         KEDGE_OK);
+        kedge_reader_feed_const(&reader, kedge_text("\x01\x01p"));
+        ck_assert_int_eq(kedge_reader_next(&reader, &item), KEDGE_PARTIAL);
+        ck_assert_uint_gt(memory.bytes, 0);
+        kedge_reader_release(&reader);
+        ck_assert_uint_eq(memory.bytes, 0);
+    }
+}
+END_TEST
 
 START_TEST(a_chunk_is_consumed_before_the_next)
 {
@@ -689,11 +788,15 @@ Suite *kedge_reader_suite(void)
     tcase_add_test(memory, memory_follows_what_arrived);
     tcase_add_test(memory, memory_stays_within_the_limit);
     tcase_add_test(memory, an_announced_length_takes_no_memory);
+    tcase_add_test(memory, control_frames_need_no_memory);
+    tcase_add_test(memory, streaming_keeps_nothing_of_a_message);
     tcase_add_test(memory, trim_gives_back_what_no_message_needs);
     tcase_add_test(memory, trim_without_memory_changes_nothing);
     tcase_add_test(memory, trim_waits_until_the_chunk_is_consumed);
     suite_add_tcase(suite, memory);
     TCase *calls = tcase_create("calls");
+    tcase_add_test(calls, both_ways_to_feed_may_be_used_in_turn);
+    tcase_add_test(calls, a_reader_that_was_released_may_begin_anew);
     tcase_add_test(calls, a_chunk_is_consumed_before_the_next);
     tcase_add_test(calls, a_failed_reader_keeps_failing);
     tcase_add_test(calls, answered_pings_are_not_counted);

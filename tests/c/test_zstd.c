@@ -706,6 +706,35 @@ START_TEST(vectors_that_are_cut_off_are_broken)
 }
 END_TEST
 
+/* Until a header is there it is partial, unless what is there can be none; what follows it has no
+ * say. */
+START_TEST(headers_of_vectors_are_read_at_every_split)
+{
+    vector_file file;
+    kedge_json_value entry;
+    vector_open(&file, "zstd.json");
+    while (vector_next(&file, &entry)) {
+        frame_case one = frame_case_of(entry);
+        kedge_zstd_header whole = {0};
+        kedge_status verdict = kedge_zstd_header_read(one.frame, &whole);
+        bool is_there = false;
+        for (size_t size = 0; size <= one.frame.size; size++) {
+            kedge_zstd_header header = {0};
+            kedge_span part = block_copy(one.frame.data, size);
+            kedge_status status = kedge_zstd_header_read(part, &header);
+            is_there = is_there || status != KEDGE_PARTIAL;
+            assert_status(&one, status, is_there ? verdict : KEDGE_PARTIAL);
+            ck_assert_uint_eq(header.size, status == KEDGE_OK ? whole.size : 0);
+            ck_assert(status != KEDGE_OK || size >= whole.size);
+            ck_assert(status != KEDGE_PARTIAL || whole.size == 0 || size < whole.size);
+            block_free(part);
+        }
+        frame_case_release(&one);
+    }
+    vector_close(&file);
+}
+END_TEST
+
 /* The raw block of a splice holds the prefix, and every reader of frames takes the whole. */
 START_TEST(vectors_of_the_splice_are_strict)
 {
@@ -922,6 +951,7 @@ Suite *kedge_zstd_suite(void)
     tcase_set_timeout(decoding, 60);
     tcase_add_test(decoding, vectors_are_measured_and_decoded);
     tcase_add_test(decoding, vectors_that_are_cut_off_are_broken);
+    tcase_add_test(decoding, headers_of_vectors_are_read_at_every_split);
     tcase_add_test(decoding, vectors_of_the_splice_are_strict);
     tcase_add_test(decoding, a_header_is_read_and_may_be_partial);
     tcase_add_test(decoding, decoding_gives_a_block_of_its_own_or_nothing);
