@@ -60,7 +60,7 @@ kedge_status kedge_watch_create(kedge_watch **watch, const kedge_watch_config *c
     if (made == NULL) {
         return KEDGE_NO_MEMORY;
     }
-    *made = (kedge_watch){0};
+    memset(made, 0, sizeof *made);
     made->allocator = allocator;
     made->config = *config;
     made->rules = rules_of(config->client.protocol);
