@@ -517,7 +517,8 @@ static kedge_status accept_resume(kedge_hub *hub, kedge_link *link, kedge_ticket
     kedge_span id = kedge_link_question(link, ticket)->session_id;
     kedge_hub_record *record = kedge_hub_record_find(hub, id);
     if (record == NULL && hub->config.external) {
-        return kedge_hub_want(hub, kedge_text(NULL), id);
+        kedge_hub_want(hub, kedge_text(NULL), id);
+        return KEDGE_WANTED;
     }
     if (record == NULL) {
         return kedge_hub_answer_no(hub, link, ticket, KEDGE_UNKNOWN);

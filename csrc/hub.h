@@ -238,8 +238,8 @@ void kedge_hub_link_unfollows(kedge_commons *commons, kedge_session *session, ke
 
 /* ---- store.c: what the store is asked for ------------------------------------------------------ */
 
-/* WANTED: the store has to be asked for this. */
-kedge_status kedge_hub_want(kedge_hub *hub, kedge_span topic, kedge_span session_id);
+/* The store has to be asked for this; the caller returns WANTED. */
+void kedge_hub_want(kedge_hub *hub, kedge_span topic, kedge_span session_id);
 
 /* A log that was just made goes on from what the store holds of it, up to the hub's stamp. INVALID_ARGUMENT:
  * entries are out of order. NO_MEMORY. */

@@ -68,7 +68,8 @@ static kedge_status follow(kedge_hub *hub, kedge_session *session, topic_name na
 {
     kedge_hub_topic *topic = find(hub, name);
     if (topic == NULL && hub->config.external) {
-        return kedge_hub_want(hub, name.text, kedge_text(NULL));
+        kedge_hub_want(hub, name.text, kedge_text(NULL));
+        return KEDGE_WANTED;
     }
     if (topic == NULL && hub->topics.count + hub->passing.count >= hub->config.topics_max) {
         return KEDGE_TOO_MANY_TOPICS;

@@ -345,7 +345,8 @@ static kedge_status get_session(snapshot_reader *reader, kedge_span user)
         return KEDGE_WRONG_STATE;
     }
     if (reader->own != NULL && reader->own->through < hub->stamp) {
-        return kedge_hub_want(hub, kedge_text(NULL), id);
+        kedge_hub_want(hub, kedge_text(NULL), id);
+        return KEDGE_WANTED;
     }
     kedge_status status = broken_unless_memory(
         kedge_hub_record_make(hub, id.data, user, hub->config.spans_per_session_max, 0, &record));
@@ -501,8 +502,11 @@ static kedge_status get_names(snapshot_reader *reader)
             return KEDGE_SNAPSHOT_BROKEN;
         }
         kedge_hub_topic *topic = kedge_hub_topic_find(reader->hub, name, false);
-        status = topic == NULL ? kedge_hub_want(reader->hub, name, kedge_text(NULL))
-                               : add_topic(reader, topic);
+        if (topic == NULL) {
+            kedge_hub_want(reader->hub, name, kedge_text(NULL));
+            return KEDGE_WANTED;
+        }
+        status = add_topic(reader, topic);
     }
     return status;
 }

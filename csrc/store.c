@@ -8,11 +8,10 @@ uint64_t kedge_hub_stamp(const kedge_hub *hub)
     return hub == NULL ? 0 : hub->stamp;
 }
 
-kedge_status kedge_hub_want(kedge_hub *hub, kedge_span topic, kedge_span session_id)
+void kedge_hub_want(kedge_hub *hub, kedge_span topic, kedge_span session_id)
 {
     hub->wanted.topic = topic;
     hub->wanted.session_id = session_id;
-    return KEDGE_WANTED;
 }
 
 kedge_stored_log kedge_hub_wanted(const kedge_hub *hub)
@@ -181,7 +180,8 @@ kedge_status kedge_hub_log_load(kedge_hub *hub, kedge_span topic,
         return KEDGE_WRONG_STATE;
     }
     if (history->through < hub->stamp) {
-        return kedge_hub_want(hub, topic, kedge_text(NULL));
+        kedge_hub_want(hub, topic, kedge_text(NULL));
+        return KEDGE_WANTED;
     }
     return history->base_stamp > hub->stamp ? KEDGE_HISTORY_AHEAD : make_topic(hub, topic, history);
 }
