@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+import zstandard
 from core_world import ENTROPY, Clock, World, live_client
 from kedge import _core
 from kedge._core import (
@@ -94,6 +95,31 @@ def test_a_compressed_client_gets_binary_messages(compress: bool) -> None:
     (output,) = wire.link.outputs()
     assert isinstance(output, Binary if compress else Text)
     assert (len(output.data) < 500) is compress
+
+
+def test_a_splice_of_each_session_is_a_frame_to_zstandard() -> None:
+    """One event, compressed once, under numbers of their own: hello and ready are whole frames."""
+    world = World()
+    wires = [world.join("ann", compress=True)]
+    world.hub.publish("news", "earlier", 0)
+    world.run()
+    wires.append(world.join("bob", compress=True))
+    decoder = zstandard.ZstdDecompressor(max_window_size=8 << 20)
+    for size in (0, 1, 100, 255, 256, 5_000, 70_000, 200_000):
+        data = {"text": "tell me again, " * (size // 15)}
+        world.hub.publish("news", "a", data)
+        bodies = []
+        for ahead, wire in zip((1, 0), wires, strict=True):
+            (output,) = wire.link.outputs()
+            assert isinstance(output, Binary)
+            header = zstandard.get_frame_parameters(output.data)
+            text = decoder.decompress(output.data, allow_extra_data=False)
+            assert (header.content_size, header.window_size) == (len(text), len(text))
+            assert (header.dict_id, header.has_checksum) == (0, False)
+            message = json.loads(text)
+            assert (message["type"], message["d"]) == ("a", data)
+            bodies.append((message["seq"] - ahead, text.partition(b",")[2]))
+        assert bodies[0] == bodies[1]
 
 
 @compress
