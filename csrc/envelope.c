@@ -89,7 +89,7 @@ static const uint8_t *text_end(const uint8_t *at, const uint8_t *end)
 kedge_json_value kedge_envelope_trim(kedge_json_value text)
 {
     kedge_span raw = kedge_json_text_raw(text);
-    if (raw.size == 0) {
+    if (raw.size == 0 || (!text.escaped && raw.data[0] != ' ' && raw.data[raw.size - 1] != ' ')) {
         return text;
     }
     const uint8_t *end = raw.data + raw.size;
@@ -269,7 +269,8 @@ const kedge_envelope_form *kedge_envelope_form_find(const kedge_envelope_form *f
                                                     const kedge_envelope_name *type)
 {
     for (size_t i = 0; i < count; i++) {
-        if (kedge_envelope_name_is(type, kedge_text(forms[i].word))) {
+        kedge_span word = kedge_span_of(forms[i].word, forms[i].word_size);
+        if (kedge_json_text_equals(type->value, word)) {
             return &forms[i];
         }
     }

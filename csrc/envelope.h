@@ -19,10 +19,14 @@ enum {
 /* A kind of message: the word that stands for it, and its parts when it is written. */
 typedef struct kedge_envelope_form {
     const char *word; /* null: any type */
+    size_t word_size;
     kedge_envelope_kind kind;
     uint8_t required;
     uint8_t optional;
 } kedge_envelope_form;
+
+/* The beginning of a form. */
+#define KEDGE_FORM_WORD(word) word, sizeof word - 1
 
 /* What a protocol does its own way. */
 typedef struct kedge_envelope_codec {

@@ -9,6 +9,7 @@
 #include "json_scan.h"
 #include "json_text.h"
 #include "kernels.h"
+#include "span.h"
 #include "utf8_character.h"
 
 /* What the reader stands before. */
@@ -79,10 +80,18 @@ static const uint8_t *scan_unit(kedge_json_reader *reader, const uint8_t *at, bo
     return at;
 }
 
+/* Are these four digits, and not of a surrogate? */
+static bool is_plain_unit(const uint8_t *at)
+{
+    const uint8_t *value = kedge_json_hexadecimal;
+    unsigned all = value[at[0]] & value[at[1]] & value[at[2]] & value[at[3]];
+    return (all & 0x10) != 0 && (value[at[0]] != 0x1D || value[at[1]] < 0x18);
+}
+
 /* What follows \u: one unit, or the two of a surrogate pair. */
 static const uint8_t *scan_unicode(kedge_json_reader *reader, const uint8_t *at)
 {
-    if (reader->private_end - at >= KEDGE_JSON_UNIT && kedge_json_is_plain_unit(at)) {
+    if (reader->private_end - at >= KEDGE_JSON_UNIT && is_plain_unit(at)) {
         return at + KEDGE_JSON_UNIT;
     }
     at = scan_unit(reader, at, false);
@@ -578,11 +587,8 @@ static bool parse_digits(kedge_span digits, uint64_t limit, uint64_t *number)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < digits.size; i++) {
-        if (!is_digit(digits.data + i, digits.data + digits.size)) {
-            return false;
-        }
-        uint64_t digit = (uint64_t)(digits.data[i] - '0');
-        if (i >= SAFE_DIGITS && sum > (limit - digit) / 10) {
+        uint64_t digit = (uint64_t)digits.data[i] - '0';
+        if (digit > 9 || (i >= SAFE_DIGITS && sum > (limit - digit) / 10)) {
             return false;
         }
         sum = sum * 10 + digit;
@@ -741,7 +747,8 @@ bool kedge_json_text_equals(kedge_json_value value, kedge_span text)
 {
     kedge_span raw = kedge_json_text_raw(value);
     if (value.kind != KEDGE_JSON_KIND_TEXT || !value.escaped) {
-        return value.kind == KEDGE_JSON_KIND_TEXT && kedge_span_equal(raw, text);
+        return value.kind == KEDGE_JSON_KIND_TEXT && raw.size == text.size &&
+               kedge_same_bytes(raw.data, text.data, text.size);
     }
     uint8_t bytes[4];
     const uint8_t *at = raw.data;

@@ -4,20 +4,16 @@
  * rest is arithmetic on masks, which judges all tokens of a block at once:
  *
  *   - Between an odd and an even quote lies a string: the running exclusive or of the quotes.
- *   - Whatever follows a token, past white space, is found for all tokens of a kind by one
- *     addition: the carry runs through the ones of the white space. Each kind of token has its
- *     allowed followers; since each token but the first follows one other, that is the grammar, but
- *     for the nesting.
+ *   - What follows tokens, past white space, is found for all of a kind by one addition: the carry
+ *     runs through the ones of the white space. A token is right by what it follows on; that, for
+ *     all tokens but the first, is the grammar, but for the nesting.
  *   - Only brackets are walked one by one, to match them and to know which commas stand in objects.
- *   - What is rare goes to the scalar code: an escape, a number that is more than digits, a word, a
- *     number or word cut by the end of a block.
+ *   - What is rare goes to the scalar code: an escape of a surrogate or at the end of a block, a
+ *     number with an exponent or a sign, a number or word cut by the end of a block.
  *
  * All this answers one question: is the value well-formed, and where does it end? Where it is not,
- * or is nested more deeply than 63 levels, the answer is NULL, and the scalar code looks again and
+ * or is nested more deeply than 62 levels, the answer is NULL, and the scalar code looks again and
  * finds the fault.
- *
- * In the names below a mask of ends holds the last byte of each token, `due` masks hold the byte
- * behind it, past white space.
  */
 #ifndef KEDGE_JSON_BLOCKS_H
 #define KEDGE_JSON_BLOCKS_H
@@ -26,7 +22,11 @@
 #include "kernels.h"
 
 #define KEDGE_JSON_BLOCK 64
-#define KEDGE_JSON_BLOCK_DEPTH 63
+#define KEDGE_JSON_BLOCK_DEPTH 62
+
+/* How many blocks are classified before the first of them is judged. What is judged then lies ready,
+ * so that a branch that was guessed wrong is found out early. */
+#define KEDGE_JSON_WINDOW 8
 
 /* How far ahead UTF-8 is checked in one go. */
 #define KEDGE_JSON_AHEAD 4096
@@ -40,22 +40,55 @@ typedef struct kedge_json_masks {
     uint64_t close; /* ] and } */
     uint64_t colon;
     uint64_t comma;
+    uint64_t
+        inside; /* strings, from the opening quote to before the closing one; not by the kernel */
 } kedge_json_masks;
 
 /* More of a block, where its text calls for it. */
 typedef struct kedge_json_digits {
     uint64_t digit;
     uint64_t zero;
+    uint64_t point;
 } kedge_json_digits;
+
+typedef struct kedge_json_letters {
+    uint64_t single;      /* a backslash before it is an escape of two bytes */
+    uint64_t unit;        /* u */
+    uint64_t hexadecimal; /* a digit */
+    uint64_t surrogate;   /* D: the first digit of surrogates, and of some others */
+} kedge_json_letters;
 
 /* White space by its low nibble: a byte that differs from what stands here is none. */
 static const uint8_t kedge_json_spaces[16] = {
     [0] = ' ', ['\t'] = '\t', ['\n'] = '\n', ['\r'] = '\r'};
 
+/* The same for kedge_json_letters: a byte is what both its high and its low nibble have here. */
+enum {
+    KEDGE_JSON_SINGLES = 0x3C, /* one bit a high nibble */
+    KEDGE_JSON_UNITS = 0x40,
+    KEDGE_JSON_HEXADECIMAL = 0x03 /* 0 to 9, and A to F */
+};
+
+static const uint8_t kedge_json_letter_high[16] = {
+    [2] = 0x04, [3] = 0x01, [4] = 0x02, [5] = 0x08, [6] = 0x02 | 0x10, [7] = 0x20 | 0x40};
+
+static const uint8_t kedge_json_letter_low[16] = {
+    [0x0] = 0x01,        [0x1] = 0x03,        [0x2] = 0x03 | 0x04 | 0x10 | 0x20, /* " b r */
+    [0x3] = 0x03,        [0x4] = 0x03 | 0x20,                                    /* t */
+    [0x5] = 0x03 | 0x40,                                                         /* u */
+    [0x6] = 0x03 | 0x10,                                                         /* f */
+    [0x7] = 0x01,        [0x8] = 0x01,        [0x9] = 0x01,
+    [0xC] = 0x08, /* backslash */
+    [0xE] = 0x10, /* n */
+    [0xF] = 0x04, /* / */
+};
+
 /* Fills the masks for `size` bytes at `at`, 64 at most, and takes the rest of a block for zeros. */
 typedef void kedge_json_classify(const uint8_t *at, size_t size, kedge_json_masks *masks);
 
 typedef void kedge_json_find_digits(const uint8_t *at, size_t size, kedge_json_digits *digits);
+
+typedef void kedge_json_find_letters(const uint8_t *at, size_t size, kedge_json_letters *letters);
 
 /* The bytes of 80 and above. */
 typedef uint64_t kedge_json_find_high(const uint8_t *at, size_t size);
@@ -67,30 +100,28 @@ typedef const uint8_t *kedge_json_utf8(const uint8_t *at, const uint8_t *end);
 typedef struct kedge_json_parts {
     kedge_json_classify *classify;
     kedge_json_find_digits *find_digits;
+    kedge_json_find_letters *find_letters;
     kedge_json_find_high *find_high;
     kedge_json_utf8 *utf8;
     uint64_t (*parity)(uint64_t bits);
 } kedge_json_parts;
 
-/* What one block leaves to the next; words of one bit but where said. */
+/* What one block leaves to the next. */
 typedef struct kedge_json_walk {
-    uint64_t stack; /* a bit for each open bracket, the innermost is the lowest; 1: { */
-    unsigned depth;
-    unsigned most;
-    uint64_t in_string; /* all bits */
-    uint64_t in_object; /* all bits */
-    uint64_t in_name;
-    uint64_t in_word;
-    uint64_t name_due;
-    uint64_t value_due;
-    uint64_t colon_due;
-    uint64_t separator_due;
+    uint64_t stack; /* a one, then a bit for each open bracket, 1: {; the innermost is the lowest */
+    uint64_t most;  /* that the stack may be */
+    uint64_t in_word;   /* one bit, as those below */
+    uint64_t item_due;  /* behind an opening bracket or a comma */
+    uint64_t value_due; /* behind a colon */
+    uint64_t colon_due; /* within a name or behind it */
 } kedge_json_walk;
 
 /* What calls need that are not made for every block. It has an address; what is above stays in registers. */
 typedef struct kedge_json_aside {
     kedge_json_reader *reader;
     const uint8_t *escaped; /* the end of the last escape */
+    uint64_t in_string;     /* all bits: does one reach into the next block? */
+    kedge_json_masks masks[KEDGE_JSON_WINDOW];
 } kedge_json_aside;
 
 /* The bits below `place`, which is less than 64. */
@@ -128,40 +159,49 @@ static KEDGE_ALWAYS_INLINE uint64_t kedge_json_parity(uint64_t bits)
     return bits ^ bits << 32;
 }
 
-/* From the bytes behind tokens to the next ones that are no white space; what runs out of the block
- * goes to *carry. */
-static KEDGE_ALWAYS_INLINE uint64_t kedge_json_past(uint64_t behind, uint64_t space,
-                                                    uint64_t *carry)
+/* From ones that stand in runs of ones, or right behind them, to the places behind the runs. *carry:
+ * a one that came from the block before, and then one that goes to the next. */
+static KEDGE_ALWAYS_INLINE uint64_t kedge_json_past(uint64_t ones, uint64_t runs, uint64_t *carry)
 {
-    uint64_t sum = behind + space;
-    *carry |= sum < space;
-    return sum & ~space;
+    uint64_t sum = (ones | *carry) + runs;
+    *carry = sum < runs;
+    return sum & ~runs;
 }
 
-/* What is due behind tokens that end at `ends`. */
-static KEDGE_ALWAYS_INLINE uint64_t kedge_json_due(uint64_t ends, uint64_t space, uint64_t *carry)
+/* Are all these escapes, which end within the block, well-formed and none of a surrogate? */
+static KEDGE_ALWAYS_INLINE bool kedge_json_are_plain(const uint8_t *block, size_t size,
+                                                     uint64_t escapes,
+                                                     kedge_json_find_letters *find_letters)
 {
-    uint64_t behind = ends << 1 | *carry;
-    *carry = ends >> 63;
-    return space == 0 ? behind : kedge_json_past(behind, space, carry);
+    kedge_json_letters found;
+    find_letters(block, size, &found);
+    uint64_t letters = escapes << 1;
+    uint64_t first = (letters & found.unit) << 1;
+    uint64_t two = found.hexadecimal & found.hexadecimal >> 1;
+    uint64_t four = two & two >> 2;
+    return ((letters & ~(found.single | found.unit)) | (first & (found.surrogate | ~four))) == 0;
 }
 
-/* Judges the escapes of a block, and takes what they escape out of the quotes. *starts: where. */
-static inline bool kedge_json_escapes(kedge_json_aside *aside, const uint8_t *block, uint64_t left,
-                                      uint64_t *escaped, uint64_t *starts)
+/* Judges the escapes of a block, and finds what they escape. *starts: where they are. */
+static KEDGE_ALWAYS_INLINE bool kedge_json_escapes(kedge_json_aside *aside, const uint8_t *block,
+                                                   size_t size, uint64_t left,
+                                                   kedge_json_find_letters *find_letters,
+                                                   uint64_t *escaped, uint64_t *starts)
 {
     if (aside->escaped > block) {
         uint64_t done = kedge_json_below_bit((size_t)(aside->escaped - block));
         left &= ~done;
         *escaped |= done;
     }
+    uint64_t inner = left & kedge_json_below_bit(KEDGE_JSON_BLOCK - KEDGE_JSON_UNIT - 1);
+    if ((left & left << 1) == 0 && kedge_json_are_plain(block, size, inner, find_letters)) {
+        *starts |= inner;
+        *escaped |= inner << 1;
+        left &= ~inner;
+    }
     while (left != 0) {
         unsigned place = (unsigned)__builtin_ctzll(left);
-        const uint8_t *letter = block + place + 1;
-        bool plain = aside->reader->private_end - letter > KEDGE_JSON_UNIT && *letter == 'u' &&
-                     kedge_json_is_plain_unit(letter + 1);
-        aside->escaped =
-            plain ? letter + 1 + KEDGE_JSON_UNIT : kedge_json_scan_escape(aside->reader, letter);
+        aside->escaped = kedge_json_scan_escape(aside->reader, block + place + 1);
         if (aside->escaped == NULL) {
             return false;
         }
@@ -190,41 +230,55 @@ static inline bool kedge_json_is_utf8(kedge_json_aside *aside, const uint8_t *bl
     return checked >= block + size;
 }
 
-/* Walks the brackets of a block: matches them, sets *objects to the bytes that stand in an object
- * (an opening brace counts), and *within to those up to the end of the value. */
+/* Where the brackets of a block lead. */
+typedef struct kedge_json_levels {
+    uint64_t objects; /* the bytes that stand in an object; an opening brace does */
+    uint64_t outer;   /* those before which objects are */
+    uint64_t shallow; /* those in the outermost array or object */
+    uint64_t within;  /* those up to the end of the value */
+    uint64_t last;    /* its closing bracket */
+} kedge_json_levels;
+
+/* All ones, or none. */
+static KEDGE_ALWAYS_INLINE uint64_t kedge_json_all(uint64_t bit)
+{
+    return ~bit + 1;
+}
+
+/* Walks the brackets of a block, and matches them. Which way they turn is told without a branch, as
+ * nobody could foresee it. */
 static KEDGE_ALWAYS_INLINE bool kedge_json_brackets(kedge_json_walk *walk, const uint8_t *block,
                                                     uint64_t open, uint64_t close,
-                                                    uint64_t *objects, uint64_t *shallow,
-                                                    uint64_t *within)
+                                                    kedge_json_levels *levels)
 {
-    uint64_t context = walk->in_object;
-    uint64_t top = walk->depth == 1 ? UINT64_MAX : 0;
+    uint64_t stack = walk->stack;
+    uint64_t objects = kedge_json_all(stack & 1);
+    uint64_t shallow = kedge_json_all(stack < 4);
+    uint64_t bad = 0;
+    levels->outer = stack & 1;
+    levels->within = UINT64_MAX;
+    levels->last = 0;
     for (uint64_t left = open | close; left != 0; left &= left - 1) {
-        uint64_t bit = left & (~left + 1);
-        uint64_t brace = block[__builtin_ctzll(left)] >> 5 & 1;
-        if ((open & bit) != 0) {
-            walk->stack = walk->stack << 1 | brace;
-            if (++walk->depth > walk->most) {
-                return false;
-            }
-        } else {
-            if ((walk->stack & 1) != brace) {
-                return false;
-            }
-            walk->stack >>= 1;
-            if (--walk->depth == 0) {
-                *within = bit | (bit - 1);
-                break;
-            }
+        unsigned place = (unsigned)__builtin_ctzll(left);
+        uint64_t brace = block[place] >> 5 & 1;
+        uint64_t opens = open >> place & 1;
+        uint64_t before = stack;
+        stack = opens != 0 ? before << 1 | brace : before >> 1;
+        bad |= (before ^ brace) & ~opens;
+        uint64_t rest = UINT64_MAX << place;
+        objects ^= rest & kedge_json_all((before ^ stack) & 1);
+        shallow ^= rest & kedge_json_all((before < 4) ^ (stack < 4));
+        if (stack - 2 >= walk->most - 1) { /* 1, or more than is allowed */
+            levels->within = ~(rest << 1);
+            levels->last = left & rest & ~(rest << 1);
+            break;
         }
-        uint64_t rest = ~(bit - 1);
-        context = (context & ~rest) | (rest & (~(walk->stack & 1) + 1));
-        top = walk->depth == 1 ? top | rest : top & ~rest;
     }
-    *shallow = top;
-    *objects = context;
-    walk->in_object = ~(context >> 63) + 1;
-    return true;
+    walk->stack = stack;
+    levels->objects = objects;
+    levels->outer |= objects << 1;
+    levels->shallow = shallow;
+    return (bad & 1) == 0 && stack <= walk->most;
 }
 
 /* The number or word that begins at `at`, by the scalar code. */
@@ -263,26 +317,12 @@ static inline bool kedge_json_last_word(kedge_json_aside *aside, const uint8_t *
            kedge_json_spaces[*behind & 0x0F] == *behind;
 }
 
-/* Is this the point of a number that has digits before it, and behind it digits to its end? No run
- * reaches the end of the block. */
-static KEDGE_ALWAYS_INLINE bool kedge_json_is_point(const uint8_t *block, uint64_t runs,
-                                                    uint64_t digits, unsigned place)
-{
-    uint64_t fraction = UINT64_C(2) << place;
-    uint64_t behind = (digits + fraction) & ~digits;
-    return block[place] == '.' && (digits << 1 >> place & 1) != 0 && (digits & fraction) != 0 &&
-           (behind & runs) == 0;
-}
-
-/* Judges those that are more than digits; `places` are the first bytes that are. */
+/* Judges those that are more than digits and a point; `places` are the first bytes that are. */
 static inline bool kedge_json_other_words(kedge_json_aside *aside, const uint8_t *block,
-                                          uint64_t runs, uint64_t digits, uint64_t places)
+                                          uint64_t runs, uint64_t places)
 {
     for (; places != 0; places &= places - 1) {
         unsigned place = (unsigned)__builtin_ctzll(places);
-        if (kedge_json_is_point(block, runs, digits, place)) {
-            continue;
-        }
         unsigned start = kedge_json_run_start(runs, place);
         const uint8_t *behind = kedge_json_word(aside, block + start);
         if (behind == NULL || (runs >> (behind - block) & 1) != 0) {
@@ -297,7 +337,7 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_words(const kedge_json_walk *walk,
                                                  kedge_json_aside *aside, const uint8_t *block,
                                                  const kedge_json_digits *found, uint64_t word)
 {
-    uint64_t runs = walk->in_word != 0 ? word & (word + 1) : word;
+    uint64_t runs = word & (word + walk->in_word);
     if (runs >> 63 != 0) {
         uint64_t rest = runs;
         if (!kedge_json_last_word(aside, block, &rest)) {
@@ -308,10 +348,12 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_words(const kedge_json_walk *walk,
     uint64_t starts = runs & ~(runs << 1);
     uint64_t digits = runs & found->digit;
     uint64_t bad = starts & found->zero & digits >> 1;
-    uint64_t stop = ((starts & digits) + digits) & ~digits;
-    stop |= starts & ~digits;
-    return bad == 0 &&
-           ((stop & runs) == 0 || kedge_json_other_words(aside, block, runs, digits, stop & runs));
+    uint64_t behind = ((starts & digits) + digits) & ~digits;
+    uint64_t point = behind & found->point & digits >> 1;
+    uint64_t other = (starts & ~digits) | (behind ^ point);
+    other |= ((point << 1) + digits) & ~digits;
+    other &= runs;
+    return bad == 0 && (other == 0 || kedge_json_other_words(aside, block, runs, other));
 }
 
 /* Are these brackets, which close behind no value, right behind those that they close? */
@@ -332,37 +374,28 @@ static inline bool kedge_json_are_empty(const uint8_t *block, uint64_t closing)
 /* Judges who follows whom, within the value. */
 static KEDGE_ALWAYS_INLINE bool kedge_json_order(kedge_json_walk *walk, const uint8_t *block,
                                                  const kedge_json_masks *masks, uint64_t inside,
-                                                 uint64_t objects, uint64_t word, uint64_t within)
+                                                 const kedge_json_levels *levels, uint64_t word)
 {
     uint64_t space = masks->space;
-    uint64_t comma = masks->comma;
-    uint64_t open = masks->open;
-    uint64_t close = masks->close;
+    uint64_t colon = masks->colon;
+    uint64_t items = masks->open | masks->comma;
     uint64_t opening = masks->quote & inside;
-    uint64_t behind_word = word << 1 | walk->in_word;
-    uint64_t value = opening | open | (word & ~behind_word);
 
-    uint64_t name_due = kedge_json_due((open | comma) & objects, space, &walk->name_due);
-    uint64_t value_due =
-        kedge_json_due(((open | comma) & ~objects) | masks->colon, space, &walk->value_due);
-    uint64_t bad = (name_due & ~(opening | close)) | (value_due & ~(value | close));
+    uint64_t carry = 0;
+    uint64_t item = kedge_json_past(items << 1 | walk->item_due, space, &carry);
+    walk->item_due = carry | items >> 63;
+    uint64_t value = kedge_json_past(colon, space | colon, &walk->value_due);
+    uint64_t name = item & levels->outer;
+    uint64_t names =
+        kedge_json_past(name & opening, inside | masks->quote | space, &walk->colon_due);
+    uint64_t bad = (names ^ colon) | (name & ~(opening | masks->close)) | (value & masks->close);
 
-    uint64_t names = (opening & name_due) | walk->in_name;
-    uint64_t name_ends = names + inside;
-    walk->in_name = name_ends < inside;
-    name_ends &= ~inside;
-    bad |= kedge_json_due(name_ends, space, &walk->colon_due) ^ masks->colon;
-
-    uint64_t ends = (masks->quote & ~inside & ~name_ends) | close;
-    uint64_t behind = ends << 1 | walk->separator_due | (behind_word & ~word);
-    walk->separator_due = ends >> 63;
-    if (space != 0) {
-        behind = kedge_json_past(behind, space, &walk->separator_due);
-    }
-    bad |= behind & ~(comma | close);
+    uint64_t due = item | value;
+    uint64_t starts = opening | masks->open | (word & ~(word << 1 | walk->in_word));
     walk->in_word = word >> 63;
-    uint64_t lonely = close & ~behind & within;
-    return (bad & within) == 0 && (lonely == 0 || kedge_json_are_empty(block, lonely));
+    bad |= (starts & ~due) | (masks->comma & due);
+    uint64_t lonely = masks->close & item & levels->within;
+    return (bad & levels->within) == 0 && (lonely == 0 || kedge_json_are_empty(block, lonely));
 }
 
 /* Adds the colons and commas of a block that belong to the object, and the bracket that closes it. */
@@ -371,75 +404,109 @@ static KEDGE_ALWAYS_INLINE void kedge_json_draw(kedge_json_outline *outline, con
 {
     unsigned count = outline->count;
     for (; places != 0; places &= places - 1) {
-        if (count < 2 * KEDGE_JSON_OUTLINE) {
-            outline->places[count] = block + __builtin_ctzll(places);
-        }
+        outline->places[count % (2 * KEDGE_JSON_OUTLINE)] = block + __builtin_ctzll(places);
         count++;
     }
     outline->count = count;
 }
 
-/* Judges one block. *within: all ones, or those up to the end of the value. */
-static KEDGE_ALWAYS_INLINE bool kedge_json_block(kedge_json_walk *walk, kedge_json_aside *aside,
-                                                 const uint8_t *block, size_t size,
-                                                 kedge_json_masks *masks,
-                                                 const kedge_json_parts *parts,
-                                                 kedge_json_outline *outline, uint64_t *within)
+/* The bytes from `at` to `end`, a block's at most. */
+static KEDGE_ALWAYS_INLINE size_t kedge_json_size(const uint8_t *at, const uint8_t *end)
 {
-    if ((masks->quote | masks->backslash | masks->strange | ~walk->in_string) == 0 &&
-        aside->escaped <= block) {
-        return true; /* in the midst of a string: behind the end would be zeros, which are strange */
-    }
+    size_t size = (size_t)(end - at);
+    return size < KEDGE_JSON_BLOCK ? size : KEDGE_JSON_BLOCK;
+}
+
+/* Judges the bytes of a block that stand in strings and are no plain ones. */
+static KEDGE_ALWAYS_INLINE bool kedge_json_are_characters(kedge_json_aside *aside,
+                                                          const uint8_t *block, size_t size,
+                                                          uint64_t strange,
+                                                          const kedge_json_parts *parts)
+{
+    return (strange & ~parts->find_high(block, size)) == 0 &&
+           kedge_json_is_utf8(aside, block, size, strange, parts->utf8);
+}
+
+/* Classifies the blocks of a window, and judges what is in strings. */
+static KEDGE_ALWAYS_INLINE bool kedge_json_look(kedge_json_aside *aside, const uint8_t *at,
+                                                const uint8_t *end, const kedge_json_parts *parts,
+                                                kedge_json_outline *outline)
+{
     uint64_t bad = 0;
-    if (masks->backslash != 0 || aside->escaped > block) {
-        uint64_t escaped = 0;
-        if (!kedge_json_escapes(aside, block, masks->backslash, &escaped, &bad)) {
+    uint64_t in_string = aside->in_string;
+    kedge_json_masks *masks = aside->masks;
+    for (const uint8_t *block = at; block < end; block += KEDGE_JSON_BLOCK, masks++) {
+        size_t size = kedge_json_size(block, end);
+        parts->classify(block, size, masks);
+        uint64_t quote = masks->quote;
+        uint64_t starts = 0;
+        if (masks->backslash != 0 || aside->escaped > block) {
+            uint64_t escaped = 0;
+            if (!kedge_json_escapes(aside, block, size, masks->backslash, parts->find_letters,
+                                    &escaped, &starts)) {
+                return false;
+            }
+            quote &= ~escaped;
+            masks->quote = quote;
+            if (outline != NULL) {
+                outline->escaped = true;
+            }
+        }
+        uint64_t inside = parts->parity(quote) ^ in_string;
+        in_string = kedge_json_all(inside >> 63);
+        masks->inside = inside;
+        bad |= starts & ~inside;
+        uint64_t strange = masks->strange & inside;
+        if (strange != 0 && !kedge_json_are_characters(aside, block, size, strange, parts)) {
             return false;
         }
-        masks->quote &= ~escaped;
     }
-    uint64_t inside = parts->parity(masks->quote) ^ walk->in_string;
-    walk->in_string = ~(inside >> 63) + 1;
-    bad &= ~inside;
-    uint64_t strange = masks->strange & inside;
-    if (strange != 0) {
-        uint64_t high = parts->find_high(block, size);
-        bad |= strange & ~high;
-        high &= strange;
-        if (high != 0 && !kedge_json_is_utf8(aside, block, size, high, parts->utf8)) {
-            return false;
-        }
+    aside->in_string = in_string;
+    return bad == 0;
+}
+
+/* Judges one block. *behind: where the value ends, if it does in this block. */
+static KEDGE_ALWAYS_INLINE bool
+kedge_json_block(kedge_json_walk *walk, kedge_json_aside *aside, const uint8_t *block, size_t size,
+                 const kedge_json_masks *found, const kedge_json_parts *parts,
+                 kedge_json_outline *outline, const uint8_t **behind)
+{
+    uint64_t inside = found->inside;
+    uint64_t quote = found->quote;
+    if ((~inside | quote) == 0) {
+        return true; /* in the midst of a string */
     }
-    masks->space &= ~inside;
-    masks->open &= ~inside;
-    masks->close &= ~inside;
-    masks->colon &= ~inside;
-    masks->comma &= ~inside;
-    uint64_t objects = 0;
-    uint64_t shallow = 0;
-    if (!kedge_json_brackets(walk, block, masks->open, masks->close, &objects, &shallow, within) ||
-        (walk->depth > 0 && size < KEDGE_JSON_BLOCK)) {
+    kedge_json_masks masks;
+    masks.quote = quote;
+    masks.space = found->space & ~inside;
+    masks.open = found->open & ~inside;
+    masks.close = found->close & ~inside;
+    masks.colon = found->colon & ~inside;
+    masks.comma = found->comma & ~inside;
+    kedge_json_levels levels;
+    if (!kedge_json_brackets(walk, block, masks.open, masks.close, &levels)) {
+        return false;
+    }
+    if (levels.last != 0) {
+        *behind = block + (64 - __builtin_clzll(levels.last));
+    } else if (size < KEDGE_JSON_BLOCK) {
         return false;
     }
     if (outline != NULL) {
-        outline->escaped |= masks->backslash != 0;
-        uint64_t last = walk->depth == 0 ? *within & ~(*within >> 1) : 0;
-        kedge_json_draw(outline, block, ((masks->colon | masks->comma) & shallow & *within) | last);
+        uint64_t places = (masks.colon | masks.comma) & levels.shallow & levels.within;
+        kedge_json_draw(outline, block, places | levels.last);
     }
-    uint64_t word = ~(inside | masks->quote | masks->space | masks->open | masks->close |
-                      masks->colon | masks->comma) &
-                    *within;
+    uint64_t word = ~(inside | masks.quote | masks.space | masks.open | masks.close | masks.colon |
+                      masks.comma) &
+                    levels.within;
     if (word != 0) {
-        kedge_json_digits found;
-        parts->find_digits(block, size, &found);
-        if (!kedge_json_words(walk, aside, block, &found, word)) {
+        kedge_json_digits digits;
+        parts->find_digits(block, size, &digits);
+        if (!kedge_json_words(walk, aside, block, &digits, word)) {
             return false;
         }
     }
-    if ((bad & *within) != 0) {
-        return false;
-    }
-    return kedge_json_order(walk, block, masks, inside, objects, word, *within);
+    return kedge_json_order(walk, block, &masks, inside, &levels, word);
 }
 
 /* The array or object that begins at `at`: the place behind it, or NULL. */
@@ -450,21 +517,34 @@ static KEDGE_ALWAYS_INLINE const uint8_t *kedge_json_blocks(kedge_json_reader *r
 {
     const uint8_t *end = reader->private_end;
     unsigned left = (unsigned)reader->private_limit - reader->private_depth;
-    kedge_json_walk walk = {0};
-    kedge_json_aside aside = {reader, at};
-    walk.most = left < KEDGE_JSON_BLOCK_DEPTH ? left : KEDGE_JSON_BLOCK_DEPTH;
-    for (; at < end; at += KEDGE_JSON_BLOCK) {
+    kedge_json_walk walk = {.stack = 1, .value_due = 1};
+    kedge_json_aside aside;
+    aside.reader = reader;
+    aside.escaped = at;
+    aside.in_string = 0;
+    left = left < KEDGE_JSON_BLOCK_DEPTH ? left : KEDGE_JSON_BLOCK_DEPTH;
+    walk.most = (UINT64_C(2) << left) - 1;
+    /* What is one of many may be short. */
+    size_t window = reader->private_depth == 0 ? KEDGE_JSON_WINDOW : 1;
+    while (at < end) {
         size_t size = (size_t)(end - at);
-        size = size < KEDGE_JSON_BLOCK ? size : KEDGE_JSON_BLOCK;
-        kedge_json_masks masks;
-        uint64_t within = UINT64_MAX;
-        parts->classify(at, size, &masks);
-        if (!kedge_json_block(&walk, &aside, at, size, &masks, parts, outline, &within)) {
+        const uint8_t *stop =
+            size < window * KEDGE_JSON_BLOCK ? end : at + window * KEDGE_JSON_BLOCK;
+        if (!kedge_json_look(&aside, at, stop, parts, outline)) {
             return NULL;
         }
-        if (walk.depth == 0) {
-            return at + (64 - __builtin_clzll(within));
+        const kedge_json_masks *masks = aside.masks;
+        for (; at < stop; at += KEDGE_JSON_BLOCK, masks++) {
+            const uint8_t *behind = NULL;
+            if (!kedge_json_block(&walk, &aside, at, kedge_json_size(at, stop), masks, parts,
+                                  outline, &behind)) {
+                return NULL;
+            }
+            if (behind != NULL) {
+                return behind;
+            }
         }
+        window = window < KEDGE_JSON_WINDOW ? 2 * window : window;
     }
     return NULL;
 }

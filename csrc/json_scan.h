@@ -36,14 +36,6 @@ extern const uint8_t kedge_json_hexadecimal[256];
 /* The digits behind \u. */
 #define KEDGE_JSON_UNIT 4
 
-/* Are these four digits, and not of a surrogate? */
-static inline bool kedge_json_is_plain_unit(const uint8_t *at)
-{
-    const uint8_t *value = kedge_json_hexadecimal;
-    unsigned all = value[at[0]] & value[at[1]] & value[at[2]] & value[at[3]];
-    return (all & 0x10) != 0 && (value[at[0]] != 0x1D || value[at[1]] < 0x18);
-}
-
 /* In a text that is well-formed, between its tokens. */
 static inline bool kedge_json_is_space(uint8_t byte)
 {
@@ -51,21 +43,21 @@ static inline bool kedge_json_is_space(uint8_t byte)
 }
 
 /* What lies between two places, without the white space around it. */
-static inline void kedge_json_outlined(const kedge_json_outline *outline, const uint8_t *before,
-                                       const uint8_t *end, kedge_json_value *value)
+static inline kedge_span kedge_json_between(const uint8_t *before, const uint8_t *end)
 {
-    const uint8_t *first = before + 1;
-    while (kedge_json_is_space(*first)) {
-        first++;
-    }
+    do {
+        before++;
+    } while (kedge_json_is_space(*before));
     while (kedge_json_is_space(end[-1])) {
         end--;
     }
-    size_t size = (size_t)(end - first);
-    value->kind = (kedge_json_kind)kedge_json_kinds[*first];
-    value->escaped = outline->escaped && *first == '"' && memchr(first, '\\', size) != NULL;
-    value->raw.data = first;
-    value->raw.size = size;
+    return kedge_span_of(before, (size_t)(end - before));
+}
+
+/* Is there a backslash in this part of the object? */
+static inline bool kedge_json_is_escaped(const kedge_json_outline *outline, kedge_span part)
+{
+    return outline->escaped && part.data[0] == '"' && memchr(part.data, '\\', part.size) != NULL;
 }
 
 /* A value that is neither array nor object. */

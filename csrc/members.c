@@ -2,6 +2,7 @@
 #include "members.h"
 
 #include "json_scan.h"
+#include "span.h"
 
 /* Values that were just read are handed on by address: to copy a struct as a whole, right after its
  * members were written one by one, makes the processor wait, and so each call by value would. */
@@ -13,8 +14,10 @@ typedef struct member_pass {
     kedge_json_value *values;
     kedge_json_reader *reader;
     const uint8_t *start;
-    uint32_t seen;  /* a bit a member of the table */
-    uint32_t twice; /* likewise */
+    size_t expected;   /* the member behind the last one */
+    uint32_t required; /* a bit a member of the table */
+    uint32_t seen;     /* likewise */
+    uint32_t twice;
     kedge_result doubled;
     kedge_result wrong;
 } member_pass;
@@ -31,53 +34,30 @@ static void note_first(kedge_result *fault, kedge_status status, size_t offset)
     }
 }
 
-static inline uint32_t differ_4(const uint8_t *a, const char *b)
+static inline bool is_named(const kedge_member *member, kedge_span name, bool escaped)
 {
-    uint32_t one;
-    uint32_t other;
-    memcpy(&one, a, sizeof one);
-    memcpy(&other, b, sizeof other);
-    return one ^ other;
+    if (escaped) {
+        kedge_json_value value = {KEDGE_JSON_KIND_TEXT, true, name};
+        return kedge_json_text_equals(value, kedge_span_of(member->name, member->name_size));
+    }
+    return name.size == member->name_size + 2 &&
+           kedge_same_bytes(name.data + 1, member->name, member->name_size);
 }
 
-static inline uint64_t differ_8(const uint8_t *a, const char *b)
+/* The table's index of a name, which has its quotes; the table's size, if it is none that is read.
+ * Members mostly stand in the order of the table, so it is looked through from the one that is
+ * expected. */
+static inline size_t find_member(const member_pass *pass, kedge_span name, bool escaped)
 {
-    uint64_t one;
-    uint64_t other;
-    memcpy(&one, a, sizeof one);
-    memcpy(&other, b, sizeof other);
-    return one ^ other;
-}
-
-/* memcmp() == 0; for most names without a call, by two words that overlap. */
-static inline bool is_same(const uint8_t *a, const char *b, size_t size)
-{
-    if (size < 4 || size > 16) {
-        return memcmp(a, b, size) == 0;
+    size_t count = pass->table->count;
+    size_t i = pass->expected;
+    for (size_t left = count; left > 0; left--, i++) {
+        i = i < count ? i : 0;
+        if (is_named(&pass->table->members[i], name, escaped)) {
+            return i;
+        }
     }
-    if (size < 8) {
-        return (differ_4(a, b) | differ_4(a + size - 4, b + size - 4)) == 0;
-    }
-    return (differ_8(a, b) | differ_8(a + size - 8, b + size - 8)) == 0;
-}
-
-static bool is_named(const kedge_member *member, const kedge_json_value *name)
-{
-    if (name->escaped) {
-        return kedge_json_text_equals(*name, kedge_span_of(member->name, member->name_size));
-    }
-    return name->raw.size == member->name_size + 2 &&
-           is_same(name->raw.data + 1, member->name, member->name_size);
-}
-
-/* The table's index of a name; its size, if it is none that is read. */
-static size_t find_member(const kedge_member_table *table, const kedge_json_value *name)
-{
-    size_t i = 0;
-    while (i < table->count && !is_named(&table->members[i], name)) {
-        i++;
-    }
-    return i;
+    return count;
 }
 
 static kedge_status check_word(const kedge_words *words, const kedge_json_value *value)
@@ -95,9 +75,8 @@ static kedge_status check_word(const kedge_words *words, const kedge_json_value 
 
 #define KIND(kind) (1U << KEDGE_JSON_KIND_##kind)
 
-/* The kinds of values that a kind of member takes; numbers must be integers besides. */
+/* The kinds of values that a kind of member takes, but for ANY; numbers must be integers besides. */
 static const uint8_t accepted[] = {
-    [KEDGE_MEMBER_ANY] = UINT8_MAX,
     [KEDGE_MEMBER_BOOLEAN] = KIND(BOOLEAN),
     [KEDGE_MEMBER_INTEGER] = KIND(NUMBER),
     [KEDGE_MEMBER_SIGNED] = KIND(NUMBER),
@@ -126,8 +105,7 @@ static bool is_integer(kedge_member_kind kind, const kedge_json_value *value)
 static bool is_of_kind(kedge_member_kind kind, const kedge_json_value *value)
 {
     return (accepted[kind] >> value->kind & 1) != 0 &&
-           (value->kind != KEDGE_JSON_KIND_NUMBER || kind == KEDGE_MEMBER_ANY ||
-            is_integer(kind, value));
+           (value->kind != KEDGE_JSON_KIND_NUMBER || is_integer(kind, value));
 }
 
 static kedge_status check_value(const member_pass *pass, const kedge_member *member,
@@ -156,15 +134,14 @@ static void check_elements(member_pass *pass, const kedge_member *member,
     }
 }
 
-static void check_member(member_pass *pass, const kedge_member *member, kedge_json_value *value)
+static void check_other(member_pass *pass, const kedge_member *member, kedge_json_value *value)
 {
     bool array = member->kind == KEDGE_MEMBER_INTEGERS || member->kind == KEDGE_MEMBER_TEXTS;
     if (array && value->kind == KEDGE_JSON_KIND_ARRAY) {
         check_elements(pass, member, value);
         return;
     }
-    if (value->kind == KEDGE_JSON_KIND_NULL && !member->required &&
-        member->kind != KEDGE_MEMBER_ANY) {
+    if (value->kind == KEDGE_JSON_KIND_NULL && !member->required) {
         value->kind = KEDGE_JSON_KIND_NONE;
         return;
     }
@@ -174,20 +151,30 @@ static void check_member(member_pass *pass, const kedge_member *member, kedge_js
     }
 }
 
-/* Notes that a member stands here; where its value belongs, null if it is not read. */
-static const kedge_member *note_member(member_pass *pass, const kedge_json_value *name)
+static inline void check_member(member_pass *pass, const kedge_member *member,
+                                kedge_json_value *value)
 {
-    size_t index = find_member(pass->table, name);
+    if (member->kind != KEDGE_MEMBER_ANY) {
+        check_other(pass, member, value);
+    }
+}
+
+/* Notes that a member stands here; its index, or the table's size if it is not read. */
+static inline size_t note_member(member_pass *pass, kedge_span name, bool escaped)
+{
+    size_t index = find_member(pass, name, escaped);
     if (index == pass->table->count) {
-        return NULL;
+        return index;
     }
     uint32_t bit = UINT32_C(1) << index;
     if ((pass->seen & bit) != 0) {
-        note_first(&pass->doubled, KEDGE_ENVELOPE_MEMBER_DOUBLED, offset_of(pass, name));
+        note_first(&pass->doubled, KEDGE_ENVELOPE_MEMBER_DOUBLED,
+                   (size_t)(name.data - pass->start));
         pass->twice |= bit;
     }
     pass->seen |= bit;
-    return &pass->table->members[index];
+    pass->expected = index + 1;
+    return index;
 }
 
 static void read_outlined(member_pass *pass, const kedge_json_outline *outline)
@@ -195,14 +182,15 @@ static void read_outlined(member_pass *pass, const kedge_json_outline *outline)
     const uint8_t *before = outline->first;
     for (unsigned i = 0; i + 1 < outline->count; i += 2) {
         const uint8_t *colon = outline->places[i];
-        kedge_json_value name;
-        kedge_json_outlined(outline, before, colon, &name);
+        kedge_span name = kedge_json_between(before, colon);
         before = outline->places[i + 1];
-        const kedge_member *member = note_member(pass, &name);
-        if (member != NULL) {
-            kedge_json_value *value = &pass->values[member - pass->table->members];
-            kedge_json_outlined(outline, colon, before, value);
-            check_member(pass, member, value);
+        size_t index = note_member(pass, name, kedge_json_is_escaped(outline, name));
+        if (index < pass->table->count) {
+            kedge_json_value *value = &pass->values[index];
+            value->raw = kedge_json_between(colon, before);
+            value->kind = (kedge_json_kind)kedge_json_kinds[value->raw.data[0]];
+            value->escaped = kedge_json_is_escaped(outline, value->raw);
+            check_member(pass, &pass->table->members[index], value);
         }
     }
 }
@@ -212,11 +200,11 @@ static void read_members(member_pass *pass)
     kedge_json_value name;
     kedge_json_object_begin(pass->reader);
     while (kedge_json_next_name(pass->reader, &name)) {
-        const kedge_member *member = note_member(pass, &name);
-        kedge_json_value *place =
-            member == NULL ? NULL : &pass->values[member - pass->table->members];
-        if (kedge_json_read(pass->reader, place) && member != NULL) {
-            check_member(pass, member, place);
+        size_t index = note_member(pass, name.raw, name.escaped);
+        bool read = index < pass->table->count;
+        kedge_json_value *place = read ? &pass->values[index] : NULL;
+        if (kedge_json_read(pass->reader, place) && read) {
+            check_member(pass, &pass->table->members[index], place);
         }
     }
 }
@@ -229,16 +217,6 @@ static kedge_result refuse_other_kind(member_pass *pass)
         return kedge_json_result(pass->reader);
     }
     return (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, offset_of(pass, &value)};
-}
-
-static bool is_complete(const member_pass *pass)
-{
-    for (size_t i = 0; i < pass->table->count; i++) {
-        if (pass->table->members[i].required && (pass->seen >> i & 1) == 0) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static void forget_doubled(const member_pass *pass)
@@ -264,8 +242,8 @@ static kedge_result judge(const member_pass *pass)
     if (pass->wrong.status != KEDGE_OK) {
         return pass->wrong;
     }
-    return is_complete(pass) ? result
-                             : (kedge_result){KEDGE_ENVELOPE_MEMBER_MISSING, result.offset - 1};
+    bool complete = (pass->required & ~pass->seen) == 0;
+    return complete ? result : (kedge_result){KEDGE_ENVELOPE_MEMBER_MISSING, result.offset - 1};
 }
 
 kedge_result kedge_members_take(const kedge_member_table *table, kedge_json_reader *reader,
@@ -278,12 +256,15 @@ kedge_result kedge_members_take(const kedge_member_table *table, kedge_json_read
     pass.values = values;
     pass.reader = reader;
     pass.start = start;
+    pass.expected = 0;
+    pass.required = 0;
     pass.seen = 0;
     pass.twice = 0;
     pass.doubled = (kedge_result){KEDGE_OK, 0};
     pass.wrong = (kedge_result){KEDGE_OK, 0};
     for (size_t i = 0; i < table->count; i++) {
         values[i] = KEDGE_NO_VALUE;
+        pass.required |= (uint32_t)table->members[i].required << i;
     }
     kedge_json_outline outline;
     if (kedge_json_read_outline(reader, &outline)) {

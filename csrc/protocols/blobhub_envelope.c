@@ -156,10 +156,10 @@ static kedge_envelope_refusal refuse(const kedge_envelope *envelope, kedge_statu
 /* ---- encoding ------------------------------------------------------------------------------- */
 
 static const kedge_envelope_form forms[] = {
-    {"", KEDGE_ENVELOPE_KIND_RESPONSE, KEDGE_PART_ID | KEDGE_PART_PAYLOAD, 0},
-    {"", KEDGE_ENVELOPE_KIND_RESPONSE, KEDGE_PART_ID | KEDGE_PART_ERROR, 0},
-    {NULL, KEDGE_ENVELOPE_KIND_REQUEST, KEDGE_PART_ID, KEDGE_PART_PAYLOAD},
-    {NULL, KEDGE_ENVELOPE_KIND_NOTIFICATION, 0, KEDGE_PART_PAYLOAD},
+    {KEDGE_FORM_WORD(""), KEDGE_ENVELOPE_KIND_RESPONSE, KEDGE_PART_ID | KEDGE_PART_PAYLOAD, 0},
+    {KEDGE_FORM_WORD(""), KEDGE_ENVELOPE_KIND_RESPONSE, KEDGE_PART_ID | KEDGE_PART_ERROR, 0},
+    {NULL, 0, KEDGE_ENVELOPE_KIND_REQUEST, KEDGE_PART_ID, KEDGE_PART_PAYLOAD},
+    {NULL, 0, KEDGE_ENVELOPE_KIND_NOTIFICATION, 0, KEDGE_PART_PAYLOAD},
 };
 
 static bool is_id_kind(kedge_json_kind kind, bool null_too)

@@ -51,7 +51,7 @@ static void write_message(const kedge_envelope_parts *parts, const kedge_envelop
 }
 
 static const kedge_envelope_form forms[] = {
-    {NULL, KEDGE_ENVELOPE_KIND_NONE, 0, KEDGE_PART_NUMBER | KEDGE_PART_PAYLOAD},
+    {NULL, 0, KEDGE_ENVELOPE_KIND_NONE, 0, KEDGE_PART_NUMBER | KEDGE_PART_PAYLOAD},
 };
 
 #define PREFIX "{\"seq\":"

@@ -188,11 +188,40 @@ TARGET static inline void find_digits(const uint8_t *at, size_t size, kedge_json
 {
     uint8_t bytes[KEDGE_JSON_BLOCK];
     at = kedge_json_whole(at, size, bytes);
-    const __m256i zero = _mm256_set1_epi8('0');
-    __m256i low = _mm256_sub_epi8(load(at), zero);
-    __m256i high = _mm256_sub_epi8(load(at + 32), zero);
+    const __m256i first = _mm256_set1_epi8('0');
+    __m256i low = _mm256_sub_epi8(load(at), first);
+    __m256i high = _mm256_sub_epi8(load(at + 32), first);
     digits->digit = at_most(low, high, 9);
     digits->zero = equal(low, high, 0);
+    digits->point = equal(low, high, '.' - '0');
+}
+
+/* What kedge_json_letter_... have for each byte. */
+TARGET static inline __m256i letters_of(__m256i block)
+{
+    __m256i high = _mm256_and_si256(_mm256_srli_epi16(block, 4), _mm256_set1_epi8(0x0F));
+    return _mm256_and_si256(look_up(kedge_json_letter_high, high),
+                            look_up(kedge_json_letter_low, block));
+}
+
+TARGET static inline uint64_t test(__m256i low, __m256i high, char any)
+{
+    const __m256i wanted = _mm256_set1_epi8(any);
+    return ~equal(_mm256_and_si256(low, wanted), _mm256_and_si256(high, wanted), 0);
+}
+
+TARGET static inline void find_letters(const uint8_t *at, size_t size, kedge_json_letters *letters)
+{
+    uint8_t bytes[KEDGE_JSON_BLOCK];
+    at = kedge_json_whole(at, size, bytes);
+    __m256i low = letters_of(load(at));
+    __m256i high = letters_of(load(at + 32));
+    const __m256i space = _mm256_set1_epi8(' ');
+    letters->single = test(low, high, KEDGE_JSON_SINGLES);
+    letters->unit = test(low, high, KEDGE_JSON_UNITS);
+    letters->hexadecimal = test(low, high, KEDGE_JSON_HEXADECIMAL);
+    letters->surrogate =
+        equal(_mm256_or_si256(load(at), space), _mm256_or_si256(load(at + 32), space), 'd');
 }
 
 TARGET static inline uint64_t find_high(const uint8_t *at, size_t size)
@@ -215,7 +244,8 @@ TARGET static inline uint64_t parity(uint64_t quotes)
 TARGET static const uint8_t *json_avx2(kedge_json_reader *reader, const uint8_t *at,
                                        kedge_json_outline *outline)
 {
-    static const kedge_json_parts parts = {classify, find_digits, find_high, utf8_avx2, parity};
+    static const kedge_json_parts parts = {classify,  find_digits, find_letters,
+                                           find_high, utf8_avx2,   parity};
     return kedge_json_blocks(reader, at, &parts, outline);
 }
 

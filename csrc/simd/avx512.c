@@ -161,10 +161,16 @@ TARGET static inline uint64_t equal(__m512i block, char byte)
     return bits(_mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(byte)));
 }
 
+/* Under a mask even where nothing needs it: that is no slower, and a branch may be. */
+TARGET static inline __m512i load(const uint8_t *at, size_t size)
+{
+    return _mm512_maskz_loadu_epi8(UINT64_MAX >> (64 - size), at);
+}
+
 TARGET static inline void classify(const uint8_t *at, size_t size, kedge_json_masks *masks)
 {
     const __m512i space = _mm512_set1_epi8(' ');
-    __m512i block = size == 64 ? _mm512_loadu_si512(at) : _mm512_maskz_loadu_epi8(lowest(size), at);
+    __m512i block = load(at, size);
     __m512i folded = _mm512_or_si512(block, space); /* [ is { and ] is } but for a bit */
     masks->quote = equal(block, '"');
     masks->backslash = equal(block, '\\');
@@ -177,16 +183,30 @@ TARGET static inline void classify(const uint8_t *at, size_t size, kedge_json_ma
     masks->comma = equal(block, ',');
 }
 
-TARGET static inline __m512i load(const uint8_t *at, size_t size)
-{
-    return size == 64 ? _mm512_loadu_si512(at) : _mm512_maskz_loadu_epi8(lowest(size), at);
-}
-
 TARGET static inline void find_digits(const uint8_t *at, size_t size, kedge_json_digits *digits)
 {
-    __m512i value = _mm512_sub_epi8(load(at, size), _mm512_set1_epi8('0'));
+    __m512i block = load(at, size);
+    __m512i value = _mm512_sub_epi8(block, _mm512_set1_epi8('0'));
     digits->digit = bits(_mm512_cmplt_epu8_mask(value, _mm512_set1_epi8(10)));
     digits->zero = bits(_mm512_testn_epi8_mask(value, value));
+    digits->point = equal(block, '.');
+}
+
+TARGET static inline uint64_t test(__m512i block, char any)
+{
+    return bits(_mm512_test_epi8_mask(block, _mm512_set1_epi8(any)));
+}
+
+TARGET static inline void find_letters(const uint8_t *at, size_t size, kedge_json_letters *letters)
+{
+    __m512i block = load(at, size);
+    __m512i high = _mm512_and_si512(_mm512_srli_epi16(block, 4), _mm512_set1_epi8(0x0F));
+    __m512i what = _mm512_and_si512(_mm512_shuffle_epi8(table_of(kedge_json_letter_high), high),
+                                    _mm512_shuffle_epi8(table_of(kedge_json_letter_low), block));
+    letters->single = test(what, KEDGE_JSON_SINGLES);
+    letters->unit = test(what, KEDGE_JSON_UNITS);
+    letters->hexadecimal = test(what, KEDGE_JSON_HEXADECIMAL);
+    letters->surrogate = equal(_mm512_or_si512(block, _mm512_set1_epi8(' ')), 'd');
 }
 
 TARGET static inline uint64_t find_high(const uint8_t *at, size_t size)
@@ -207,7 +227,8 @@ TARGET static inline uint64_t parity(uint64_t quotes)
 TARGET static const uint8_t *json_avx512(kedge_json_reader *reader, const uint8_t *at,
                                          kedge_json_outline *outline)
 {
-    static const kedge_json_parts parts = {classify, find_digits, find_high, utf8_avx512, parity};
+    static const kedge_json_parts parts = {classify,  find_digits, find_letters,
+                                           find_high, utf8_avx512, parity};
     return kedge_json_blocks(reader, at, &parts, outline);
 }
 

@@ -172,6 +172,34 @@ static inline void find_digits(const uint8_t *at, size_t size, kedge_json_digits
     uint8x16x4_t block = load_block(at, size);
     digits->digit = within(block, '0', 9);
     digits->zero = equal(block, '0');
+    digits->point = equal(block, '.');
+}
+
+static inline uint64_t test(uint8x16x4_t block, uint8_t any)
+{
+    for (int i = 0; i < 4; i++) {
+        block.val[i] = vtstq_u8(block.val[i], vdupq_n_u8(any));
+    }
+    return bits(block);
+}
+
+static inline void find_letters(const uint8_t *at, size_t size, kedge_json_letters *letters)
+{
+    uint8x16x4_t block = load_block(at, size);
+    uint8x16x4_t folded;
+    uint8x16x4_t what;
+    uint8x16_t by_high = vld1q_u8(kedge_json_letter_high);
+    uint8x16_t by_low = vld1q_u8(kedge_json_letter_low);
+    for (int i = 0; i < 4; i++) {
+        uint8x16_t nibbles = vandq_u8(block.val[i], vdupq_n_u8(0x0F));
+        folded.val[i] = vorrq_u8(block.val[i], vdupq_n_u8(' '));
+        what.val[i] =
+            vandq_u8(vqtbl1q_u8(by_high, vshrq_n_u8(block.val[i], 4)), vqtbl1q_u8(by_low, nibbles));
+    }
+    letters->single = test(what, KEDGE_JSON_SINGLES);
+    letters->unit = test(what, KEDGE_JSON_UNITS);
+    letters->hexadecimal = test(what, KEDGE_JSON_HEXADECIMAL);
+    letters->surrogate = equal(folded, 'd');
 }
 
 static inline uint64_t find_high(const uint8_t *at, size_t size)
@@ -182,8 +210,8 @@ static inline uint64_t find_high(const uint8_t *at, size_t size)
 static const uint8_t *json_neon(kedge_json_reader *reader, const uint8_t *at,
                                 kedge_json_outline *outline)
 {
-    static const kedge_json_parts parts = {classify, find_digits, find_high, utf8_neon,
-                                           kedge_json_parity};
+    static const kedge_json_parts parts = {classify,  find_digits, find_letters,
+                                           find_high, utf8_neon,   kedge_json_parity};
     return kedge_json_blocks(reader, at, &parts, outline);
 }
 

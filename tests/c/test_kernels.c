@@ -474,6 +474,38 @@ START_TEST(strings_across_blocks_are_judged_as_the_scalar_code_does)
 }
 END_TEST
 
+/* Escapes side by side, one of them perhaps broken, behind a text that may be longer than what is
+ * looked at in one go. */
+START_TEST(escapes_in_a_row_are_judged_as_the_scalar_code_does)
+{
+    static const char *const parts[] = {
+        "\\n",      "\\\"",    "\\\\",           "\\/",     "\\b",   "\\f", "\\r", "\\t",
+        "\\u00e9",  "\\uAFfe", "\\ud83d\\ude00", "\\uD000", "\\u0u", "u",   "x",   "00",
+        "\xC3\xA9", "\" , \""};
+    enum { PART_COUNT = sizeof parts / sizeof parts[0], LARGEST = 1000 };
+    kedge_kernels level = kedge_kernels_level();
+    uint8_t bytes[LARGEST + 2];
+    uint32_t seed = 5;
+    for (int i = 0; i < 60000; i++) {
+        sketch text = {bytes, 0, LARGEST, next_random(&seed), 0};
+        put(&text, "[\"");
+        for (uint32_t plain = next_random(&seed) % (i % 16 == 0 ? 600 : 64); plain > 0; plain--) {
+            put(&text, "x");
+        }
+        for (uint32_t left = next_random(&seed) % 40; left > 0; left--) {
+            uint32_t choice = next_random(&seed);
+            /* What breaks the text is seldom, or hardly any would be well-formed. */
+            put(&text, parts[choice / 64 % (choice % 64 == 0 ? PART_COUNT : PART_COUNT - 6)]);
+        }
+        memcpy(bytes + text.size, "\"]", 2);
+        text.size += 2;
+        compare(level, validate_json, kedge_span_of(bytes, text.size));
+        bytes[next_random(&seed) % text.size] = any_token_byte(&seed);
+        compare(level, validate_json, kedge_span_of(bytes, text.size));
+    }
+}
+END_TEST
+
 /* Many small arrays in a text that is not ASCII: no byte of it is checked again for each. */
 START_TEST(elements_read_one_by_one_are_those_of_the_whole)
 {
@@ -532,6 +564,7 @@ static void add_tests(TCase *cases)
     tcase_add_test(cases, any_order_of_tokens_is_judged_as_the_scalar_code_does);
     tcase_add_test(cases, words_across_blocks_are_judged_as_the_scalar_code_does);
     tcase_add_test(cases, strings_across_blocks_are_judged_as_the_scalar_code_does);
+    tcase_add_test(cases, escapes_in_a_row_are_judged_as_the_scalar_code_does);
     tcase_add_test(cases, elements_read_one_by_one_are_those_of_the_whole);
     tcase_add_test(cases, depth_is_judged_as_the_scalar_code_does);
 }
