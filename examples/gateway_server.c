@@ -7,19 +7,7 @@
  * --tick everybody hears a number now and then. Ctrl-C ends it; with --state the sessions are written
  * to the file, and go on when it starts again. Without a PORT it takes any free one. */
 #define _DEFAULT_SOURCE
-#include "stream.h"
-
-#define CLIENTS_MAX 1000
-
-struct client {
-    int socket;
-    kedge_link *link;
-    kedge_connection *connection;
-};
-
-static struct client *clients[CLIENTS_MAX];
-static size_t client_count;
-static kedge_hub *hub;
+#include "serve.h"
 
 static void publish(const char *name, kedge_span payload, kedge_time now)
 {
@@ -45,8 +33,9 @@ static void log_in(kedge_ticket ticket, kedge_span token, kedge_time now)
     }
 }
 
-static void handle(const kedge_event *event, kedge_time now)
+static void handle(kedge_link *link, const kedge_event *event, kedge_time now)
 {
+    (void)link;
     switch (event->kind) {
     case KEDGE_EVENT_IDENTIFY:
         log_in(event->ticket, event->as.identify.token, now);
@@ -67,71 +56,6 @@ static void handle(const kedge_event *event, kedge_time now)
     default:
         break;
     }
-}
-
-/* Pulls a client's events, and writes what its socket takes. */
-static void pump(struct client *client, kedge_time now)
-{
-    kedge_connection_event event;
-    while (kedge_connection_next_event(client->connection, &event, now)) {
-        if (event.kind == KEDGE_CONNECTION_LINK)
-            handle(&event.link, now);
-        else if (event.kind == KEDGE_CONNECTION_HTTP)
-            kedge_connection_answer(client->connection, 404, NULL, 0, kedge_text("gateway\n"), now);
-    }
-    stream_write(client->socket, client->connection, now);
-}
-
-static void farewell(struct client *client, kedge_time now)
-{
-    kedge_connection_destroy(client->connection, now);
-    kedge_link_destroy(client->link); /* the session stays, for the client to come back to */
-    close(client->socket);
-    free(client);
-}
-
-static void welcome(int socket, kedge_time now)
-{
-    struct client *client = calloc(1, sizeof *client);
-    if (client == NULL)
-        abort();
-    client->socket = socket;
-    if (client_count < CLIENTS_MAX && kedge_hub_link(hub, &client->link, client, now) == KEDGE_OK &&
-        kedge_connection_accept(&client->connection, NULL, client->link, kedge_allocator_default(),
-                                now) == KEDGE_OK)
-        clients[client_count++] = client;
-    else
-        farewell(client, now);
-}
-
-/* Waits for something, at most until then, and does what it takes; returns what time it is. */
-static kedge_time turn(int listener, kedge_time until)
-{
-    static uint8_t buffer[65536];
-    static struct pollfd found[1 + CLIENTS_MAX];
-    kedge_time deadline = kedge_hub_deadline(hub);
-    kedge_link *ready;
-    found[0] = (struct pollfd){.fd = listener, .events = POLLIN};
-    for (size_t i = 0; i < client_count; i++)
-        found[1 + i] = stream_wish(clients[i]->socket, clients[i]->connection);
-    stream_poll(found, 1 + client_count, deadline < until ? deadline : until);
-    kedge_time now = stream_clock(CLOCK_MONOTONIC);
-    for (size_t i = 0; i < client_count; i++) {
-        stream_read(&found[1 + i], clients[i]->connection, buffer, sizeof buffer, now);
-        if (found[1 + i].revents != 0)
-            pump(clients[i], now);
-    }
-    for (int socket; (socket = stream_accept(listener)) >= 0;)
-        welcome(socket, now);
-    while ((ready = kedge_hub_next_ready(hub, now)) != NULL)
-        pump(kedge_link_context(ready), now);
-    for (size_t i = client_count; i-- > 0;) {
-        if (kedge_connection_finished(clients[i]->connection)) {
-            farewell(clients[i], now);
-            clients[i] = clients[--client_count];
-        }
-    }
-    return now;
 }
 
 /* A state is restored once: from an older one events would be numbered twice. */
@@ -161,8 +85,6 @@ int main(int argc, char **argv)
     const char *path = NULL;
     uint16_t port = 0;
     kedge_time now = stream_clock(CLOCK_MONOTONIC), tick = 0;
-    kedge_entropy entropy = stream_entropy();
-    kedge_hub_config config = kedge_hub_config_default(KEDGE_GATEWAY);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--tick") == 0 && i + 1 < argc)
             tick = (kedge_time)atoi(argv[++i]) * KEDGE_MILLISECOND;
@@ -171,15 +93,15 @@ int main(int argc, char **argv)
         else
             port = (uint16_t)atoi(argv[i]);
     }
-    int listener = stream_listen(&port);
-    if (listener < 0 || kedge_hub_create(&hub, &config, &entropy, kedge_allocator_default(), now))
+    int listener = serve_begin(KEDGE_GATEWAY, &port);
+    if (listener < 0)
         return 1;
-    stream_begin();
+    plain = "gateway\n";
     printf("listening on ws://127.0.0.1:%u/gateway\n", port);
     if (path != NULL)
         restore(path, now);
     kedge_time next_tick = tick == 0 ? KEDGE_NEVER : now;
-    for (unsigned n = 1; stream_signal == 0; now = turn(listener, next_tick)) {
+    for (unsigned n = 1; stream_signal == 0; now = serve_turn(listener, next_tick)) {
         char payload[32];
         for (; now >= next_tick; next_tick += tick) {
             snprintf(payload, sizeof payload, "{\"n\":%u}", n++);
@@ -187,11 +109,7 @@ int main(int argc, char **argv)
         }
     }
     kedge_hub_seal(hub, now);
-    kedge_hub_stop(hub, now); /* 4008: all of them are to come back */
-    for (kedge_time end = now + 2 * KEDGE_SECOND; client_count > 0 && now < end;)
-        now = turn(listener, end);
-    while (client_count > 0)
-        farewell(clients[--client_count], now);
+    now = serve_stop(listener); /* 4008 */
     if (path != NULL)
         save(path, now);
     kedge_hub_destroy(hub);

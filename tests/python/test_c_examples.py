@@ -1,4 +1,4 @@
-"""The two C examples against each other: plain, compressed, cut off, and restarted."""
+"""The C examples against each other: plain, compressed, cut off, and restarted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def running(*command: str) -> Iterator[Program]:
 
 
 def port_of(server: Program) -> str:
-    server.wait_for(r"listening on ws://127\.0\.0\.1:\d+/gateway")
+    server.wait_for(r"listening on ws://127\.0\.0\.1:\d+/\w+")
     assert server.lines[0].startswith("listening on")
     return server.lines[0].split(":")[2].split("/")[0]
 
@@ -180,3 +180,65 @@ def test_the_client_keeps_trying() -> None:
         with running("gateway_server", port):
             assert client.finish() == 0
             check_all(client, 1)
+
+
+# ---- the messenger ----
+
+
+def check_devices(client: Program, count: int) -> None:
+    """Each device has had every id behind its first position once, in order."""
+    for index in range(count):
+        shown = [line.split() for line in client.lines]
+        mine = [(line[1], int(line[2])) for line in shown if line[0] == str(index)]
+        first = next(number for name, number in mine if name == "ready")
+        ids = [number for name, number in mine if name == "new"]
+        assert ids == list(range(first + 1, first + 1 + len(ids))), f"device {index}: {ids}"
+    assert client.count(r".*HOLE.*") == 0
+
+
+def test_messages_reach_every_device() -> None:
+    with running("messaging_server", "--tick", "50") as server:
+        port = port_of(server)
+        anna = ("messaging_client", "--devices", "3", "--until", "15", "127.0.0.1", port)
+        bert = ("messaging_client", "--user", "bert", "--until", "15", "127.0.0.1", port)
+        with running(*anna) as devices, running(*bert) as other:
+            assert devices.finish() == 0
+            assert other.finish() == 0
+            check_devices(devices, 3)
+            check_devices(other, 1)
+            assert devices.count(r"\d answered 1") == 3
+            assert devices.count(r"\d typing 0") >= 3
+        server.wait_for(r"closed: .*", 4)
+        assert server.count(r"a device came") == 4
+        assert server.count(r"acknowledged \d+") >= 4
+
+
+def test_a_device_that_was_cut_off_catches_up() -> None:
+    with running("messaging_server", "--tick", "50") as server:
+        port = port_of(server)
+        with running("messaging_client", "--devices", "4", "localhost", port) as client:
+            client.wait_for(r"\d new \d+", 8)
+            for cut in (1, 2):
+                client.process.send_signal(signal.SIGUSR1)
+                client.wait_for(r"\d resumed \d+", 4 * cut)
+                client.wait_for(r"\d new \d+", client.count(r"\d new \d+") + 8)
+            client.process.terminate()
+            assert client.finish() == 0
+            check_devices(client, 4)
+            assert client.count(r"\d ready \d+") == 4
+
+
+def test_a_messenger_that_lost_its_history_says_so() -> None:
+    with running("messaging_server", "--tick", "50") as server:
+        port = port_of(server)
+        with running("messaging_client", "127.0.0.1", port) as client:
+            client.wait_for(r"0 new \d+")
+            server.process.terminate()
+            assert server.finish() == 0
+            client.wait_for(r"0 closed 1001")
+            with running("messaging_server", "--tick", "50", port):
+                client.wait_for(r"0 sync \d+")
+                client.wait_for(r"0 new \d+", client.count(r"0 new \d+") + 3)
+                client.process.terminate()
+                assert client.finish() == 0
+                assert client.count(r"0 ready \d+") == 1
