@@ -101,6 +101,7 @@ struct kedge_hub {
     kedge_time now; /* the latest that it was told */
     uint64_t stamp; /* the latest that was given */
     uint64_t marks;
+    uint64_t ended_last; /* the highest number of the sessions that ended */
     bool sealed;
     bool numbered_only; /* the protocol has no passing events */
 

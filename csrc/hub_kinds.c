@@ -87,10 +87,14 @@ bool kedge_hub_is_of_its_kind(const kedge_hub *hub, const kedge_hub_record *reco
     }
 }
 
+/* No number is given twice, be it that the clock stood still or was set back since. */
 static uint64_t first_number(const kedge_hub *hub, const kedge_acceptance *acceptance)
 {
-    bool anew = hub->operations->sessions == KEDGE_SESSIONS_PER_USER && !acceptance->stream_kept;
-    return anew ? kedge_commons_wall(&hub->commons, hub->now) / 1000 : 0;
+    if (hub->operations->sessions != KEDGE_SESSIONS_PER_USER || acceptance->stream_kept) {
+        return 0;
+    }
+    uint64_t wall = kedge_commons_wall(&hub->commons, hub->now) / 1000;
+    return wall > hub->ended_last ? wall : hub->ended_last + 1;
 }
 
 /* A session for this link, of which it is the first. */

@@ -357,6 +357,7 @@ static kedge_hub_record *event_take(kedge_hub *hub)
 void kedge_hub_record_end(kedge_hub *hub, kedge_hub_record *record, kedge_hub_event_kind ending)
 {
     record_take_out(hub, record);
+    hub->ended_last = record->last > hub->ended_last ? record->last : hub->ended_last;
     if (hub->event_count == KEDGE_HUB_EVENTS_MAX) {
         record_free(hub, event_take(hub));
         hub->counts.events_dropped++;

@@ -345,6 +345,24 @@ START_TEST(a_stream_that_nobody_kept_begins_at_the_wall_clock)
 }
 END_TEST
 
+/* Time stands still, but an id is not given twice for that. */
+START_TEST(a_stream_that_follows_another_begins_behind_it)
+{
+    kedge_acceptance acceptance = acceptance_of("anna");
+    acceptance.stream_kept = false;
+    ck_assert_int_eq(kedge_hub_clock(hub, (uint64_t)WALL * KEDGE_SECOND, now), KEDGE_OK);
+    kedge_session *stream = open_as(0, &acceptance);
+    send(stream, 1);
+    send(stream, 2);
+    ck_assert_uint_eq(kedge_session_last(stream), WALL_ID + 1);
+    ck_assert_int_eq(kedge_hub_end(hub, stream, now), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(open_as(1, &acceptance)), WALL_ID + 1);
+    ck_assert_int_eq(kedge_hub_clock(hub, 5 * KEDGE_SECOND, now), KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_end(hub, kedge_link_session(devices[1].link), now), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(open_as(2, &acceptance)), WALL_ID + 1);
+}
+END_TEST
+
 START_TEST(a_request_is_answered_by_its_ticket_alone)
 {
     open_link(0, "anna");
@@ -676,6 +694,7 @@ Suite *kedge_hub_messaging_suite(void)
     tcase_add_test(messaging, devices_share_a_stream_and_each_has_its_own_place);
     tcase_add_test(messaging, what_arises_while_nobody_is_there_waits_in_the_stream);
     tcase_add_test(messaging, a_stream_that_nobody_kept_begins_at_the_wall_clock);
+    tcase_add_test(messaging, a_stream_that_follows_another_begins_behind_it);
     tcase_add_test(messaging, a_request_is_answered_by_its_ticket_alone);
     tcase_add_test(messaging, an_ack_trims_nothing);
     tcase_add_test(messaging, what_is_published_reaches_all_streams_that_follow);
