@@ -56,7 +56,7 @@ static void identified(sim_world *world, const sim_question *question, const sim
         sim_model_begin(&world->model, kedge_session_id(real), question->user, 1);
     SIM_EXPECT(world, session != NULL, "too many sessions for this model");
     sim_model_send(&world->model, session, 0, sim_wall(world));
-    sim_follow(session, drawn);
+    sim_follow(world, session, drawn);
     session->receipt = question->receipt;
     sim_attach(question->wire, session);
     sim_note_outcome(world, question, session->id);
@@ -99,7 +99,7 @@ static void resumed(sim_world *world, const sim_question *question, const sim_dr
         sim_expect_close(holder, KEDGE_GATEWAY_SESSION_EXPIRED);
         sim_detach(world, holder);
     }
-    sim_follow(session, drawn);
+    sim_follow(world, session, drawn);
     session->receipt = question->receipt;
     sim_attach(wire, session);
     if (world->now == question->asked) { /* a client does not wait for ever */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calls.h"
+
 /* ---- Who is let in --------------------------------------------------------------------------- */
 
 void sim_note_outcome(sim_world *world, const sim_question *question, const char *outcome)
@@ -39,11 +41,25 @@ size_t sim_user_of(sim_world *world, kedge_span token)
     sim_break(&world->trace, "a token came that nobody has");
 }
 
-void sim_follow(sim_session *session, const sim_drawn *drawn)
+/* What no link has written yet of it is not written any more. */
+static void leave_passing(sim_world *world, const sim_session *session, size_t topic)
+{
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        sim_wire *wire = &world->wires[i];
+        for (size_t k = 0; wire->used && wire->session == session && k < wire->passed_count; k++) {
+            wire->passed[k].optional |= wire->passed[k].topic == topic;
+        }
+    }
+}
+
+void sim_follow(sim_world *world, sim_session *session, const sim_drawn *drawn)
 {
     for (size_t t = 0; t < SIM_TOPICS; t++) {
         session->follows[t] = drawn->numbered[t] || (session->follows[t] && !drawn->exact);
         session->passes[t] = drawn->passing[t] || (session->passes[t] && !drawn->exact);
+        if (!session->passes[t]) {
+            leave_passing(world, session, t);
+        }
     }
 }
 
@@ -119,6 +135,8 @@ static void ask(sim_world *world, sim_wire *wire, const kedge_event *event)
     world->protocol->asked(world, question, event);
     if (world->resting || sim_chance(world, 75)) {
         answer(world, question);
+    } else if (event->kind == KEDGE_EVENT_CREDENTIALS) {
+        sim_trouble(world, &wire->trouble, world->now); /* its client does not wait for ever */
     }
 }
 
@@ -175,10 +193,10 @@ static void take_close(sim_world *world, sim_wire *wire, const kedge_event *even
         SIM_EXPECT(world, event->as.closed.session == NULL, "a link left a session it had not");
         return;
     }
+    bool kept = world->protocol->keeps(event->as.closed.sent) && !session->ending;
     bool late = world->server_back >= world->model.limits.ttl; /* by its link's time it expired */
-    bool kept = world->protocol->keeps(event->as.closed.sent) && !session->ending && !late;
-    SIM_EXPECT(world, event->as.closed.resumable == kept, "a session is%s kept",
-               event->as.closed.resumable ? "" : " not");
+    SIM_EXPECT(world, event->as.closed.resumable == kept || (late && !event->as.closed.resumable),
+               "a session is%s kept", event->as.closed.resumable ? "" : " not");
     sim_detach(world, wire);
     session->ending = !kept;
 }
@@ -209,6 +227,15 @@ void sim_server_event(sim_world *world, sim_wire *wire, const kedge_event *event
         take_message(world, wire, event);
         break;
     case KEDGE_EVENT_ATTACHED:
+        break;
+    case KEDGE_EVENT_REQUEST:
+        sim_call_came(world, wire->link, wire, event);
+        break;
+    case KEDGE_EVENT_OUTCOME:
+        sim_call_ended(world, wire->link, event);
+        break;
+    case KEDGE_EVENT_STRAY:
+        sim_call_stray(world, wire->link, event);
         break;
     default:
         SIM_EXPECT(world, world->protocol->server_event != NULL, "a server's link tells of %d",
@@ -293,7 +320,48 @@ static void bound_skips(sim_world *world, sim_session *session)
     }
 }
 
-static void publish(sim_world *world, kedge_publication *publication, uint64_t n)
+static bool is_left_out(const sim_session *session, const sim_except *except)
+{
+    for (size_t i = 0; i < except->count; i++) {
+        if (except->sessions[i] == session) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What every link has to tell that follows the topic now. */
+static void pass(sim_world *world, size_t topic, uint64_t n, const sim_except *except)
+{
+    for (size_t i = 0; i < except->count; i++) {
+        except->sessions[i]->passed_over += except->sessions[i]->passes[topic];
+    }
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        sim_wire *wire = &world->wires[i];
+        bool told =
+            wire->used && wire->attached && wire->session->passes[topic] &&
+            !is_left_out(wire->session, except) &&
+            (world->protocol->tells_passing == NULL || world->protocol->tells_passing(wire));
+        if (!told) {
+            continue;
+        }
+        SIM_EXPECT(world, wire->passed_count < SIM_PASSING, "too much passes for this model");
+        sim_passed passed = {n, topic, sim_wall(world), false};
+        wire->passed[wire->passed_count++] = passed;
+    }
+}
+
+static void count(sim_world *world, size_t topic, uint64_t n, const sim_except *except,
+                  size_t heard)
+{
+    size_t right = sim_model_publish(&world->model, topic, n, except, sim_wall(world));
+    SIM_EXPECT(world, heard == right, "%zu sessions hear it instead of %zu", heard, right);
+    for (size_t i = 0; right > 0 && i < except->count; i++) {
+        bound_skips(world, except->sessions[i]);
+    }
+}
+
+static void publish(sim_world *world, kedge_publication *publication, uint64_t n, bool passing)
 {
     size_t topic = (size_t)sim_below(world, SIM_TOPICS);
     size_t heard = 0;
@@ -311,12 +379,12 @@ static void publish(sim_world *world, kedge_publication *publication, uint64_t n
     if (status != KEDGE_OK) {
         return;
     }
-    sim_note(&world->trace, "server: %" PRIu64 " to %s but %zu", n, sim_topics[topic],
-             except.count);
-    size_t right = sim_model_publish(&world->model, topic, n, &except, sim_wall(world));
-    SIM_EXPECT(world, heard == right, "%zu sessions hear it instead of %zu", heard, right);
-    for (size_t i = 0; right > 0 && i < except.count; i++) {
-        bound_skips(world, except.sessions[i]);
+    sim_note(&world->trace, "server: %" PRIu64 " %s %s but %zu", n, passing ? "passes" : "to",
+             sim_topics[topic], except.count);
+    if (passing) {
+        pass(world, topic, n, &except);
+    } else {
+        count(world, topic, n, &except, heard);
     }
 }
 
@@ -336,22 +404,96 @@ static void send_to_one(sim_world *world, kedge_publication *publication, uint64
     }
 }
 
-void sim_step_publish(sim_world *world)
+static void publish_new(sim_world *world, bool passing)
 {
     uint64_t n = ++world->published;
-    kedge_publication *publication = make_publication(world, n, false);
+    kedge_publication *publication = make_publication(world, n, passing);
     if (publication == NULL) {
         return;
     }
-    if (sim_chance(world, 85)) {
-        publish(world, publication, n);
+    if (passing || sim_chance(world, 85)) {
+        publish(world, publication, n, passing);
     } else {
         send_to_one(world, publication, n);
     }
     kedge_publication_release(publication);
 }
 
+void sim_step_pass(sim_world *world)
+{
+    publish_new(world, true);
+}
+
+void sim_step_publish(sim_world *world)
+{
+    publish_new(world, false);
+}
+
+/* ---- What clients see ---------------------------------------------------------------------------- */
+
+bool sim_passed_too_much(const sim_world *world, const sim_wire *wire)
+{
+    const sim_limits *limits = &world->model.limits;
+    size_t counts[SIM_TOPICS] = {0};
+    for (size_t i = 0; i < wire->passed_count; i++) {
+        const sim_passed *passed = &wire->passed[i];
+        counts[passed->topic]++;
+        if (counts[passed->topic] > limits->count ||
+            sim_wall(world) - passed->time >= limits->age) {
+            return true;
+        }
+    }
+    return wire->session != NULL && wire->session->passed_over > limits->skips;
+}
+
+void sim_saw(sim_world *world, const sim_client *client, uint64_t n)
+{
+    sim_wire *wire = client->wire;
+    SIM_EXPECT(world, n > wire->latest, "client %zu saw %" PRIu64 " after %" PRIu64, client->index,
+               n, wire->latest);
+    wire->latest = n;
+}
+
+void sim_saw_passing(sim_world *world, const sim_client *client, uint64_t n)
+{
+    sim_wire *wire = client->wire;
+    size_t at = 0;
+    while (at < wire->passed_count && wire->passed[at].n != n && wire->passed[at].optional) {
+        at++;
+    }
+    SIM_EXPECT(world, at < wire->passed_count && wire->passed[at].n == n,
+               "client %zu saw %" PRIu64 " pass instead of %" PRIu64, client->index, n,
+               at < wire->passed_count ? wire->passed[at].n : 0);
+    wire->passed_count -= at + 1;
+    memmove(wire->passed, wire->passed + at + 1, wire->passed_count * sizeof wire->passed[0]);
+    sim_saw(world, client, n);
+}
+
+bool sim_saw_all(const sim_wire *wire)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < wire->passed_count; i++) {
+        left += !wire->passed[i].optional;
+    }
+    return left == 0;
+}
+
 /* ---- Topics and sessions ------------------------------------------------------------------------- */
+
+/* Whether the topic is followed from now on. */
+static kedge_status change(sim_world *world, const sim_session *session, size_t t, bool passing,
+                           bool follows)
+{
+    kedge_session *real = real_of(world, session);
+    kedge_span topic = kedge_text(sim_topics[t]);
+    kedge_time now = sim_server_now(world);
+    if (passing) {
+        return follows ? kedge_hub_follow_passing(world->hub, real, topic, now)
+                       : kedge_hub_unfollow_passing(world->hub, real, topic, now);
+    }
+    return follows ? kedge_hub_follow(world->hub, real, topic, now)
+                   : kedge_hub_unfollow(world->hub, real, topic, now);
+}
 
 void sim_step_topics(sim_world *world)
 {
@@ -359,25 +501,22 @@ void sim_step_topics(sim_world *world)
     if (session == NULL) {
         return;
     }
-    kedge_session *real = real_of(world, session);
     size_t t = (size_t)sim_below(world, SIM_TOPICS);
-    kedge_span topic = kedge_text(sim_topics[t]);
-    kedge_status expected = KEDGE_OK;
-    kedge_status status;
+    bool passing = world->protocol->passing && sim_chance(world, 40);
     bool follows = sim_chance(world, 60);
-    if (follows) {
-        status = kedge_hub_follow(world->hub, real, topic, sim_server_now(world));
-    } else {
-        expected = session->follows[t] ? KEDGE_OK : KEDGE_UNKNOWN;
-        status = kedge_hub_unfollow(world->hub, real, topic, sim_server_now(world));
-    }
+    bool *followed = passing ? &session->passes[t] : &session->follows[t];
+    kedge_status expected = follows || *followed ? KEDGE_OK : KEDGE_UNKNOWN;
+    kedge_status status = change(world, session, t, passing, follows);
     if (status == KEDGE_NO_MEMORY) {
         return;
     }
     SIM_EXPECT(world, status == expected, "topics: %s", kedge_status_name(status));
-    session->follows[t] = follows;
-    sim_note(&world->trace, "server: %.6s %s %s", session->id, follows ? "follows" : "leaves",
-             sim_topics[t]);
+    *followed = follows;
+    if (passing && !follows) {
+        leave_passing(world, session, t);
+    }
+    sim_note(&world->trace, "server: %.6s %s%s %s", session->id, follows ? "follows" : "leaves",
+             passing ? " what passes of" : "", sim_topics[t]);
 }
 
 void sim_step_end(sim_world *world)
@@ -391,6 +530,7 @@ void sim_step_end(sim_world *world)
     session->ending = true;
     kedge_status status = kedge_hub_end(world->hub, real_of(world, session), sim_server_now(world));
     SIM_EXPECT(world, status == KEDGE_OK, "cannot end a session: %s", kedge_status_name(status));
+    sim_settle(world);
 }
 
 void sim_step_close(sim_world *world)

@@ -21,16 +21,28 @@ void sim_expect_close(sim_wire *wire, uint16_t code);
 void sim_expect_closes(sim_world *world, const sim_session *session, uint16_t code);
 
 /* The session follows what was drawn. */
-void sim_follow(sim_session *session, const sim_drawn *drawn);
+void sim_follow(sim_world *world, sim_session *session, const sim_drawn *drawn);
 
 /* Its link lags behind the history: it ends, though it has not told that yet. */
 bool sim_is_outrun(const sim_wire *wire);
 
+/* It has more passing events to tell than their topics hold, or was left out of too many: it may end. */
+bool sim_passed_too_much(const sim_world *world, const sim_wire *wire);
+
+/* A client saw what was published: all on one connection in the order of publishing. Of what passes, each that
+ * it has to see. */
+void sim_saw(sim_world *world, const sim_client *client, uint64_t n);
+void sim_saw_passing(sim_world *world, const sim_client *client, uint64_t n);
+
+/* True where it has seen all that passes. */
+bool sim_saw_all(const sim_wire *wire);
+
 /* A message that a client sends of itself; `payload` has room for one number. */
 void sim_say(sim_world *world, sim_client *client, const char *name, const char *payload);
 
-/* Steps: publishes to a topic, to all but some, to one session; follows or leaves; answers all that wait, or
+/* Steps: publishes what passes; publishes to a topic, to all but some, to one session; follows or leaves; answers all that wait, or
  * any question there ever was; ends a session; closes a link. */
+void sim_step_pass(sim_world *world);
 void sim_step_publish(sim_world *world);
 void sim_step_topics(sim_world *world);
 void sim_step_answers(sim_world *world);

@@ -1,9 +1,11 @@
 /* The simulation: runs worlds, seed after seed, and makes those that are broken short.
  *
- *     kedge-sim SEEDS [FIRST]      all of them must be sound; the first that is not is shrunk, and its
- *                                  trace printed
- *     kedge-sim trace SEED         the trace of one
- *     kedge-sim count SEEDS [FIRST]  how many are broken, for tests of the simulation itself
+ *     kedge-sim SEEDS [FIRST [PROTOCOL]]
+ *                            all of them (or those that speak the protocol) must be sound; the first that is
+ *                            not is shrunk, and its trace printed
+ *     kedge-sim trace SEED   the trace of one
+ *     kedge-sim count SEEDS [FIRST [PROTOCOL]]
+ *                            how many are broken, for tests of the simulation itself
  *
  * The same seed gives the same trace, byte for byte: each hundredth world is run twice and compared.
  */
@@ -19,17 +21,18 @@
 
 #include "world.h"
 
-enum { WORKERS = 2, AGAIN_EACH = 100, SECONDS_MAX = 20, BROKEN = 3 };
+enum { WORKERS = 2, AGAIN_EACH = 100, SECONDS_MAX = 20, BROKEN = 3, PROTOCOLS = 4 };
 
 /* What a worker tells while it runs: it may die at any moment. */
 typedef struct report {
     uint64_t seed;
-    uint64_t worlds;
-    uint64_t events;
+    uint64_t worlds[PROTOCOLS];
+    uint64_t events[PROTOCOLS];
     uint64_t broken;
 } report;
 
 static report *reports;
+static const char *only; /* this protocol; null: all */
 
 static bool run_one(uint64_t seed, const bool *left_out, FILE *out, sim_result *result)
 {
@@ -62,12 +65,15 @@ static void work(report *mine, uint64_t end)
 {
     for (; mine->seed < end; mine->seed += WORKERS) {
         sim_result result;
-        bool sound = is_sound(mine->seed, &result);
-        mine->worlds += sound;
-        mine->events += result.events;
-        if (!sound) {
+        size_t protocol = sim_protocol_of(mine->seed);
+        if (only != NULL && strcmp(only, sim_protocols[protocol]->name) != 0) {
+            continue;
+        }
+        mine->worlds[protocol]++;
+        if (!is_sound(mine->seed, &result)) {
             _exit(BROKEN);
         }
+        mine->events[protocol] += result.events;
     }
     _exit(0);
 }
@@ -112,7 +118,6 @@ static uint64_t run_all(uint64_t first, uint64_t seeds, bool count)
         lowest = reports[i].seed < lowest ? reports[i].seed : lowest;
         if (count) {
             reports[i].broken++;
-            reports[i].worlds++;
             reports[i].seed += WORKERS;
             children[i] = start(&reports[i], end);
             left++;
@@ -191,9 +196,34 @@ static int trace_one(uint64_t seed)
     return sound ? 0 : 1;
 }
 
+/* What all workers did, for each protocol and in all. */
+static uint64_t tell(bool alone)
+{
+    uint64_t worlds = 0;
+    uint64_t events = 0;
+    uint64_t broken = 0;
+    for (size_t p = 0; p < sim_protocol_count; p++) {
+        report sum = {0};
+        for (size_t i = 0; i < WORKERS; i++) {
+            sum.worlds[p] += reports[i].worlds[p];
+            sum.events[p] += reports[i].events[p];
+        }
+        printf("%-10s %9" PRIu64 " worlds, %11" PRIu64 " events\n", sim_protocols[p]->name,
+               sum.worlds[p], sum.events[p]);
+        worlds += sum.worlds[p];
+        events += sum.events[p];
+    }
+    for (size_t i = 0; i < WORKERS; i++) {
+        broken += reports[i].broken;
+    }
+    broken += alone;
+    printf("%" PRIu64 " worlds, %" PRIu64 " events, %" PRIu64 " broken\n", worlds, events, broken);
+    return broken;
+}
+
 static int usage(void)
 {
-    fprintf(stderr, "usage: kedge-sim [count] SEEDS [FIRST] | kedge-sim trace SEED\n");
+    fprintf(stderr, "usage: kedge-sim [count] SEEDS [FIRST [PROTOCOL]] | kedge-sim trace SEED\n");
     return 2;
 }
 
@@ -207,6 +237,7 @@ int main(int count, char **arguments)
     }
     uint64_t number = strtoull(arguments[at], NULL, 10);
     uint64_t first = count > at + 1 ? strtoull(arguments[at + 1], NULL, 10) : 0;
+    only = count > at + 2 ? arguments[at + 2] : NULL;
     if (traces) {
         return trace_one(number);
     }
@@ -217,17 +248,9 @@ int main(int count, char **arguments)
         return 2;
     }
     uint64_t lowest = run_all(first, number, counts);
-    report sum = {0};
-    for (size_t i = 0; i < WORKERS; i++) {
-        sum.worlds += reports[i].worlds;
-        sum.events += reports[i].events;
-        sum.broken += reports[i].broken;
-    }
-    if (lowest != UINT64_MAX && !counts) {
+    bool shown = lowest != UINT64_MAX && !counts;
+    if (shown) {
         explain(lowest);
-        sum.broken += sum.broken == 0;
     }
-    printf("%" PRIu64 " worlds, %" PRIu64 " events, %" PRIu64 " broken\n", sum.worlds, sum.events,
-           sum.broken);
-    return sum.broken == 0 ? 0 : 1;
+    return tell(shown) == 0 ? 0 : 1;
 }

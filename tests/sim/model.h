@@ -41,6 +41,7 @@ typedef struct sim_session {
     kedge_time detached;
     bool follows[SIM_TOPICS];
     bool passes[SIM_TOPICS]; /* follows the passing topic of the name */
+    size_t passed_over;      /* passing events that it was left out of */
     sim_log own;
     sim_list history;         /* [0] is number `first` */
     sim_list left_out;        /* of what was published to others of a topic */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls.h"
+
 /* ---- Processes ------------------------------------------------------------------------------- */
 
 void sim_start_server(sim_world *world)
@@ -19,6 +21,7 @@ void sim_start_server(sim_world *world)
                                   memory_probe_allocator(&world->memory), sim_server_now(world));
     } while (status == KEDGE_NO_MEMORY);
     SIM_EXPECT(world, status == KEDGE_OK, "no hub: %s", kedge_status_name(status));
+    (void)kedge_hub_clock(world->hub, sim_wall(world), sim_server_now(world));
     sim_note(&world->trace, "server: process %" PRIu64, world->processes);
 }
 
@@ -82,6 +85,10 @@ static void begin_wire(sim_world *world, sim_wire *wire)
     wire->trouble = 0;
     wire->session = NULL;
     wire->attached = false;
+    wire->connection = ++world->connections;
+    wire->latest = 0;
+    wire->acknowledged = 0;
+    wire->passed_count = 0;
     wire->notices = 0;
     wire->replay_end = 0;
     wire->resumed = 0;
@@ -234,6 +241,7 @@ static void drop_far_ends(sim_world *world)
             continue;
         }
         kedge_connection_destroy(wire->far, sim_server_now(world));
+        sim_calls_forget(world, wire->link);
         kedge_link_destroy(wire->link);
         wire->far = NULL;
         wire->link = NULL;
@@ -242,6 +250,7 @@ static void drop_far_ends(sim_world *world)
             wire->near_lost = world->now + some_time(world, 30);
         }
     }
+    sim_calls_restart(world);
     memset(world->questions, 0, sizeof world->questions);
     world->question_count = 0;
 }
@@ -391,6 +400,7 @@ static void kill_client(sim_world *world, sim_client *client)
         wire->up.ended = true;
         sim_trouble(world, &wire->trouble, world->now);
     }
+    sim_calls_forget(world, client->link);
     kedge_link_destroy(client->link);
     client->link = NULL;
     client->wire = NULL;
@@ -410,7 +420,8 @@ static void step_process(sim_world *world)
     SIM_EXPECT(world, status == KEDGE_OK, "cannot save: %s", kedge_status_name(status));
     sim_client as_saver = *saver;
     kill_client(world, client);
-    client->user = sim_chance(world, 80) ? as_saver.user : client->user;
+    bool same = sim_chance(world, 80) || world->protocol->by_user;
+    client->user = same ? as_saver.user : client->user;
     client->position = as_saver.position;
     memcpy(client->session, as_saver.session, sizeof client->session);
     make_link(world, client);

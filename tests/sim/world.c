@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls.h"
 #include "host.h"
 #include "steps.h"
 
@@ -13,6 +14,9 @@ enum { ROUNDS_MAX = 20000, REST_ROUNDS = 12 };
 
 const char *const sim_users[SIM_USERS] = {"anna", "ben", "cleo"};
 const char *const sim_topics[SIM_TOPICS] = {"news", "sport", "music"};
+
+const sim_protocol *const sim_protocols[] = {&sim_gateway, &sim_messaging};
+const size_t sim_protocol_count = sizeof sim_protocols / sizeof sim_protocols[0];
 
 uint64_t sim_below(sim_world *world, uint64_t bound)
 {
@@ -207,6 +211,7 @@ static void forget_questions(sim_world *world, const sim_wire *wire)
 static void close_far(sim_world *world, sim_wire *wire)
 {
     kedge_connection_destroy(wire->far, sim_server_now(world));
+    sim_calls_forget(world, wire->link);
     kedge_link_destroy(wire->link);
     SIM_EXPECT(world, wire->ended || wire->session == NULL,
                "a server's connection ended, and its link told nothing");
@@ -245,6 +250,7 @@ static void serve_far(sim_world *world, sim_wire *wire)
             wire->ended = true;
             wire->sent = event.link.as.closed.sent;
             forget_questions(world, wire);
+            sim_calls_leave(world, wire->link);
         }
         sim_server_event(world, wire, &event.link);
     }
@@ -286,6 +292,7 @@ static void take_client_event(sim_world *world, sim_client *client, const kedge_
         client->wants = true;
     } else if (event->kind == KEDGE_EVENT_CLOSED) {
         check_end(world, client, event);
+        sim_calls_leave(world, client->link);
         client->wire = NULL;
         client->stopped = event->as.closed.action == KEDGE_ACTION_STOP ||
                           event->as.closed.action == KEDGE_ACTION_CREDENTIALS;
@@ -560,6 +567,18 @@ static void throw_dice(sim_world *world, uint64_t what)
     kedge_random_init(&world->dice, &entropy);
 }
 
+/* Any power of two, any hundred of seeds has all protocols. */
+size_t sim_protocol_of(uint64_t seed)
+{
+    kedge_random dice;
+    kedge_entropy entropy = {{'p'}};
+    for (size_t i = 0; i < 8; i++) {
+        entropy.bytes[8 + i] = (uint8_t)(seed >> (8 * i));
+    }
+    kedge_random_init(&dice, &entropy);
+    return (size_t)kedge_random_below(&dice, sim_protocol_count);
+}
+
 static void begin(sim_world *world)
 {
     throw_dice(world, UINT64_MAX);
@@ -594,6 +613,7 @@ static void come_to_rest(sim_world *world)
             at_rest = at_rest && world->protocol->is_at_rest(world, &world->clients[i]);
         }
     }
+    sim_calls_check(world);
     for (size_t i = 0; i < world->client_count; i++) {
         SIM_EXPECT(world, world->protocol->is_at_rest(world, &world->clients[i]),
                    "client %zu does not get what there is", i);
@@ -642,7 +662,7 @@ bool sim_world_run(uint64_t seed, const bool *left_out, FILE *out, sim_result *r
         world.wires[i].link = NULL;
     }
     world.seed = seed;
-    world.protocol = &sim_gateway;
+    world.protocol = sim_protocols[sim_protocol_of(seed)];
     sim_trace_begin(&world.trace, out, &way_out);
     bool sound = setjmp(way_out) == 0;
     if (sound) {

@@ -26,6 +26,8 @@ enum {
     SIM_STEPS = 100,
     SIM_QUESTIONS = 32,
     SIM_NOTICES = 4096, /* messages of clients */
+    SIM_CALLS = 48,     /* requests at once */
+    SIM_PASSING = 256,  /* passing events that a link has to tell */
     SIM_SNAPSHOT = 1 << 20
 };
 
@@ -52,6 +54,14 @@ typedef struct sim_client {
     uint64_t seen;         /* events, in all */
 } sim_client;
 
+/* A passing event that a link's client must see, in this order. */
+typedef struct sim_passed {
+    uint64_t n;
+    size_t topic;
+    kedge_time time;
+    bool optional; /* its topic was left since */
+} sim_passed;
+
 /* A socket's two ends and what is between them. */
 struct sim_wire {
     bool used;
@@ -71,10 +81,15 @@ struct sim_wire {
     kedge_time trouble;     /* until when something was wrong with it */
     sim_session *session;   /* that the server's link has, or had */
     bool attached;          /* it has it still */
-    uint64_t notices;       /* the highest number of the client's messages that came */
-    uint64_t replay_end;    /* the session's last number when it was resumed, without delay */
-    kedge_time resumed;     /* and when that was */
-    uint16_t expected;      /* the code with which the server must close it; 0: none */
+    uint64_t connection;    /* counted from 1 */
+    uint64_t latest;        /* what its client saw last of what was published */
+    uint64_t acknowledged;  /* by its client */
+    sim_passed passed[SIM_PASSING];
+    size_t passed_count;
+    uint64_t notices;    /* the highest number of the client's messages that came */
+    uint64_t replay_end; /* the session's last number when it was resumed, without delay */
+    kedge_time resumed;  /* and when that was */
+    uint16_t expected;   /* the code with which the server must close it; 0: none */
 };
 
 /* What the server was asked, answered or not: who answers late, twice or too late is told so. */
@@ -89,6 +104,30 @@ typedef struct sim_question {
     kedge_time asked;
     bool answered;
 } sim_question;
+
+/* A request, from a client or (not `up`) from a server. */
+typedef enum sim_answer {
+    SIM_ANSWER_NONE,
+    SIM_ANSWER_REPLY,
+    SIM_ANSWER_ERROR,
+    SIM_ANSWER_FAILED
+} sim_answer;
+
+typedef struct sim_call {
+    uint64_t n; /* in its payload; 0: there was none here */
+    bool up;
+    bool open; /* it has not ended */
+    bool cancelled;
+    bool came;            /* to who is to answer it */
+    kedge_link *asker;    /* null: its process is gone */
+    kedge_link *answerer; /* null: it did not come, or that connection is over */
+    uint64_t connection;
+    kedge_request_number number;
+    kedge_ticket ticket;
+    kedge_time due;     /* it times out */
+    kedge_time overdue; /* its answer is the protocol's own */
+    sim_answer answer;
+} sim_call;
 
 /* One of several things, each so many times of a hundred; the weights of a list add up to that. */
 typedef struct sim_choice {
@@ -108,6 +147,8 @@ typedef struct sim_protocol {
     const char *name;
     kedge_protocol protocol;
     bool passing;                   /* it has passing events */
+    bool by_user;                   /* a client's position is good for its user alone */
+    const char *error_code;         /* of an answer that says no; null: it has no requests */
     uint16_t refusals[3];           /* with which the server's application says no */
     uint16_t closes[8];             /* with which it closes links */
     uint16_t end_code;              /* with which links close whose session it ends */
@@ -127,6 +168,9 @@ typedef struct sim_protocol {
     void (*describe)(sim_world *world, uint64_t n, kedge_publication_source *source, char *text,
                      size_t room);
 
+    /* Whether a server's link that has a session tells what passes; null: each does. */
+    bool (*tells_passing)(const sim_wire *wire);
+
     /* A server's link is over: is that right? And does a code leave the session as it is? */
     void (*check_close)(sim_world *world, const sim_wire *wire, const kedge_event *event);
     bool (*keeps)(uint16_t sent);
@@ -145,6 +189,7 @@ typedef struct sim_protocol {
 } sim_protocol;
 
 extern const sim_protocol sim_gateway;
+extern const sim_protocol sim_messaging;
 
 struct sim_world {
     sim_trace trace;
@@ -165,12 +210,16 @@ struct sim_world {
     uint64_t receipts;
     uint64_t published;
     uint64_t noticed;
+    uint64_t connections;
+    uint64_t call_count;       /* ever */
+    kedge_time answer_timeout; /* of requests */
     bool notices[SIM_NOTICES]; /* that came to the server */
 
     sim_client clients[SIM_CLIENTS];
     size_t client_count;
     sim_question questions[SIM_QUESTIONS];
-    size_t question_count;     /* ever */
+    size_t question_count; /* ever */
+    sim_call calls[SIM_CALLS];
     uint64_t events;           /* that applications saw */
     sim_wire wires[SIM_WIRES]; /* last, since they are large */
 };
@@ -183,6 +232,11 @@ typedef struct sim_result {
     uint64_t fingerprint;
     char broken[512]; /* why it is; empty: it is not */
 } sim_result;
+
+/* The protocols, and which of them the world of a seed speaks. */
+extern const sim_protocol *const sim_protocols[];
+extern const size_t sim_protocol_count;
+size_t sim_protocol_of(uint64_t seed);
 
 /* Runs the world of a seed, but for the steps whose `left_out` is true (may be null), and writes its
  * trace to `out` (may be null). False: it is broken; its memory is lost then. */
