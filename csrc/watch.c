@@ -3,7 +3,11 @@
 #include "memory.h"
 #include "span.h"
 
-static const kedge_watch_rules *const all_rules[] = {&kedge_gateway_watch_rules};
+/* How many questions of a side may wait; past it they are not followed. */
+#define OPEN_MAX 1000
+
+static const kedge_watch_rules *const all_rules[] = {&kedge_gateway_watch_rules,
+                                                     &kedge_messaging_watch_rules};
 
 static const kedge_watch_rules *rules_of(kedge_protocol protocol)
 {
@@ -64,6 +68,8 @@ kedge_status kedge_watch_create(kedge_watch **watch, const kedge_watch_config *c
     made->allocator = allocator;
     made->config = *config;
     made->rules = rules_of(config->client.protocol);
+    made->open[KEDGE_CLIENT].max = OPEN_MAX;
+    made->open[KEDGE_SERVER].max = OPEN_MAX;
     *watch = made;
     return KEDGE_OK;
 }
@@ -84,12 +90,19 @@ static void drop_server(kedge_watch *watch)
     watch->ticket = 0;
 }
 
+static void drop_open(kedge_watch *watch)
+{
+    kedge_requests_free(&watch->open[KEDGE_CLIENT], watch->allocator);
+    kedge_requests_free(&watch->open[KEDGE_SERVER], watch->allocator);
+}
+
 void kedge_watch_destroy(kedge_watch *watch)
 {
     if (watch == NULL) {
         return;
     }
     drop_server(watch);
+    drop_open(watch);
     kedge_link_destroy(watch->links[KEDGE_CLIENT]);
     kedge_zstd_decoder_free(watch->decoder);
     drop_plain(watch);
@@ -131,7 +144,8 @@ static void take_event(kedge_watch *watch, kedge_role role, const kedge_event *e
     } else if (event->kind == KEDGE_EVENT_CLOSED && event->as.closed.sent != 0) {
         blame(watch, other(role), event->as.closed.cause, event->as.closed.sent,
               kedge_status_text(event->as.closed.cause));
-    } else if (event->kind == KEDGE_EVENT_IDENTIFY || event->kind == KEDGE_EVENT_RESUME) {
+    } else if (event->kind == KEDGE_EVENT_IDENTIFY || event->kind == KEDGE_EVENT_RESUME ||
+               event->kind == KEDGE_EVENT_CREDENTIALS) {
         watch->ticket = event->ticket;
         watch->asked = event->kind;
     }
@@ -143,7 +157,7 @@ static bool drain_link(kedge_watch *watch, kedge_role role)
     kedge_event event;
     kedge_output output;
     bool any = false;
-    while (kedge_link_next_event(link, &event)) {
+    while (kedge_link_next_event(link, &event)) { /* a null link has none */
         take_event(watch, role, &event);
         any = true;
     }
@@ -185,7 +199,7 @@ static bool connect_client(kedge_watch *watch)
     return asked;
 }
 
-static void make_client(kedge_watch *watch, kedge_span saved)
+void kedge_watch_renew_client(kedge_watch *watch, kedge_span saved)
 {
     kedge_link *made;
     kedge_link_destroy(watch->links[KEDGE_CLIENT]);
@@ -205,31 +219,47 @@ static void make_client(kedge_watch *watch, kedge_span saved)
     }
 }
 
-void kedge_watch_renew_client(kedge_watch *watch, kedge_span saved, kedge_span greeting)
+void kedge_watch_tell_client(kedge_watch *watch, const kedge_envelope_parts *parts)
 {
-    make_client(watch, saved);
-    if (watch->failure == KEDGE_OK) {
-        (void)kedge_link_receive(watch->links[KEDGE_CLIENT], KEDGE_MESSAGE_TEXT, greeting,
-                                 watch->now);
+    kedge_protocol protocol = watch->rules->protocol;
+    size_t size = 0;
+    (void)kedge_envelope_encode(protocol, parts, NULL, 0, &size);
+    uint8_t *text = kedge_memory_new(watch->allocator, size);
+    if (text == NULL || watch->failure != KEDGE_OK) {
+        fail(watch);
+    } else {
+        (void)kedge_envelope_encode(protocol, parts, text, size, &size);
+        (void)kedge_link_receive(watch->links[KEDGE_CLIENT], KEDGE_MESSAGE_TEXT,
+                                 kedge_span_of(text, size), watch->now);
+        kedge_watch_drain(watch);
     }
+    kedge_memory_free(watch->allocator, text, size);
 }
 
-static void make_server(kedge_watch *watch)
+/* Credentials that are right, where they are asked for. */
+static kedge_status upgrade(kedge_watch *watch, kedge_link *server)
 {
     kedge_request request = {0};
-    kedge_output upgrade;
     request.path = kedge_text("/");
+    request.headers[0].name = kedge_text("Authorization");
+    request.headers[0].value = kedge_text("Bearer unknown");
+    request.header_count = 1;
+    kedge_status status = kedge_link_requested(server, &request, watch->now);
+    (void)drain_link(watch, KEDGE_SERVER);
+    if (status == KEDGE_OK && watch->ticket != 0) {
+        (void)kedge_watch_attach(watch, kedge_text("session"));
+        status = watch->failure;
+    }
+    return status == KEDGE_OK ? kedge_link_opened(server, watch->now) : status;
+}
+
+void kedge_watch_renew_server(kedge_watch *watch)
+{
     drop_server(watch);
     kedge_link **server = &watch->links[KEDGE_SERVER];
     if (kedge_link_create(server, &watch->config.server, &entropy, watch->allocator, watch->now) !=
             KEDGE_OK ||
-        kedge_link_requested(*server, &request, watch->now) != KEDGE_OK) {
-        fail(watch);
-        return;
-    }
-    (void)kedge_link_next_output(*server, &upgrade);
-    kedge_output_release(&upgrade);
-    if (kedge_link_opened(*server, watch->now) != KEDGE_OK) {
+        upgrade(watch, *server) != KEDGE_OK) {
         fail(watch);
     }
 }
@@ -247,9 +277,12 @@ static void connect_both(kedge_watch *watch)
     watch->connected = true;
     watch->closed[KEDGE_CLIENT] = false;
     watch->closed[KEDGE_SERVER] = false;
-    make_server(watch);
+    drop_open(watch);
+    memset(&watch->as, 0, sizeof watch->as);
+    watch->position = 0;
+    kedge_watch_renew_server(watch);
     if (watch->links[KEDGE_CLIENT] == NULL || !connect_client(watch)) {
-        make_client(watch, kedge_text(NULL));
+        kedge_watch_renew_client(watch, kedge_text(NULL));
     }
 }
 
@@ -316,40 +349,58 @@ static kedge_span decompress(kedge_watch *watch, kedge_span frame)
     return status == KEDGE_OK ? kedge_span_of(watch->plain, watch->plain_size) : kedge_text(NULL);
 }
 
-/* What the message is, as far as that can be told; who gets it judges the rest. */
-static bool decode(kedge_watch *watch, kedge_message_kind kind, kedge_span message,
-                   kedge_envelope *envelope)
+/* A binary message is a text where the protocol says so. */
+static kedge_status decode(kedge_watch *watch, kedge_role from, kedge_message_kind kind,
+                           kedge_span message, kedge_envelope *envelope)
 {
     kedge_protocol protocol = watch->rules->protocol;
-    kedge_span text = kind == KEDGE_MESSAGE_BINARY && protocol == KEDGE_GATEWAY
-                          ? decompress(watch, message)
-                          : message;
-    return text.size > 0 &&
-           kedge_envelope_decode(envelope, protocol, text, NULL).status == KEDGE_OK;
+    memset(envelope, 0, sizeof *envelope);
+    envelope->protocol = protocol;
+    if (kind == KEDGE_MESSAGE_BINARY && protocol == KEDGE_GATEWAY && from == KEDGE_SERVER) {
+        message = decompress(watch, message);
+    } else if (kind == KEDGE_MESSAGE_BINARY && protocol != KEDGE_FLOWLAYER) {
+        return KEDGE_ENVELOPE_BINARY;
+    }
+    return kedge_envelope_decode(envelope, protocol, message, NULL).status;
+}
+
+/* What the protocol answers without a close is no less against the contract; where it closes, a link does. */
+static void judge(kedge_watch *watch, kedge_role from, const kedge_envelope *envelope,
+                  kedge_status status)
+{
+    kedge_envelope_refusal refusal = kedge_envelope_refuse(envelope, status, other(from));
+    if (refusal.cause != KEDGE_OK && refusal.close == 0) {
+        blame(watch, from, refusal.cause, 0, refusal.message);
+    }
+}
+
+static void take_envelope(kedge_watch *watch, kedge_role from, const kedge_envelope *envelope)
+{
+    bool named = envelope->name.value.kind == KEDGE_JSON_KIND_TEXT;
+    const char *rule = watch->closed[from] ? "nothing is said behind a close"
+                                           : watch->rules->said(watch, from, envelope);
+    watch->seen->name = kedge_envelope_name_text(named ? &envelope->name : &envelope->type);
+    if (rule != NULL) {
+        blame(watch, from, KEDGE_UNEXPECTED, 0, rule);
+    }
 }
 
 static void hear(kedge_watch *watch, kedge_role from, kedge_message_kind kind, kedge_span message)
 {
     kedge_envelope envelope;
-    const char *rule = NULL;
-    bool decoded = decode(watch, kind, message, &envelope);
+    kedge_status status = decode(watch, from, kind, message, &envelope);
     if (!watch->connected) {
-        if (decoded && watch->rules->begin != NULL) {
+        if (status == KEDGE_OK && watch->rules->begin != NULL) {
             watch->rules->begin(watch, from, &envelope);
         }
         connect_both(watch);
     }
-    if (watch->failure != KEDGE_OK) {
-        return;
+    if (watch->failure == KEDGE_OK) {
+        kedge_watch_drain(watch);
+        judge(watch, from, &envelope, status);
     }
-    kedge_watch_drain(watch);
-    if (decoded) {
-        watch->seen->name = kedge_envelope_name_text(&envelope.type);
-        rule = watch->closed[from] ? "nothing is said behind a close"
-                                   : watch->rules->said(watch, from, &envelope);
-    }
-    if (rule != NULL) {
-        blame(watch, from, KEDGE_UNEXPECTED, 0, rule);
+    if (watch->failure == KEDGE_OK && status == KEDGE_OK) {
+        take_envelope(watch, from, &envelope);
     }
     if (watch->failure == KEDGE_OK) {
         kedge_watch_drain(watch);
@@ -400,14 +451,14 @@ kedge_status kedge_watch_close(kedge_watch *watch, kedge_role from, uint16_t cod
 
 /* ---- For the rules --------------------------------------------------------------------------- */
 
-bool kedge_watch_attach(kedge_watch *watch, kedge_span id, uint64_t position)
+bool kedge_watch_attach(kedge_watch *watch, kedge_span id)
 {
     kedge_session_config config = {0};
     config.id = id;
     config.user = kedge_text("user");
     config.own_limits = kedge_log_limits_default();
     config.spans_max = 1;
-    config.first_number = position + 1;
+    config.first_number = watch->position + 1;
     kedge_status status = KEDGE_NO_MEMORY;
     if (kedge_session_create(&watch->session, &config, watch->allocator) == KEDGE_OK) {
         status = kedge_link_attach(watch->links[KEDGE_SERVER], watch->ticket, watch->session,
@@ -437,4 +488,29 @@ uint64_t kedge_watch_number(kedge_watch *watch)
     }
     kedge_watch_drain(watch);
     return kedge_link_position(watch->links[KEDGE_SERVER]);
+}
+
+const char *kedge_watch_ask(kedge_watch *watch, kedge_role from, kedge_span id, kedge_span name)
+{
+    kedge_open_request *made;
+    if (kedge_watch_find(watch, from, id) != NULL) {
+        return "an id is free again when it was answered, not before";
+    }
+    kedge_status status = kedge_requests_take(&watch->open[from], watch->allocator, ++watch->stamp,
+                                              id, name, KEDGE_NEVER, &made);
+    if (status == KEDGE_NO_MEMORY) {
+        fail(watch);
+    }
+    return NULL;
+}
+
+kedge_open_request *kedge_watch_find(const kedge_watch *watch, kedge_role asker, kedge_span id)
+{
+    return kedge_requests_find_id(&watch->open[asker], id);
+}
+
+void kedge_watch_answer(kedge_watch *watch, kedge_role asker, kedge_open_request *request)
+{
+    kedge_requests_end(&watch->open[asker], request);
+    kedge_requests_forget(&watch->open[asker], watch->allocator);
 }

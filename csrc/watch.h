@@ -8,6 +8,7 @@
 
 #include "link.h"
 #include "protocols/gateway_client_state.h"
+#include "requests.h"
 #include <kedge/envelope.h>
 #include <kedge/watch.h>
 
@@ -26,6 +27,7 @@ typedef struct kedge_watch_rules {
 } kedge_watch_rules;
 
 extern const kedge_watch_rules kedge_gateway_watch_rules;
+extern const kedge_watch_rules kedge_messaging_watch_rules;
 
 struct kedge_watch {
     kedge_allocator allocator;
@@ -39,7 +41,9 @@ struct kedge_watch {
     kedge_time now;
     kedge_observation *seen;
 
+    kedge_requests open[2]; /* by role: what that side asked on this connection */
     kedge_session *session; /* that the server's link has */
+    uint64_t position;      /* behind which that begins */
     uint64_t stamp;
     kedge_ticket ticket; /* of the server's question that waits, 0: none */
     kedge_event_kind asked;
@@ -53,22 +57,44 @@ struct kedge_watch {
             bool greeted;
             bool replaying;
             uint64_t heartbeats; /* that wait for their answer */
-            uint64_t position;   /* of the resume */
             uint8_t id[KEDGE_GATEWAY_SESSION_ID_MAX];
             size_t id_size;
         } gateway;
+        struct {
+            bool asked;      /* the first request came: events with ids may */
+            uint64_t last;   /* the highest id that was told, or is known */
+            uint64_t pings;  /* that wait for their answer */
+            uint64_t missed; /* so many events up to `newest` are to come first */
+            uint64_t newest;
+        } messaging;
     } as;
 };
 
-/* The server's link gets a session of this id that begins behind a position, in answer to its question. False:
- * no memory. */
-bool kedge_watch_attach(kedge_watch *watch, kedge_span id, uint64_t position);
+/* A side asks something; null, or the rule that it breaks. */
+const char *kedge_watch_ask(kedge_watch *watch, kedge_role from, kedge_span id, kedge_span name);
+
+/* What waits for an answer of that id; null: nothing. */
+kedge_open_request *kedge_watch_find(const kedge_watch *watch, kedge_role asker, kedge_span id);
+
+/* It was answered. */
+void kedge_watch_answer(kedge_watch *watch, kedge_role asker, kedge_open_request *request);
+
+/* The server's link gets a session of this id that begins behind watch->position, in answer to its question.
+ * False: no memory. */
+bool kedge_watch_attach(kedge_watch *watch, kedge_span id);
 
 /* The server tells the next event of its session; what number it has. */
 uint64_t kedge_watch_number(kedge_watch *watch);
 
-/* Another client's link, that knows of what was saved (empty: nothing), is connected, and hears this greeting. */
-void kedge_watch_renew_client(kedge_watch *watch, kedge_span saved, kedge_span greeting);
+/* Another client's link, that knows of what was saved (empty: nothing), is connected. */
+void kedge_watch_renew_client(kedge_watch *watch, kedge_span saved);
+
+/* Another server's link; where credentials come before the upgrade, its session begins behind
+ * watch->position. */
+void kedge_watch_renew_server(kedge_watch *watch);
+
+/* The client's link hears this in place of what it could not know as its own. */
+void kedge_watch_tell_client(kedge_watch *watch, const kedge_envelope_parts *parts);
 
 /* What links have to say is taken in. */
 void kedge_watch_drain(kedge_watch *watch);

@@ -40,7 +40,6 @@ static void begin(kedge_watch *watch, kedge_role from, const kedge_envelope *env
         interval <= KEDGE_NEVER / 4 / KEDGE_MILLISECOND) {
         watch->config.server.as.gateway_server.heartbeat_interval = interval * KEDGE_MILLISECOND;
     }
-    memset(&watch->as.gateway, 0, sizeof watch->as.gateway);
 }
 
 /* ---- The server ------------------------------------------------------------------------------ */
@@ -76,7 +75,8 @@ static const char *ready_said(kedge_watch *watch, const kedge_envelope *envelope
         kedge_json_text(value, id, sizeof id, &size) != KEDGE_OK || size == 0) {
         return "ready names the session";
     }
-    if (!kedge_watch_attach(watch, kedge_span_of(id, size), 0)) {
+    watch->position = 0;
+    if (!kedge_watch_attach(watch, kedge_span_of(id, size))) {
         return NULL;
     }
     return envelope->sequence == 1 ? NULL : "ready is the first of the session's numbers";
@@ -86,7 +86,7 @@ static void resume(kedge_watch *watch)
 {
     kedge_span id = kedge_span_of(watch->as.gateway.id, watch->as.gateway.id_size);
     watch->as.gateway.replaying = true;
-    (void)kedge_watch_attach(watch, id, watch->as.gateway.position);
+    (void)kedge_watch_attach(watch, id);
 }
 
 static const char *resumed_said(kedge_watch *watch, const kedge_envelope *envelope)
@@ -147,25 +147,24 @@ static const char *server_said(kedge_watch *watch, const kedge_envelope *envelop
 
 /* ---- The client ------------------------------------------------------------------------------ */
 
-/* As the client was told it. */
+/* It is greeted as the client was. */
 static void renew_client(kedge_watch *watch, kedge_span saved)
 {
-    uint8_t hello[96];
+    uint8_t payload[64];
     size_t size = 0;
     kedge_json_writer writer;
-    kedge_json_writer_begin(&writer, hello, sizeof hello);
-    kedge_json_write_object(&writer);
-    kedge_json_write_name(&writer, kedge_text("type"));
-    kedge_json_write_text(&writer, kedge_text("hello"));
-    kedge_json_write_name(&writer, kedge_text("d"));
+    kedge_envelope_parts hello = {0};
+    kedge_json_writer_begin(&writer, payload, sizeof payload);
     kedge_json_write_object(&writer);
     kedge_json_write_name(&writer, kedge_text("heartbeat_interval"));
     kedge_json_write_unsigned(&writer, watch->config.server.as.gateway_server.heartbeat_interval /
                                            KEDGE_MILLISECOND);
     kedge_json_write_end(&writer);
-    kedge_json_write_end(&writer);
     (void)kedge_json_writer_finish(&writer, &size);
-    kedge_watch_renew_client(watch, saved, kedge_span_of(hello, size));
+    hello.type = kedge_text("hello");
+    hello.payload = kedge_span_of(payload, size);
+    kedge_watch_renew_client(watch, saved);
+    kedge_watch_tell_client(watch, &hello);
 }
 
 /* What it resumes with is what its link shall know. */
@@ -186,13 +185,13 @@ static void resume_said(kedge_watch *watch, const kedge_envelope *envelope)
             KEDGE_OK) {
         return; /* which the server's link sees as well */
     }
-    (void)kedge_json_unsigned(values[1], &watch->as.gateway.position);
+    (void)kedge_json_unsigned(values[1], &watch->position);
     kedge_json_writer_begin(&writer, saved, sizeof saved);
     kedge_json_write_object(&writer);
     kedge_json_write_name(&writer, kedge_text("session_id"));
     kedge_json_write_text(&writer, kedge_span_of(id, watch->as.gateway.id_size));
     kedge_json_write_name(&writer, kedge_text("position"));
-    kedge_json_write_unsigned(&writer, watch->as.gateway.position);
+    kedge_json_write_unsigned(&writer, watch->position);
     kedge_json_write_end(&writer);
     (void)kedge_json_writer_finish(&writer, &size);
     renew_client(watch, kedge_span_of(saved, size));

@@ -1,5 +1,6 @@
 /* The observer: what it says of right conversations, and of each way to break the gateway's contract. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -478,6 +479,178 @@ START_TEST(without_memory_it_says_so_and_blames_nobody)
 }
 END_TEST
 
+/* ---- The messenger ------------------------------------------------------------------------------- */
+
+#define REQUEST(id, name, payload)                                                                 \
+    "{\"type\":\"request\",\"timestamp\":1,\"id\":\"" id "\",\"payloadType\":\"" name              \
+    "\",\"payload\":" payload "}"
+#define RESPONSE(id, payload)                                                                      \
+    "{\"type\":\"response\",\"timestamp\":1,\"id\":\"" id "\",\"payload\":" payload "}"
+#define NEWS(id)                                                                                   \
+    "{\"type\":\"event\",\"timestamp\":1,\"id\":" id ",\"eventType\":\"new\",\"payload\":{}}"
+#define TYPING "{\"type\":\"event\",\"timestamp\":1,\"eventType\":\"typing\"}"
+#define SUBSCRIBE(id, from) REQUEST(id, "subscribe", "{\"lastEventId\":" from "}")
+#define CHATS(id) REQUEST(id, "chats", "{}")
+#define ACKNOWLEDGE(id) "{\"type\":\"ack\",\"id\":" id "}"
+
+static void set_up_messaging(void)
+{
+    set_up();
+    kedge_watch_destroy(watch);
+    config = kedge_watch_config_default(KEDGE_MESSAGING);
+    ck_assert_int_eq(kedge_watch_create(&watch, &config, memory_probe_allocator(&probe)), KEDGE_OK);
+}
+
+static void subscribed(void)
+{
+    right(KEDGE_CLIENT, SUBSCRIBE("a", "7"));
+    right(KEDGE_SERVER, RESPONSE("a", "{\"lastEventId\":9,\"count\":2}"));
+}
+
+static void flowing(void)
+{
+    right(KEDGE_CLIENT, CHATS("q"));
+}
+
+START_TEST(a_right_talk_of_messengers_is_one)
+{
+    subscribed();
+    states("CATCHING_UP", "SUBSCRIBED");
+    ck_assert(kedge_span_equal(seen.name, kedge_text("response")));
+    right(KEDGE_SERVER, NEWS("8"));
+    right(KEDGE_SERVER, TYPING);
+    right(KEDGE_SERVER, NEWS("9"));
+    ck_assert(kedge_span_equal(seen.name, kedge_text("new")));
+    states("LIVE", "SUBSCRIBED");
+    right(KEDGE_SERVER, NEWS("12"));
+    right(KEDGE_CLIENT, ACKNOWLEDGE("12"));
+    right(KEDGE_CLIENT, CHATS("b"));
+    right(KEDGE_CLIENT, REQUEST("c", "of our own", "1"));
+    right(KEDGE_SERVER, RESPONSE("c", "{}"));
+    right(KEDGE_SERVER, RESPONSE("b", "{\"error\":{\"code\":\"x\",\"message\":\"m\"}}"));
+    right(KEDGE_CLIENT, CHATS("b"));
+    right(KEDGE_CLIENT, TYPING);
+    right(KEDGE_CLIENT, "ping");
+    right(KEDGE_SERVER, "{\"event\":\"pong\"}");
+    right(KEDGE_SERVER,
+          "{\"type\":\"response\",\"timestamp\":1,\"id\":null,\"payload\":{\"error\":{}}}");
+    closes(KEDGE_SERVER, 1001);
+    closes(KEDGE_CLIENT, 1001);
+    right(KEDGE_CLIENT, SUBSCRIBE("a", "12"));
+    right(KEDGE_SERVER, RESPONSE("a", "{\"lastEventId\":12,\"count\":0}"));
+    states("LIVE", "SUBSCRIBED");
+}
+END_TEST
+
+START_TEST(who_subscribes_from_now_is_live_at_once)
+{
+    right(KEDGE_CLIENT, REQUEST("t", "subscribe", "{}"));
+    right(KEDGE_SERVER, RESPONSE("t", "{\"lastEventId\":5,\"count\":0}"));
+    states("LIVE", "SUBSCRIBED");
+    right(KEDGE_SERVER, NEWS("6"));
+}
+END_TEST
+
+START_TEST(who_begins_with_another_request_has_the_stream_from_now)
+{
+    flowing();
+    states("SUBSCRIBING", "FLOWING");
+    right(KEDGE_SERVER, NEWS("100"));
+    right(KEDGE_CLIENT, SUBSCRIBE("s", "99"));
+    right(KEDGE_SERVER, RESPONSE("s", "{\"strange\":1}"));
+    right(KEDGE_CLIENT, REQUEST("t", "subscribe", "{}"));
+}
+END_TEST
+
+static const breach messenger_breaches[] = {
+    {NULL, KEDGE_SERVER, NEWS("1"), "nothing with an id is sent before the first request"},
+    {NULL, KEDGE_SERVER, RESPONSE("a", "{}"), "a response answers a request, once"},
+    {NULL, KEDGE_SERVER, "{\"event\":\"pong\"}", "a pong answers a ping"},
+    {NULL, KEDGE_CLIENT, ACKNOWLEDGE("1"), "what was not sent cannot be acknowledged"},
+    {subscribed, KEDGE_SERVER, NEWS("7"), "ids rise"},
+    {subscribed, KEDGE_SERVER, NEWS("10"),
+     "what was missed comes first, as much as the response to subscribe said"},
+    {subscribed, KEDGE_SERVER, RESPONSE("a", "{}"), "a response answers a request, once"},
+    {flowing, KEDGE_CLIENT, CHATS("q"), "an id is free again when it was answered, not before"},
+    {flowing, KEDGE_CLIENT, REQUEST("r", "new", "{}"), "the payload is not what the request takes"},
+};
+
+START_TEST(each_rule_of_messengers_is_told)
+{
+    const breach *this = &messenger_breaches[_i];
+    if (this->before != NULL) {
+        this->before();
+    }
+    wrong(this->from, this->text, this->from, this->rule);
+}
+END_TEST
+
+static const fault messenger_faults[] = {
+    {flowing, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "{", KEDGE_JSON_TRUNCATED, 0},
+    {flowing, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, NEWS("1"), KEDGE_ENVELOPE_MEMBER_VALUE, 0},
+    {flowing, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "{\"type\":\"x\"}", KEDGE_UNKNOWN_TYPE, 0},
+    {flowing, KEDGE_CLIENT, KEDGE_MESSAGE_BINARY, CHATS("z"), KEDGE_ENVELOPE_BINARY, 0},
+    {flowing, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, "{", KEDGE_JSON_TRUNCATED, 1007},
+    {flowing, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, ACKNOWLEDGE("1"), KEDGE_UNEXPECTED, 1007},
+    {flowing, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, RESPONSE("1", "{}"), KEDGE_UNEXPECTED, 0},
+};
+
+START_TEST(each_fault_of_messengers_is_told)
+{
+    const fault *this = &messenger_faults[_i];
+    this->before();
+    ck_assert_int_eq(observe_as(this->from, this->kind, this->text, strlen(this->text)), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, this->from);
+    ck_assert_uint_eq(seen.code, this->code);
+    ck_assert_str_eq(kedge_status_name(seen.cause), kedge_status_name(this->cause));
+}
+END_TEST
+
+START_TEST(a_silent_messenger_is_told)
+{
+    flowing();
+    now += 31 * KEDGE_SECOND;
+    ck_assert_int_eq(observe(KEDGE_SERVER, TYPING), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, KEDGE_CLIENT);
+    ck_assert_uint_eq(seen.code, 1001);
+}
+END_TEST
+
+START_TEST(more_requests_than_are_followed_break_nothing)
+{
+    char text[256];
+    for (int i = 0; i < 1100; i++) {
+        (void)snprintf(text, sizeof text, REQUEST("%d", "of our own", "1"), i);
+        right(KEDGE_CLIENT, text);
+    }
+}
+END_TEST
+
+START_TEST(without_memory_no_messenger_is_blamed)
+{
+    kedge_status status = KEDGE_NO_MEMORY;
+    for (size_t fails = 1; status == KEDGE_NO_MEMORY; fails++) {
+        ck_assert_uint_lt(fails, 200);
+        kedge_watch_destroy(watch);
+        watch = NULL;
+        probe.calls = 0;
+        probe.fails_at = fails;
+        status = kedge_watch_create(&watch, &config, memory_probe_allocator(&probe));
+        status = status == KEDGE_OK ? observe(KEDGE_CLIENT, SUBSCRIBE("a", "7")) : status;
+        status = status == KEDGE_OK
+                     ? observe(KEDGE_SERVER, RESPONSE("a", "{\"lastEventId\":8,\"count\":1}"))
+                     : status;
+        status = status == KEDGE_OK ? observe(KEDGE_SERVER, NEWS("8")) : status;
+        status = status == KEDGE_OK ? observe(KEDGE_CLIENT, CHATS("z")) : status;
+        ck_assert(watch == NULL || !seen.broken);
+        probe.fails_at = 0;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+}
+END_TEST
+
 Suite *kedge_watch_suite(void);
 
 Suite *kedge_watch_suite(void)
@@ -504,5 +677,18 @@ Suite *kedge_watch_suite(void)
     tcase_add_test(tests, a_close_without_a_connection_is_nothing);
     tcase_add_test(tests, without_memory_it_says_so_and_blames_nobody);
     suite_add_tcase(suite, tests);
+    TCase *messenger = tcase_create("messenger");
+    tcase_add_checked_fixture(messenger, set_up_messaging, tear_down);
+    tcase_add_test(messenger, a_right_talk_of_messengers_is_one);
+    tcase_add_test(messenger, who_subscribes_from_now_is_live_at_once);
+    tcase_add_test(messenger, who_begins_with_another_request_has_the_stream_from_now);
+    tcase_add_loop_test(messenger, each_rule_of_messengers_is_told, 0,
+                        sizeof messenger_breaches / sizeof *messenger_breaches);
+    tcase_add_loop_test(messenger, each_fault_of_messengers_is_told, 0,
+                        sizeof messenger_faults / sizeof *messenger_faults);
+    tcase_add_test(messenger, a_silent_messenger_is_told);
+    tcase_add_test(messenger, more_requests_than_are_followed_break_nothing);
+    tcase_add_test(messenger, without_memory_no_messenger_is_blamed);
+    suite_add_tcase(suite, messenger);
     return suite;
 }
