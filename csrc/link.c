@@ -233,7 +233,8 @@ const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, k
         return &kedge_flowlayer_client_operations;
     }
     if (protocol == KEDGE_BLOBHUB) {
-        return role == KEDGE_SERVER ? &kedge_blobhub_server_operations : NULL;
+        return role == KEDGE_SERVER ? &kedge_blobhub_server_operations
+                                    : &kedge_blobhub_client_operations;
     }
     if (protocol != KEDGE_GATEWAY) {
         return NULL;

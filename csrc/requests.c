@@ -117,7 +117,9 @@ kedge_time kedge_requests_deadline(const kedge_requests *requests)
     kedge_time earliest = KEDGE_NEVER;
     for (size_t i = 0; i < requests->count; i++) {
         kedge_time deadline = requests->open[i]->deadline;
-        earliest = deadline < earliest ? deadline : earliest;
+        if (deadline > requests->ticked && deadline < earliest) {
+            earliest = deadline;
+        }
     }
     return earliest;
 }

@@ -56,7 +56,7 @@ kedge_open_request *kedge_requests_find_id(const kedge_requests *requests, kedge
 kedge_open_request *kedge_requests_first(const kedge_requests *requests);
 kedge_open_request *kedge_requests_due(const kedge_requests *requests, kedge_time now);
 
-/* The earliest deadline, KEDGE_NEVER if there is none. */
+/* The earliest deadline of what is not over yet, KEDGE_NEVER if there is none. */
 kedge_time kedge_requests_deadline(const kedge_requests *requests);
 
 /* ---- How ours end without an answer ------------------------------------------------------------- */

@@ -218,7 +218,7 @@ kedge_open_request *kedge_blobhub_answered(const exchange_of_link *exchange,
 
 static void describe_request(const kedge_open_request *request, kedge_event *event)
 {
-    bool adds = (request->stage & KEDGE_BLOBHUB_ADDS) != 0;
+    bool adds = request->stage == KEDGE_BLOBHUB_ADDS;
     event->as.outcome.number = request->number;
     event->as.outcome.name =
         adds ? kedge_text(kedge_blobhub_method_word(KEDGE_BLOBHUB_METHOD_SUBSCRIPTION_ADD))
@@ -334,18 +334,6 @@ kedge_status kedge_blobhub_notify(kedge_link *link, exchange_of_link *exchange, 
     return status == KEDGE_OK ? send_call(link, exchange, kedge_text(NULL), name, params) : status;
 }
 
-/* It is told as what timed out is: by a time that has passed already. */
-kedge_status kedge_blobhub_cancel(exchange_of_link *exchange, kedge_request_number number)
-{
-    kedge_open_request *request = kedge_requests_find(&exchange->asked, number);
-    if (request == NULL || request->deadline <= exchange->ticked) {
-        return KEDGE_UNKNOWN;
-    }
-    request->stage |= KEDGE_BLOBHUB_CANCELLED;
-    request->deadline = 0;
-    return KEDGE_OK;
-}
-
 static kedge_status end_with(kedge_link *link, exchange_of_link *exchange,
                              kedge_open_request *request, kedge_status made,
                              kedge_publication *answer)
@@ -423,65 +411,33 @@ static void forget(kedge_link *link, exchange_of_link *exchange)
 
 void kedge_blobhub_expire(kedge_link *link, exchange_of_link *exchange)
 {
-    kedge_time tolerance = link->config->stall_tolerance;
     forget(link, exchange);
-    for (size_t i = 0; i < exchange->asked.count; i++) {
-        kedge_open_request *request = exchange->asked.open[i];
-        if (request->deadline > exchange->ticked && request->deadline <= link->now &&
-            link->now - request->deadline > tolerance &&
-            (request->stage & KEDGE_BLOBHUB_OVERSLEPT) == 0) {
-            request->stage |= KEDGE_BLOBHUB_OVERSLEPT;
-            request->deadline = kedge_time_after(link->now, tolerance);
-            link->counts.stalls++;
-        }
-    }
-    exchange->ticked = link->now;
+    link->counts.stalls +=
+        kedge_requests_tick(&exchange->asked, link->now, link->config->stall_tolerance);
 }
 
 kedge_time kedge_blobhub_exchange_deadline(const exchange_of_link *exchange)
 {
-    kedge_time earliest = kedge_requests_deadline(&exchange->answering);
-    for (size_t i = 0; i < exchange->asked.count; i++) {
-        kedge_time deadline = exchange->asked.open[i]->deadline;
-        if (deadline > exchange->ticked && deadline < earliest) {
-            earliest = deadline;
-        }
-    }
-    return earliest;
-}
-
-static kedge_open_request *first_over(const kedge_link *link, const exchange_of_link *exchange)
-{
-    return link->ended ? kedge_requests_first(&exchange->asked)
-                       : kedge_requests_due(&exchange->asked, exchange->ticked);
+    kedge_time asked = kedge_requests_deadline(&exchange->asked);
+    kedge_time answering = kedge_requests_deadline(&exchange->answering);
+    return asked < answering ? asked : answering;
 }
 
 bool kedge_blobhub_outcome_waiting(const kedge_link *link, const exchange_of_link *exchange)
 {
-    return first_over(link, exchange) != NULL;
-}
-
-static kedge_outcome outcome_of(const exchange_of_link *exchange, const kedge_open_request *request)
-{
-    if ((request->stage & KEDGE_BLOBHUB_CANCELLED) != 0) {
-        return KEDGE_OUTCOME_CANCELLED;
-    }
-    return request->deadline <= exchange->ticked ? KEDGE_OUTCOME_TIMED_OUT
-                                                 : KEDGE_OUTCOME_INVALIDATED;
+    return kedge_requests_ended(&exchange->asked, link->ended) != NULL;
 }
 
 bool kedge_blobhub_next_outcome(const kedge_link *link, exchange_of_link *exchange,
                                 kedge_event *event)
 {
-    kedge_open_request *request = first_over(link, exchange);
+    kedge_open_request *request = kedge_requests_ended(&exchange->asked, link->ended);
     if (request == NULL) {
         return false;
     }
     memset(event, 0, sizeof *event);
-    event->kind = KEDGE_EVENT_OUTCOME;
+    kedge_requests_tell(&exchange->asked, request, event);
     describe_request(request, event);
-    event->as.outcome.outcome = outcome_of(exchange, request);
-    kedge_requests_end(&exchange->asked, request);
     return true;
 }
 

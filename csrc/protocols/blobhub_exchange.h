@@ -18,12 +18,8 @@
 #include "link.h"
 #include "requests.h"
 
-/* Bits of an open request's stage. */
-enum {
-    KEDGE_BLOBHUB_CANCELLED = 1,
-    KEDGE_BLOBHUB_OVERSLEPT = 2, /* by our own host, once */
-    KEDGE_BLOBHUB_ADDS = 4       /* about subscriptions; the name holds the params */
-};
+/* The stage of a request that is about subscriptions: its name holds the params. */
+enum { KEDGE_BLOBHUB_ADDS = 1 };
 
 typedef struct kedge_blobhub_exchange {
     kedge_requests asked;     /* ours */
@@ -33,7 +29,6 @@ typedef struct kedge_blobhub_exchange {
     kedge_span message;         /* that one */
     uint8_t *decoded;           /* texts of it, in the link's scratch memory; null: none yet */
     size_t decoded_size;
-    kedge_time ticked; /* what was due by then is over, and waits to be told */
 } kedge_blobhub_exchange;
 
 /* One JSON text, or with `structured` an object or an array; empty is fine. */
@@ -88,7 +83,6 @@ kedge_status kedge_blobhub_ask(kedge_link *link, kedge_blobhub_exchange *exchang
                                kedge_span params, kedge_time timeout, kedge_request_number *number);
 kedge_status kedge_blobhub_notify(kedge_link *link, kedge_blobhub_exchange *exchange,
                                   kedge_span name, kedge_span params);
-kedge_status kedge_blobhub_cancel(kedge_blobhub_exchange *exchange, kedge_request_number number);
 
 /* Answers the request; it is over then. A code that is no integer is INVALID_ARGUMENT. */
 kedge_status kedge_blobhub_reply(kedge_link *link, kedge_blobhub_exchange *exchange,
@@ -107,7 +101,7 @@ kedge_status kedge_blobhub_send(kedge_link *link, const kedge_blobhub_exchange *
 
 /* ---- Time and events ---------------------------------------------------------------------------- */
 
-/* Ours that passed their deadlines are over, but for what we overslept. */
+/* Ours that are due now are over, but for what we overslept. */
 void kedge_blobhub_expire(kedge_link *link, kedge_blobhub_exchange *exchange);
 
 /* The earliest deadline of either direction. */

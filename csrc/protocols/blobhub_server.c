@@ -559,7 +559,7 @@ static kedge_status reply(kedge_link *link, kedge_ticket ticket, kedge_span payl
 {
     server *self = kedge_blobhub_server_of(link);
     kedge_open_request *request = kedge_requests_find(&self->exchange.answering, ticket);
-    kedge_status status = (request->stage & KEDGE_BLOBHUB_ADDS) != 0
+    kedge_status status = request->stage == KEDGE_BLOBHUB_ADDS
                               ? reply_added(self, request, payload)
                               : kedge_blobhub_reply(link, &self->exchange, request, payload);
     return unless_full(self, status);

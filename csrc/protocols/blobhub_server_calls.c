@@ -80,8 +80,9 @@ kedge_status kedge_blobhub_server_request(kedge_link *link, kedge_span name, ked
 
 kedge_status kedge_blobhub_server_cancel(kedge_link *link, kedge_request_number number)
 {
-    return link->ended ? KEDGE_UNKNOWN
-                       : kedge_blobhub_cancel(&kedge_blobhub_server_of(link)->exchange, number);
+    return link->ended
+               ? KEDGE_UNKNOWN
+               : kedge_requests_cancel(&kedge_blobhub_server_of(link)->exchange.asked, number);
 }
 
 kedge_status kedge_blobhub_server_notify(kedge_link *link, kedge_span name, kedge_span payload)
@@ -97,6 +98,6 @@ kedge_status kedge_blobhub_server_notify(kedge_link *link, kedge_span name, kedg
 bool kedge_blobhub_server_subscribed(const kedge_link *link, const kedge_coordinates *coordinates,
                                      kedge_span type)
 {
-    return kedge_blobhub_subscriptions_has(&kedge_blobhub_server_const(link)->subscriptions,
-                                           coordinates, type);
+    return kedge_blobhub_subscriptions_search(&kedge_blobhub_server_const(link)->subscriptions,
+                                              coordinates, type) != NULL;
 }

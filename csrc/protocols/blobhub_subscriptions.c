@@ -153,15 +153,16 @@ bool kedge_blobhub_same_place(const kedge_coordinates *a, const kedge_coordinate
            kedge_span_equal(a->target, b->target) && kedge_span_equal(a->target_id, b->target_id);
 }
 
-bool kedge_blobhub_subscriptions_has(const kedge_blobhub_subscriptions *all,
-                                     const kedge_coordinates *place, kedge_span type)
+kedge_blobhub_subscribed *kedge_blobhub_subscriptions_search(const kedge_blobhub_subscriptions *all,
+                                                             const kedge_coordinates *place,
+                                                             kedge_span type)
 {
-    const kedge_blobhub_subscribed *one = all->first;
+    kedge_blobhub_subscribed *one = all->first;
     while (one != NULL &&
            !(kedge_span_equal(one->type, type) && kedge_blobhub_same_place(&one->place, place))) {
         one = one->next;
     }
-    return one != NULL;
+    return one;
 }
 
 void kedge_blobhub_subscriptions_remove(kedge_blobhub_subscriptions *all,

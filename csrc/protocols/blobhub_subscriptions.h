@@ -50,8 +50,9 @@ kedge_blobhub_subscribed *kedge_blobhub_subscriptions_find(const kedge_blobhub_s
                                                            kedge_span key);
 
 /* The same by what it is about; no memory is needed, but it looks at all. */
-bool kedge_blobhub_subscriptions_has(const kedge_blobhub_subscriptions *all,
-                                     const kedge_coordinates *place, kedge_span type);
+kedge_blobhub_subscribed *kedge_blobhub_subscriptions_search(const kedge_blobhub_subscriptions *all,
+                                                             const kedge_coordinates *place,
+                                                             kedge_span type);
 
 void kedge_blobhub_subscriptions_remove(kedge_blobhub_subscriptions *all,
                                         kedge_blobhub_subscribed *one);
