@@ -282,7 +282,8 @@ static void take_request(kedge_connection *connection, kedge_status status)
         return;
     }
     connection->phase = KEDGE_PHASE_ASKED;
-    if (!connection->exchange->as.request.is_upgrade) {
+    const kedge_request *request = &connection->exchange->as.request;
+    if (!request->is_upgrade && !kedge_link_answers(connection->link, request)) {
         connection->tells |= KEDGE_TELL_HTTP;
     } else if (connection->link == NULL) {
         connection->tells |= KEDGE_TELL_REQUEST;

@@ -4,6 +4,7 @@
 
 #include <kedge/flowlayer.h>
 
+kedge_flowlayer_server_config kedge_flowlayer_server_config_default(void);
 kedge_flowlayer_client_config kedge_flowlayer_client_config_default(void);
 
 #endif

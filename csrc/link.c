@@ -180,14 +180,18 @@ static kedge_status queue_grow(kedge_queue *queue, kedge_allocator allocator)
     return KEDGE_OK;
 }
 
+/* Room for so many more; they are fewer than it has room for at first. */
+static kedge_status queue_reserve(kedge_queue *queue, kedge_allocator allocator, size_t more)
+{
+    return queue->count + more > queue_capacity(queue) ? queue_grow(queue, allocator) : KEDGE_OK;
+}
+
 kedge_status kedge_queue_push(kedge_queue *queue, kedge_allocator allocator,
                               kedge_publication *publication, uint64_t number)
 {
-    if (queue->count == queue_capacity(queue)) {
-        kedge_status status = queue_grow(queue, allocator);
-        if (status != KEDGE_OK) {
-            return status;
-        }
+    kedge_status status = queue_reserve(queue, allocator, 1);
+    if (status != KEDGE_OK) {
+        return status;
     }
     kedge_queued *slot = queue_slot(queue, queue->count);
     slot->publication = kedge_publication_hold(publication);
@@ -229,8 +233,9 @@ const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, k
         return role == KEDGE_SERVER ? &kedge_messaging_server_operations
                                     : &kedge_messaging_client_operations;
     }
-    if (protocol == KEDGE_FLOWLAYER && role == KEDGE_CLIENT) {
-        return &kedge_flowlayer_client_operations;
+    if (protocol == KEDGE_FLOWLAYER) {
+        return role == KEDGE_SERVER ? &kedge_flowlayer_server_operations
+                                    : &kedge_flowlayer_client_operations;
     }
     if (protocol == KEDGE_BLOBHUB) {
         return role == KEDGE_SERVER ? &kedge_blobhub_server_operations
@@ -261,10 +266,14 @@ kedge_link_config kedge_link_config_default(kedge_protocol protocol, kedge_role 
         config.as.messaging_server = kedge_messaging_server_config_default();
     } else if (protocol == KEDGE_MESSAGING) {
         config.as.messaging_client = kedge_messaging_client_config_default();
-    } else if (protocol == KEDGE_FLOWLAYER && role == KEDGE_CLIENT) {
+    } else if (protocol == KEDGE_FLOWLAYER) {
         config.message_limit = (size_t)16 << 20;
         config.queue_limit = (size_t)32 << 20;
-        config.as.flowlayer_client = kedge_flowlayer_client_config_default();
+        if (role == KEDGE_SERVER) {
+            config.as.flowlayer_server = kedge_flowlayer_server_config_default();
+        } else {
+            config.as.flowlayer_client = kedge_flowlayer_client_config_default();
+        }
     } else if (protocol == KEDGE_BLOBHUB && role == KEDGE_SERVER) {
         config.as.blobhub_server = kedge_blobhub_server_config_default();
     } else if (protocol == KEDGE_BLOBHUB) {
@@ -882,6 +891,11 @@ kedge_status kedge_link_ask_credentials(kedge_link *link, const kedge_request *r
     return status;
 }
 
+bool kedge_link_answers(const kedge_link *link, const kedge_request *request)
+{
+    return HAS(link, answers) && link->operations->answers(request);
+}
+
 /* ---- Requests ----------------------------------------------------------------------------------- */
 
 /* As `enter`, for protocols that have requests. */
@@ -1238,6 +1252,22 @@ kedge_status kedge_link_queue(kedge_link *link, kedge_publication *publication, 
     }
     kedge_link_changed(link);
     return kedge_queue_push(&link->queue, link->allocator, publication, number);
+}
+
+kedge_status kedge_link_queue_both(kedge_link *link, kedge_publication *first,
+                                   kedge_publication *second)
+{
+    size_t size = kedge_publication_plain_size(first, 0);
+    size_t room = link->config->queue_limit - link->queue.bytes;
+    if (size > room || kedge_publication_plain_size(second, 0) > room - size) {
+        return KEDGE_QUEUE_FULL;
+    }
+    kedge_status status = queue_reserve(&link->queue, link->allocator, 2);
+    if (status == KEDGE_OK) {
+        (void)kedge_link_queue(link, first, 0);
+        (void)kedge_link_queue(link, second, 0);
+    }
+    return status;
 }
 
 kedge_span kedge_link_keep_reason(kedge_link *link, kedge_span reason)

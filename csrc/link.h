@@ -215,6 +215,8 @@ typedef struct kedge_link_operations {
     void (*destroy)(kedge_link *link);                      /* null: nothing of its own to free */
 
     kedge_status (*requested)(kedge_link *link, const kedge_request *request); /* server */
+    bool (*answers)(const kedge_request *request); /* a request that is none for an upgrade, but the
+                                                      protocol's all the same; null: none is */
 
     kedge_status (*opened)(kedge_link *link);
     kedge_status (*receive)(kedge_link *link, kedge_message_kind kind, kedge_span message);
@@ -272,7 +274,7 @@ typedef struct kedge_link_operations {
     kedge_link_state (*describe)(const kedge_link *link);
 
     /* A message of the queue could not be written, for want of memory: ends the connection by the
-     * protocol's code for that. Null where the queue is not used. */
+     * protocol's code for that. Null where nothing is compressed. */
     void (*failed)(kedge_link *link, kedge_status cause);
 
     /* More events than the ring holds, made when they are pulled; asked once the ring is empty, or has
@@ -379,6 +381,7 @@ extern const kedge_link_operations kedge_gateway_server_operations;
 extern const kedge_link_operations kedge_gateway_client_operations;
 extern const kedge_link_operations kedge_messaging_server_operations;
 extern const kedge_link_operations kedge_messaging_client_operations;
+extern const kedge_link_operations kedge_flowlayer_server_operations;
 extern const kedge_link_operations kedge_flowlayer_client_operations;
 extern const kedge_link_operations kedge_blobhub_server_operations;
 extern const kedge_link_operations kedge_blobhub_client_operations;
@@ -403,6 +406,10 @@ kedge_status kedge_link_event_room(kedge_link *link, size_t more);
 
 /* Puts a message into the queue. QUEUE_FULL past queue_limit, NO_MEMORY: nothing was changed. */
 kedge_status kedge_link_queue(kedge_link *link, kedge_publication *publication, uint64_t number);
+
+/* Two of them, or none. */
+kedge_status kedge_link_queue_both(kedge_link *link, kedge_publication *first,
+                                   kedge_publication *second);
 
 /* As kedge_link_remind, for the connection that has the link. */
 void kedge_link_remind_connection(kedge_link *link, kedge_time at);
@@ -463,6 +470,9 @@ kedge_status kedge_link_open_cursor(kedge_link *link, kedge_session *session, ui
 
 /* What a client link asks of the upgrade, if it is to be begun now (WRONG_STATE); changes nothing. */
 kedge_status kedge_link_handshake_of(const kedge_link *link, kedge_link_handshake *handshake);
+
+/* Whether the request, which is none for an upgrade, is to be given to kedge_link_requested. */
+bool kedge_link_answers(const kedge_link *link, const kedge_request *request);
 
 /* ---- For the hub -------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include "flowlayer_messages.h"
 
 #include "envelope.h"
+#include "memory.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -350,4 +351,115 @@ kedge_result kedge_flowlayer_read_error(kedge_span payload, kedge_flowlayer_erro
         error->message = values[MESSAGE];
     }
     return result;
+}
+
+/* ---- what applications give ----------------------------------------------------------------- */
+
+kedge_status kedge_flowlayer_check_json(kedge_span json, size_t outer, kedge_json_kind kind)
+{
+    kedge_json_options options = {KEDGE_JSON_DEPTH - outer, false};
+    kedge_json_reader reader;
+    kedge_json_value value;
+    kedge_json_begin(&reader, json, &options);
+    (void)kedge_json_read(&reader, &value);
+    kedge_status status = kedge_json_finish(&reader).status;
+    if (status != KEDGE_OK || kind == KEDGE_JSON_KIND_NONE || value.kind == kind) {
+        return status;
+    }
+    return kind == KEDGE_JSON_KIND_OBJECT ? KEDGE_ENVELOPE_NOT_OBJECT : KEDGE_ENVELOPE_MEMBER_TYPE;
+}
+
+kedge_status kedge_flowlayer_check_texts(kedge_span json, size_t outer)
+{
+    kedge_json_reader reader;
+    kedge_json_value element;
+    kedge_status status = kedge_flowlayer_check_json(json, outer, KEDGE_JSON_KIND_ARRAY);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_flowlayer_list_begin(&reader, (kedge_json_value){KEDGE_JSON_KIND_ARRAY, false, json});
+    while (kedge_json_next_element(&reader, &element)) {
+        if (element.kind != KEDGE_JSON_KIND_TEXT) {
+            return KEDGE_ENVELOPE_MEMBER_TYPE;
+        }
+    }
+    return KEDGE_OK;
+}
+
+static bool is_status(kedge_json_value status)
+{
+    static const char *const words[] = {
+#define STATUS_WORD(name, word) word,
+        KEDGE_FLOWLAYER_STATUS_LIST(STATUS_WORD)
+#undef STATUS_WORD
+    };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (kedge_json_text_equals(status, kedge_text(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t longest_name(kedge_json_value services)
+{
+    size_t longest = 0;
+    kedge_json_reader reader;
+    kedge_flowlayer_service service;
+    kedge_flowlayer_list_begin(&reader, services);
+    while (kedge_flowlayer_next_service(&reader, &service)) {
+        size_t size = service.name.raw.size;
+        longest = size > longest ? size : longest;
+    }
+    return longest;
+}
+
+/* Does the text come before the other, byte by byte? */
+static bool precedes(kedge_span text, kedge_span other)
+{
+    size_t common = text.size < other.size ? text.size : other.size;
+    int order = common == 0 ? 0 : memcmp(text.data, other.data, common);
+    return order < 0 || (order == 0 && text.size < other.size);
+}
+
+/* `names` has room for two names, which are decoded in turn. */
+static bool are_listed_well(kedge_json_value services, uint8_t *names, size_t room)
+{
+    kedge_json_reader reader;
+    kedge_flowlayer_service service;
+    kedge_span before = kedge_text(NULL);
+    bool right = true;
+    bool first = true;
+    uint8_t *next = names;
+    kedge_flowlayer_list_begin(&reader, services);
+    while (right && kedge_flowlayer_next_service(&reader, &service)) {
+        size_t size = 0;
+        (void)kedge_json_text(service.name, next, room, &size);
+        kedge_span name = kedge_span_of(next, size);
+        right = is_status(service.status) && (first || precedes(before, name));
+        before = name;
+        next = next == names ? names + room : names;
+        first = false;
+    }
+    return right;
+}
+
+kedge_status kedge_flowlayer_check_snapshot(kedge_span json, kedge_allocator allocator)
+{
+    kedge_flowlayer_snapshot snapshot;
+    kedge_status status = kedge_flowlayer_check_json(json, 1, KEDGE_JSON_KIND_OBJECT);
+    if (status == KEDGE_OK) {
+        status = kedge_flowlayer_read_snapshot(json, &snapshot).status;
+    }
+    size_t room = status == KEDGE_OK ? longest_name(snapshot.services) : 0;
+    if (room == 0) {
+        return status;
+    }
+    uint8_t *names = kedge_memory_new(allocator, 2 * room);
+    if (names == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    bool right = are_listed_well(snapshot.services, names, room);
+    kedge_memory_free(allocator, names, 2 * room);
+    return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
 }

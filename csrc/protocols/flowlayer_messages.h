@@ -79,6 +79,30 @@ typedef struct kedge_flowlayer_arguments {
 kedge_result kedge_flowlayer_read_arguments(kedge_flowlayer_command command, kedge_span payload,
                                             kedge_flowlayer_arguments *arguments);
 
+/* ---- what applications give ----------------------------------------------------------------- */
+
+/* What services are, as the contract has it; UNKNOWN in a snapshot alone. */
+#define KEDGE_FLOWLAYER_STATUS_LIST(X)                                                             \
+    X(STARTING, "starting")                                                                        \
+    X(RUNNING, "running")                                                                          \
+    X(READY, "ready")                                                                              \
+    X(STOPPING, "stopping")                                                                        \
+    X(FAILED, "failed")                                                                            \
+    X(STOPPED, "stopped")                                                                          \
+    X(UNKNOWN, "unknown")
+
+/* One JSON text of that kind, which may stand `outer` deep in a message: KEDGE_OK; KEDGE_JSON_...;
+ * KEDGE_ENVELOPE_NOT_OBJECT where an object is wanted, else KEDGE_ENVELOPE_MEMBER_TYPE. NONE: any. */
+kedge_status kedge_flowlayer_check_json(kedge_span json, size_t outer, kedge_json_kind kind);
+
+/* A snapshot as our server sends it: its services in rising order of their names, with statuses of the
+ * list. KEDGE_INVALID_ARGUMENT where they are not, NO_MEMORY; besides as check_json and
+ * read_snapshot. */
+kedge_status kedge_flowlayer_check_snapshot(kedge_span json, kedge_allocator allocator);
+
+/* An array of texts. KEDGE_ENVELOPE_MEMBER_TYPE, or as check_json. */
+kedge_status kedge_flowlayer_check_texts(kedge_span json, size_t outer);
+
 /* ---- what servers send ---------------------------------------------------------------------- */
 
 /* Servers in the wild differ: only what a client cannot do without is required. Texts and words are

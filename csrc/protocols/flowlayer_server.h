@@ -18,9 +18,9 @@
 /* X(NAME, what happened). Guards are part of an input. The messages stand in the order in which the
  * contract checks: the first that fits decides. */
 #define KEDGE_FLOWLAYER_SERVER_INPUTS(X)                                                           \
-    X(REQUESTED, "an upgrade with a bearer token")                                                 \
-    X(REQUESTED_WITHOUT, "an upgrade without Authorization, or of another scheme")                 \
-    X(REQUESTED_WRONG, "an upgrade with credentials that cannot be read")                          \
+    X(REQUESTED, "an upgrade, or GET /health, with a bearer token")                                \
+    X(REQUESTED_WITHOUT, "the same without Authorization, or of another scheme")                   \
+    X(REQUESTED_WRONG, "the same with credentials that cannot be read")                            \
     X(OPENED, "the 101 is out")                                                                    \
     X(TOO_LARGE, "a message over the limit")                                                       \
     X(NOT_UTF8, "a text message that is not UTF-8")                                                \
@@ -38,6 +38,7 @@
     X(COMMAND, "a command for the application")                                                    \
     X(GET_LOGS, "get_logs, where the library answers it")                                          \
     X(TOKEN_RIGHT, "the application accepts the token")                                            \
+    X(TOKEN_RIGHT_HEALTH, "the application accepts the token of GET /health")                      \
     X(TOKEN_WRONG, "the application refuses the token")                                            \
     X(SNAPSHOT, "the application gives the snapshot")                                              \
     X(NO_SNAPSHOT, "the application has none")                                                     \
@@ -63,6 +64,7 @@
     X(DECLINE, "answer with an HTTP error")                                                        \
     X(DECLINE_AS_TOLD, "answer with the application's HTTP error")                                 \
     X(UPGRADE, "answer 101; statuses and logs are read from here on")                              \
+    X(TELL_HEALTH, "answer 200, all is well")                                                      \
     X(GREET, "send hello, ask for the snapshot")                                                   \
     X(OPEN, "let the close that waits go out")                                                     \
     X(REPORT, "send error")                                                                        \

@@ -11,6 +11,8 @@
 
 #include <kedge/utf8.h>
 
+#include "members.h"
+
 /* ---- The table ---------------------------------------------------------------------------------- */
 
 #define CELL(action, code, next)                                                                   \
@@ -75,6 +77,7 @@ static const uint32_t table[KEDGE_FLOWLAYER_INPUT_COUNT][KEDGE_FLOWLAYER_SERVER_
     MESSAGE(GET_LOGS,         DO(HOLD, GREETING),   DO(ANSWER, ACTIVE))
 
     ONLY_AUTHENTICATING(TOKEN_RIGHT,    DO(UPGRADE, UPGRADING))
+    ONLY_AUTHENTICATING(TOKEN_RIGHT_HEALTH, DO(TELL_HEALTH, CLOSED))
     ONLY_AUTHENTICATING(TOKEN_WRONG,    DO(DECLINE_AS_TOLD, CLOSED))
     ONLY_AUTHENTICATING(TIMER_DECISION, DECLINE(503))
     ONLY_GREETING(SNAPSHOT,             DO(BEGIN, ACTIVE))
@@ -201,10 +204,15 @@ kedge_flowlayer_server_input kedge_flowlayer_judge_message(const kedge_flowlayer
     }
     kedge_envelope_refusal refusal =
         kedge_envelope_refuse(&request->envelope, status, KEDGE_SERVER);
+    bool echoed = kedge_json_text_raw(request->envelope.id).size <= judge->message_limit / 2;
+    if (!echoed) {
+        request->envelope.id = KEDGE_NO_VALUE; /* an answer that carries it might not fit */
+    }
     if (refusal.cause != KEDGE_OK) {
         return refused(request, refusal.cause, row_of(&refusal));
     }
-    return KEDGE_FLOWLAYER_INPUT_COMMAND;
+    return echoed ? KEDGE_FLOWLAYER_INPUT_COMMAND
+                  : refused(request, KEDGE_LIMIT, KEDGE_FLOWLAYER_INPUT_MISSING_ID);
 }
 
 /* A command that names no service is for all of them. */

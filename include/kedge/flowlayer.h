@@ -1,5 +1,25 @@
 /* kedge/flowlayer.h: the settings of FlowLayer V1.
  *
+ * How the general contract reads at the server
+ *   - CREDENTIALS asks about the token before the upgrade: kedge_hub_accept, or without a hub
+ *     kedge_link_attach (no members, stamp 0), lets it go out; kedge_link_refuse declines with an HTTP
+ *     status, 403 if it is given 0. A plain `GET /health`, given to kedge_link_requested (a
+ *     kedge_connection does so), is asked about in the same way, and answered 200.
+ *   - All links share one session, the server's. What it numbers are the `log` events, in its own log; the
+ *     number of a `log` is its `seq`. Without a hub it follows no other numbered log. `service_status` is a
+ *     passing event.
+ *   - SNAPSHOT asks for the state that a new client begins with: kedge_link_reply with the object
+ *     {"services":[{"name":...,"status":...}]}, in the order of the names' bytes, each once, with the
+ *     contract's statuses (else INVALID_ARGUMENT). kedge_link_refuse, reply_error and reply_failed close
+ *     with 1011. What is published after the link was attached follows the snapshot; a status that the
+ *     snapshot knew already may so come again.
+ *   - A command is a REQUEST whose id is the text, trimmed. kedge_link_accept_request is its `ack`,
+ *     kedge_link_reply its `result`; reply_error before accept_request refuses it (no data), after it
+ *     the result is not ok (data: the array of `failed_services`, or none).
+ *   - A client that is too slow for `log` loses entries: kedge_link_counts.lost.
+ *   - In the messages, an `id` longer than half of message_limit counts as missing, as its answer would not
+ *     fit. Commands that wait behind the snapshot may take queue_limit bytes in all, then service_busy.
+ *
  * How the general contract reads at the client
  *   - `hello` is a DISPATCH; `snapshot` is READY with the services as its payload: now commands can be
  *     sent. `service_status` and `log` are DISPATCHes, a log's number is its `seq`. What is of no known
@@ -19,6 +39,23 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The lists are borrowed: they must outlive the link, or its hub. */
+typedef struct kedge_flowlayer_server_config {
+    kedge_words capabilities;    /* the seven commands */
+    kedge_words services;        /* none: the application knows them, and refuses a command for one
+                                    that there is not; else the library does (unknown_service) */
+    size_t commands_max;         /* 100 that wait or are in flight, then service_busy */
+    kedge_time decision_timeout; /* 30 s for the answer about the token, else 503 */
+    kedge_time snapshot_timeout; /* 10 s for the answer to SNAPSHOT, else 1011 */
+    kedge_time command_timeout;  /* 60 s from a command to its result, else internal_error */
+    bool answer_logs;    /* true: get_logs is answered out of the history; but for a service that
+                                only the application knows */
+    uint64_t logs_limit; /* 500 entries at most, where get_logs names no limit; 0: 500 */
+    uint64_t logs_limit_all;        /* the same where it names no service; 0: logs_limit */
+    const uint64_t *service_limits; /* the same, of `services`, in their order, 0: logs_limit; or
+                                       NULL */
+} kedge_flowlayer_server_config;
 
 /* Token and path are copied. */
 typedef struct kedge_flowlayer_client_config {

@@ -64,6 +64,7 @@ typedef struct kedge_link_config {
         kedge_gateway_client_config gateway_client;
         kedge_messaging_server_config messaging_server;
         kedge_messaging_client_config messaging_client;
+        kedge_flowlayer_server_config flowlayer_server;
         kedge_flowlayer_client_config flowlayer_client;
         kedge_blobhub_server_config blobhub_server;
         kedge_blobhub_client_config blobhub_client;
@@ -477,7 +478,8 @@ typedef struct kedge_link_counts {
     uint64_t behind;         /* client: control messages that knew of a number that had not come */
     uint64_t stalls;         /* deadlines extended since our own host came too late */
     uint64_t clock_backward; /* inputs with a time before the last one */
-    uint64_t lost;           /* FlowLayer: live `log` entries that could not be held */
+    uint64_t lost; /* FlowLayer: `log` entries that a server's client was too slow for, or that
+                      came to a client live and could not be held */
 } kedge_link_counts;
 
 KEDGE_API kedge_link_counts kedge_link_counts_now(const kedge_link *link);

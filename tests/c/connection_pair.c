@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "kedge/requests.h"
+
 /* Bytes that are on their way from one side to the other. */
 static uint8_t stream[CONNECTION_STREAM + 1];
 
@@ -96,14 +98,19 @@ void connection_pair_end(connection_pair *pair)
 
 /* ---- Events ---- */
 
+/* Where credentials come before the upgrade there is a passing topic alone. */
 static void login(connection_host *host, const kedge_event *event, kedge_time now)
 {
     kedge_span topic = kedge_text("all");
+    kedge_span unnamed = kedge_text(NULL);
+    bool early = event->kind == KEDGE_EVENT_CREDENTIALS;
     kedge_acceptance acceptance;
     memset(&acceptance, 0, sizeof acceptance);
     acceptance.user = kedge_text("ann");
     acceptance.topics = &topic;
-    acceptance.topic_count = 1;
+    acceptance.topic_count = early ? 0 : 1;
+    acceptance.passing_topics = &unnamed;
+    acceptance.passing_count = early ? 1 : 0;
     if (host->hub != NULL && !host->mute) {
         (void)kedge_hub_accept(host->hub, event->ticket, &acceptance, now);
     }
@@ -127,6 +134,16 @@ static void take_link_event(connection_host *host, const kedge_event *event, ked
     case KEDGE_EVENT_RESUME:
         note(host, "resume");
         login(host, event, now);
+        break;
+    case KEDGE_EVENT_CREDENTIALS:
+        note(host, "credentials");
+        login(host, event, now);
+        break;
+    case KEDGE_EVENT_SNAPSHOT:
+        note(host, "snapshot");
+        ck_assert_int_eq(
+            kedge_link_reply(host->link, event->ticket, kedge_text("{\"services\":[]}"), now),
+            KEDGE_OK);
         break;
     case KEDGE_EVENT_READY:
         host->last = event->as.ready.number;

@@ -65,23 +65,6 @@ START_TEST(defaults_are_those_of_the_header)
 }
 END_TEST
 
-START_TEST(protocols_that_are_not_built_are_unsupported)
-{
-    for (int role = KEDGE_CLIENT; role <= KEDGE_SERVER; role++) {
-        for (int protocol = KEDGE_FLOWLAYER; protocol <= KEDGE_BLOBHUB; protocol++) {
-            kedge_link_config config =
-                kedge_link_config_default((kedge_protocol)protocol, (kedge_role)role);
-            bool built = protocol == KEDGE_MESSAGING ||
-                         (protocol == KEDGE_FLOWLAYER && role == KEDGE_CLIENT) ||
-                         protocol == KEDGE_BLOBHUB;
-            if (!built) {
-                ck_assert_int_eq(create(&config), KEDGE_UNSUPPORTED);
-            }
-        }
-    }
-}
-END_TEST
-
 START_TEST(settings_that_are_refused)
 {
     kedge_link_config config = host.config;
@@ -903,7 +886,6 @@ END_TEST
 static void add_life(TCase *tests)
 {
     tcase_add_test(tests, defaults_are_those_of_the_header);
-    tcase_add_test(tests, protocols_that_are_not_built_are_unsupported);
     tcase_add_loop_test(tests, settings_that_are_refused, 0, 6);
     tcase_add_test(tests, creating_needs_all_its_arguments);
     tcase_add_test(tests, creating_without_memory_changes_nothing);
