@@ -35,6 +35,9 @@ kedge_flowlayer_client_config kedge_flowlayer_client_config_default(void)
     config.requests_max = 100;
     config.logs_hold = 10000;
     config.services_max = 10000;
+    config.logs_kept = 500;
+    config.logs_kept_bytes = (size_t)4 << 20;
+    config.trim_to_effective_limit = true;
     config.retry_after_max = 300 * KEDGE_SECOND;
     config.stop_on_refusal = true;
     return config;

@@ -142,7 +142,7 @@ static void check_other(member_pass *pass, const kedge_member *member, kedge_jso
         return;
     }
     if (value->kind == KEDGE_JSON_KIND_NULL && !member->required) {
-        value->kind = KEDGE_JSON_KIND_NONE;
+        *value = KEDGE_NO_VALUE;
         return;
     }
     kedge_status status = check_value(pass, member, value);

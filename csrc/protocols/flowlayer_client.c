@@ -20,6 +20,7 @@ typedef struct ending {
     kedge_span reason;
     kedge_time retry_after;
     kedge_action action;
+    bool spoilt; /* something could not be read, or kept */
 } ending;
 
 /* What a move may need besides the state. */
@@ -58,6 +59,9 @@ static kedge_time delay_after(client *self, const ending *why)
 {
     if (why->action != KEDGE_ACTION_IDENTIFY) {
         return 0;
+    }
+    if (self->lasted && !why->spoilt) {
+        self->attempts = 0;
     }
     self->attempts += self->attempts < UINT32_MAX;
     return kedge_time_after(kedge_flowlayer_delay_of(self->attempts), why->retry_after);
@@ -146,6 +150,7 @@ static kedge_status move_dial(client *self, particulars *all)
     self->base.open = false;
     self->base.ended = false;
     self->base.connections++;
+    self->lasted = false;
     return KEDGE_OK;
 }
 
@@ -183,7 +188,7 @@ static kedge_status move_begin(client *self, particulars *all)
     event->raw = all->text;
     event->as.ready.number = self->continuity.last;
     event->as.ready.payload = all->envelope.payload.raw;
-    self->attempts = 0;
+    self->lasted = true;
     self->timer = kedge_deadline_at(KEDGE_NEVER);
     kedge_continuity_begin(&self->continuity);
     return KEDGE_OK;
@@ -243,6 +248,17 @@ static kedge_status move_proceed(client *self, particulars *all)
     return KEDGE_OK;
 }
 
+/* The server's own limit is in the answers to the application's questions; ours name one themselves. */
+static void note_effective_limit(client *self, const particulars *all)
+{
+    kedge_flowlayer_logs logs;
+    if (settings_of(self)->trim_to_effective_limit &&
+        kedge_span_equal(all->request->name, kedge_text("get_logs")) &&
+        kedge_flowlayer_read_logs(all->data, &logs).status == KEDGE_OK) {
+        kedge_flowlayer_client_keep_most(self, logs.effective_limit);
+    }
+}
+
 static kedge_status move_answer(client *self, particulars *all)
 {
     kedge_event *event = kedge_link_event(&self->base, KEDGE_EVENT_OUTCOME);
@@ -253,6 +269,9 @@ static kedge_status move_answer(client *self, particulars *all)
     event->as.outcome.payload = all->data;
     event->as.outcome.code = all->error.code.raw;
     event->as.outcome.message = all->error.message.raw;
+    if (all->good) {
+        note_effective_limit(self, all);
+    }
     kedge_requests_end(&self->requests, all->request);
     return KEDGE_OK;
 }
@@ -422,6 +441,7 @@ static kedge_status client_stop(kedge_link *link)
 static void client_failed(kedge_link *link, kedge_status cause)
 {
     particulars all = particulars_of(own_ending(cause, 1011));
+    all.ending.spoilt = true;
     (void)step(kedge_flowlayer_client_of(link), KEDGE_FLOWLAYER_CLIENT_INPUT_FAILURE, &all);
 }
 
@@ -437,6 +457,7 @@ static kedge_status classify_hello(particulars *all, kedge_flowlayer_client_inpu
     *input = hello.protocol_version == 1 ? KEDGE_FLOWLAYER_CLIENT_INPUT_HELLO
                                          : KEDGE_FLOWLAYER_CLIENT_INPUT_HELLO_OTHER;
     all->ending = own_ending(KEDGE_PROTOCOL_VERSION, 1002);
+    all->ending.action = KEDGE_ACTION_STOP;
     return KEDGE_OK;
 }
 
@@ -592,6 +613,7 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
         if (status != KEDGE_OK) {
             input = KEDGE_FLOWLAYER_CLIENT_INPUT_BROKEN;
             all.ending = own_ending(status, status == KEDGE_MESSAGE_TOO_LARGE ? 1009 : 1007);
+            all.ending.spoilt = true;
         }
     }
     kedge_status status = step(self, input, &all);
@@ -637,15 +659,13 @@ static bool timer_runs(const client *self)
 static kedge_status client_tick(kedge_link *link)
 {
     client *self = kedge_flowlayer_client_of(link);
-    if (!timer_runs(self)) {
-        return KEDGE_OK;
-    }
     if (is_connected(self)) {
         link->counts.stalls +=
             kedge_requests_tick(&self->requests, link->now, link->config->stall_tolerance);
     }
-    bool due = self->state == KEDGE_FLOWLAYER_CLIENT_WAITING ? self->timer.at <= link->now
-                                                             : kedge_link_due(link, &self->timer);
+    bool due = self->state == KEDGE_FLOWLAYER_CLIENT_WAITING
+                   ? self->timer.at <= link->now
+                   : is_connected(self) && kedge_link_due(link, &self->timer);
     if (due) {
         particulars all = particulars_of(own_ending(KEDGE_TIMED_OUT, 1001));
         (void)step(self, KEDGE_FLOWLAYER_CLIENT_INPUT_TIMER, &all);
@@ -684,6 +704,7 @@ static void tell_item(client *self, const kedge_continuity_item *item, kedge_eve
         event->as.dispatch.name = kedge_text("log");
         event->as.dispatch.number = item->first;
         event->as.dispatch.payload = item->entry;
+        kedge_flowlayer_client_keep(self, item->first, item->entry);
         return;
     case KEDGE_CONTINUITY_GAP:
         event->kind = KEDGE_EVENT_GAP;
@@ -694,6 +715,7 @@ static void tell_item(client *self, const kedge_continuity_item *item, kedge_eve
     default:
         event->kind = KEDGE_EVENT_EPOCH;
         event->as.epoch.last_before = item->first;
+        kedge_flowlayer_client_keep_none(self);
     }
 }
 
@@ -785,6 +807,7 @@ static void client_destroy(kedge_link *link)
     kedge_requests_free(&self->requests, link->allocator);
     kedge_continuity_free(&self->continuity);
     kedge_flowlayer_services_free(&self->services);
+    kedge_log_clear(&self->kept);
 }
 
 static kedge_status client_create(kedge_link *link)
@@ -797,6 +820,7 @@ static kedge_status client_create(kedge_link *link)
     kedge_continuity_init(&self->continuity, settings->logs_hold, link->allocator);
     kedge_flowlayer_services_init(&self->services, settings->services_max,
                                   kedge_random_key(&link->commons->random), link->allocator);
+    kedge_flowlayer_client_keep_none(self);
     kedge_status status =
         kedge_bearer_make(&self->bearer, link->allocator, settings->path, settings->token);
     if (status != KEDGE_OK) {

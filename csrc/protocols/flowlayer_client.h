@@ -6,14 +6,15 @@
  *   Rule 1: the link outlives its connections; of it stay the position in the logs and what is known of
  *           the services. A connection is a session of its own: nothing else goes on.
  *   Rule 2: hello, then snapshot, within greeting_timeout, before anything is sent. Another
- *           protocol_version than 1 is reported, and the connection given up.
+ *           protocol_version than 1 is reported, and the server given up.
  *   Rule 3: a command ends once: by its result, a refusal, an error with its id, a time-out, or the end of
  *           its connection. A result before its ack is both. What comes for an ended one is counted.
  *   Rule 4: logs go on without a hole or a repetition, by questions of our own (flowlayer_continuity.h),
  *           of which nobody is told; such a question fails where it is refused, late, or cannot be read.
  *   Rule 5: what is of an unknown type or name is handed on. What cannot be read closes the connection,
  *           1007 or 1009, and the next one is tried.
- *   Rule 6: an ending is judged by the lists of flowlayer_retry.h; a snapshot resets the back-off.
+ *   Rule 6: an ending is judged by the lists of retry.h. A connection on which a snapshot came resets the
+ *           back-off, unless it ended since something could not be read or kept: the next may end so too.
  *   Rule 7: what is received before a connection was opened ever is the host's mistake; after that what
  *           comes late, or from a former connection, is passed over.
  */
@@ -92,7 +93,7 @@ typedef enum kedge_flowlayer_client_move {
     X(HELLO, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, \
       OVERLOOK, GREET, OVERLOOK, OVERLOOK, "hello, of version 1")                                  \
     X(HELLO_OTHER, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, \
-      OVERLOOK, RETRY, RETRY, RETRY, "hello, of another version")                                  \
+      OVERLOOK, HALT, HALT, HALT, "hello, of another version")                                     \
     X(SNAPSHOT, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, \
       OVERLOOK, OVERLOOK, BEGIN, RENEW, "snapshot")                                                \
     X(STATUS, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK, \

@@ -2,6 +2,7 @@
 #include "memory.h"
 #include "protocols/flowlayer_client_state.h"
 #include "protocols/flowlayer_writer.h"
+#include "span.h"
 
 typedef kedge_flowlayer_client client;
 
@@ -12,7 +13,8 @@ kedge_status kedge_flowlayer_client_check(const kedge_link_config *config)
     const kedge_flowlayer_client_config *own = &config->as.flowlayer_client;
     bool right = kedge_is_token(own->token) && kedge_is_path(own->path) &&
                  own->greeting_timeout > 0 && own->ack_timeout > 0 && own->result_timeout > 0 &&
-                 own->requests_max > 0 && own->logs_hold > 0 && own->services_max > 0;
+                 own->requests_max > 0 && own->logs_hold > 0 && own->services_max > 0 &&
+                 own->logs_kept_bytes > 0;
     return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
 }
 
@@ -74,21 +76,6 @@ kedge_open_request *kedge_flowlayer_client_find(const client *self, kedge_json_v
     return NULL;
 }
 
-/* An object, or nothing. */
-static kedge_status check_payload(kedge_span payload)
-{
-    static const kedge_json_options options = {KEDGE_JSON_DEPTH - 1, false};
-    kedge_json_reader reader;
-    kedge_json_value value;
-    if (payload.size == 0) {
-        return KEDGE_OK;
-    }
-    kedge_json_begin(&reader, payload, &options);
-    bool object = kedge_json_read(&reader, &value) && value.kind == KEDGE_JSON_KIND_OBJECT;
-    kedge_status status = kedge_json_finish(&reader).status;
-    return status == KEDGE_OK && !object ? KEDGE_ENVELOPE_NOT_OBJECT : status;
-}
-
 static kedge_status queue_command(client *self, kedge_open_request *request, kedge_span name,
                                   kedge_span payload)
 {
@@ -116,7 +103,9 @@ kedge_status kedge_flowlayer_client_request(kedge_link *link, kedge_span name, k
     if (self->state != KEDGE_FLOWLAYER_CLIENT_LIVE) {
         return KEDGE_WRONG_STATE;
     }
-    kedge_status status = check_payload(payload);
+    kedge_status status = payload.size == 0
+                              ? KEDGE_OK
+                              : kedge_flowlayer_check_json(payload, 1, KEDGE_JSON_KIND_OBJECT);
     if (status == KEDGE_OK) {
         status = kedge_requests_ask(&self->requests, link->allocator, name,
                                     kedge_time_after(link->now, settings->ack_timeout), &request);
@@ -140,6 +129,92 @@ kedge_status kedge_flowlayer_client_cancel(kedge_link *link, kedge_request_numbe
     return self->state == KEDGE_FLOWLAYER_CLIENT_LIVE
                ? kedge_requests_cancel(&self->requests, number)
                : KEDGE_UNKNOWN;
+}
+
+/* ---- What is known of the server ----------------------------------------------------------------- */
+
+/* As the settings say; an entry's age does not matter. */
+static kedge_log_limits kept_limits(const client *self)
+{
+    const kedge_flowlayer_client_config *settings = kedge_flowlayer_client_settings(self);
+    kedge_log_limits limits;
+    limits.count = settings->logs_kept > 0 ? settings->logs_kept : 1;
+    limits.bytes = settings->logs_kept_bytes;
+    limits.age = KEDGE_NEVER;
+    return limits;
+}
+
+/* Another server's limit is not known yet. */
+void kedge_flowlayer_client_keep_none(client *self)
+{
+    kedge_log_limits limits = kept_limits(self);
+    kedge_log_clear(&self->kept);
+    kedge_log_init(&self->kept, &limits, self->base.allocator);
+}
+
+/* What cannot be kept was handed out all the same. */
+void kedge_flowlayer_client_keep(client *self, uint64_t seq, kedge_span entry)
+{
+    kedge_publication *made = NULL;
+    if (kedge_flowlayer_client_settings(self)->logs_kept > 0 &&
+        kedge_publication_control(&made, self->base.allocator, KEDGE_FLOWLAYER, entry) ==
+            KEDGE_OK) {
+        (void)kedge_log_append(&self->kept, seq, made, self->base.now);
+        kedge_publication_release(made);
+    }
+}
+
+void kedge_flowlayer_client_keep_most(client *self, uint64_t most)
+{
+    kedge_log_limits limits = kept_limits(self);
+    if (most > 0 && most < limits.count) {
+        limits.count = (size_t)most;
+    }
+    (void)kedge_log_set_limits(&self->kept, &limits, self->base.now);
+}
+
+static const client *client_or_null(const kedge_link *link)
+{
+    return link != NULL && link->operations == &kedge_flowlayer_client_operations
+               ? kedge_flowlayer_client_const(link)
+               : NULL;
+}
+
+const kedge_log *kedge_flowlayer_logs_kept(const kedge_link *link)
+{
+    const client *self = client_or_null(link);
+    return self == NULL ? NULL : &self->kept;
+}
+
+bool kedge_flowlayer_status_of(const kedge_link *link, kedge_span name, kedge_span *status)
+{
+    const client *self = client_or_null(link);
+    if (self == NULL || kedge_span_is_missing(name) || status == NULL) {
+        return false;
+    }
+    const kedge_flowlayer_state *state = kedge_flowlayer_services_find(&self->services, name);
+    if (state == NULL) {
+        return false;
+    }
+    *status = kedge_flowlayer_state_status(state);
+    return true;
+}
+
+bool kedge_flowlayer_next_status(const kedge_link *link, kedge_flowlayer_known_service *service)
+{
+    const client *self = client_or_null(link);
+    if (self == NULL || service == NULL) {
+        return false;
+    }
+    const kedge_flowlayer_state *before = service->private_state;
+    const kedge_flowlayer_state *state = before == NULL ? self->services.first : before->next;
+    if (state == NULL) {
+        return false;
+    }
+    service->name = state->entry.key;
+    service->status = kedge_flowlayer_state_status(state);
+    service->private_state = state;
+    return true;
 }
 
 /* ---- Save and load ------------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 #include "bearer.h"
 #include "decimal.h"
 #include "link.h"
+#include "log.h"
 #include "protocols/flowlayer_client.h"
 #include "protocols/flowlayer_continuity.h"
 #include "protocols/flowlayer_services.h"
@@ -28,7 +29,9 @@ typedef struct kedge_flowlayer_client {
     kedge_flowlayer_services services;
     uint64_t questions; /* of our own, asked so far */
     kedge_event closed;
-    uint32_t attempts; /* connections that ended since the last snapshot */
+    uint32_t attempts; /* connections that ended since one was well */
+    bool lasted;       /* a snapshot came on this one */
+    kedge_log kept;    /* entries that were handed out, their stamps being their seq */
     kedge_bearer bearer;
 } kedge_flowlayer_client;
 
@@ -69,6 +72,11 @@ kedge_open_request *kedge_flowlayer_client_find(const kedge_flowlayer_client *se
 kedge_status kedge_flowlayer_client_request(kedge_link *link, kedge_span name, kedge_span payload,
                                             kedge_time timeout, kedge_request_number *number);
 kedge_status kedge_flowlayer_client_cancel(kedge_link *link, kedge_request_number number);
+
+/* The entries that stay to be looked at: none yet, or none any more; one more; no more than that many. */
+void kedge_flowlayer_client_keep_none(kedge_flowlayer_client *self);
+void kedge_flowlayer_client_keep(kedge_flowlayer_client *self, uint64_t seq, kedge_span entry);
+void kedge_flowlayer_client_keep_most(kedge_flowlayer_client *self, uint64_t most);
 
 kedge_status kedge_flowlayer_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
                                          size_t *size);

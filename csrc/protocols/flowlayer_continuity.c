@@ -103,24 +103,6 @@ void kedge_continuity_tidy(kedge_continuity *continuity)
     free_held(continuity, &continuity->spent_held);
 }
 
-void kedge_continuity_end(kedge_continuity *continuity)
-{
-    kedge_continuity_tidy(continuity);
-    free_pages(continuity, &continuity->pages);
-    free_held(continuity, &continuity->first_held);
-    continuity->last_held = NULL;
-    continuity->held = 0;
-    continuity->direct = kedge_text(NULL);
-    continuity->state = KEDGE_CONTINUITY_IDLE;
-    continuity->verify = false;
-    continuity->unverified = false;
-}
-
-void kedge_continuity_free(kedge_continuity *continuity)
-{
-    kedge_continuity_end(continuity);
-}
-
 /* The next entry of the page becomes its head. */
 static void turn(kedge_continuity *continuity, kedge_continuity_page *page)
 {
@@ -146,6 +128,27 @@ static void spend_held(kedge_continuity *continuity)
     held->next = continuity->spent_held;
     continuity->spent_held = held;
     continuity->held--;
+}
+
+void kedge_continuity_end(kedge_continuity *continuity)
+{
+    while (continuity->pages != NULL) {
+        spend_page(continuity);
+    }
+    while (continuity->first_held != NULL) {
+        spend_held(continuity);
+    }
+    continuity->held = 0;
+    continuity->direct = kedge_text(NULL);
+    continuity->state = KEDGE_CONTINUITY_IDLE;
+    continuity->verify = false;
+    continuity->unverified = false;
+}
+
+void kedge_continuity_free(kedge_continuity *continuity)
+{
+    kedge_continuity_end(continuity);
+    kedge_continuity_tidy(continuity);
 }
 
 /* Passes over what was handed out already. */

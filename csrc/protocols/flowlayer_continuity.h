@@ -111,7 +111,8 @@ void kedge_continuity_free(kedge_continuity *continuity);
 /* The snapshot of a new connection is in: live entries follow. */
 void kedge_continuity_begin(kedge_continuity *continuity);
 
-/* The connection ended: what was held is forgotten, since it will be asked for again. */
+/* The connection ended: what was held is forgotten, since it will be asked for again; what items pointed to
+ * stays until it is tidied. */
 void kedge_continuity_end(kedge_continuity *continuity);
 
 /* A live entry. `raw` lives until the item was pulled or the next tidy. NO_MEMORY: nothing was

@@ -35,6 +35,7 @@
 #define KEDGE_FLOWLAYER_H
 
 #include "kedge/base.h"
+#include "kedge/log.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,10 +67,40 @@ typedef struct kedge_flowlayer_client_config {
     kedge_time result_timeout; /* 30 s from there to its result, where the command names no other */
     size_t requests_max;       /* 100 commands that are open */
     size_t logs_hold;          /* 10 000 entries held while what is missing is fetched */
-    size_t services_max;       /* 10 000 that it remembers the status of */
-    kedge_time retry_after_max; /* 300 s: a Retry-After is not longer */
-    bool stop_on_refusal;       /* true: 401 and 403 wait for other credentials */
+    size_t logs_kept;          /* 500 of the newest that were handed out; 0: none */
+    size_t logs_kept_bytes;    /* 4 MiB of them */
+    bool trim_to_effective_limit; /* true: no more of them than the effective_limit that the server
+                                     told last, in an answer to a get_logs of the application's */
+    size_t services_max;          /* 10 000 that it remembers the status of */
+    kedge_time retry_after_max;   /* 300 s: a Retry-After is not longer */
+    bool stop_on_refusal;         /* true: 401 and 403 wait for other credentials */
 } kedge_flowlayer_client_config;
+
+/* ---- What a client knows of its server ---------------------------------------------------------- */
+
+struct kedge_link;
+
+/* The status of a service: of the snapshot, or of what came after it. It lives until the next receive.
+ * False: it is not known, or this is no client of FlowLayer. */
+KEDGE_API bool kedge_flowlayer_status_of(const struct kedge_link *link, kedge_span name,
+                                         kedge_span *status);
+
+/* Walks all services, in the snapshot's order: begin with a struct of zeros. No call of receive in
+ * between. */
+typedef struct kedge_flowlayer_known_service {
+    kedge_span name;
+    kedge_span status;
+    const void *private_state;
+} kedge_flowlayer_known_service;
+
+KEDGE_API bool kedge_flowlayer_next_status(const struct kedge_link *link,
+                                           kedge_flowlayer_known_service *service);
+
+/* The newest `log` entries that next_event has handed out: an entry's stamp is its seq, the payload of its
+ * publication (kedge_publication_describe) is what the event had. One that there was no memory for, or that is
+ * over logs_kept_bytes by itself, is not among them; an EPOCH empties it. Only to be read; it belongs to the
+ * link. NULL: this is no client of FlowLayer. */
+KEDGE_API const kedge_log *kedge_flowlayer_logs_kept(const struct kedge_link *link);
 
 #ifdef __cplusplus
 }

@@ -98,19 +98,15 @@ void connection_pair_end(connection_pair *pair)
 
 /* ---- Events ---- */
 
-/* Where credentials come before the upgrade there is a passing topic alone. */
+/* Where credentials come before the upgrade all follow the same without being told to. */
 static void login(connection_host *host, const kedge_event *event, kedge_time now)
 {
     kedge_span topic = kedge_text("all");
-    kedge_span unnamed = kedge_text(NULL);
-    bool early = event->kind == KEDGE_EVENT_CREDENTIALS;
     kedge_acceptance acceptance;
     memset(&acceptance, 0, sizeof acceptance);
     acceptance.user = kedge_text("ann");
     acceptance.topics = &topic;
-    acceptance.topic_count = early ? 0 : 1;
-    acceptance.passing_topics = &unnamed;
-    acceptance.passing_count = early ? 1 : 0;
+    acceptance.topic_count = event->kind == KEDGE_EVENT_CREDENTIALS ? 0 : 1;
     if (host->hub != NULL && !host->mute) {
         (void)kedge_hub_accept(host->hub, event->ticket, &acceptance, now);
     }

@@ -424,6 +424,8 @@ START_TEST(a_disconnect_forgets_what_was_held)
     live(9);
     answer(8, 9, true);
     kedge_continuity_end(&logs);
+    ck_assert_uint_eq(probe.blocks, 2); /* what was told may still be looked at */
+    kedge_continuity_tidy(&logs);
     ck_assert_uint_eq(probe.blocks, 0);
     ck_assert_str_eq(tell(), "");
     kedge_continuity_begin(&logs);

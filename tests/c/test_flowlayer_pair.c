@@ -489,11 +489,9 @@ static void hub_publishes(const char *name, const char *payload, bool passing)
     ck_assert_int_eq(
         kedge_publication_create(&publication, memory_probe_allocator(&wires.probe), &source),
         KEDGE_OK);
-    kedge_session *session = kedge_link_session(wires.server.link);
-    ck_assert_int_eq(passing ? kedge_hub_publish(wires.server.hub, kedge_text(NULL), publication,
-                                                 NULL, wires.now)
-                             : kedge_hub_send(wires.server.hub, session, publication, wires.now),
-                     KEDGE_OK);
+    ck_assert_int_eq(
+        kedge_hub_publish(wires.server.hub, kedge_text(NULL), publication, NULL, wires.now),
+        KEDGE_OK);
     kedge_publication_release(publication);
 }
 
