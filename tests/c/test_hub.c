@@ -108,8 +108,6 @@ START_TEST(a_hub_is_made_with_right_settings_only)
         ck_assert_int_eq(kedge_hub_create(&hub, &wrong[i], &entropy, allocator, 0),
                          KEDGE_INVALID_ARGUMENT);
     }
-    kedge_hub_config other = kedge_hub_config_default(KEDGE_FLOWLAYER);
-    ck_assert_int_eq(kedge_hub_create(&hub, &other, &entropy, allocator, 0), KEDGE_UNSUPPORTED);
     right.links_max = 1048575;
     ck_assert_int_eq(kedge_hub_create(&hub, &right, &entropy, allocator, 0), KEDGE_OK);
     kedge_hub_destroy(hub);
