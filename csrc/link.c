@@ -229,23 +229,19 @@ void kedge_queue_clear(kedge_queue *queue, kedge_allocator allocator)
 
 const kedge_link_operations *kedge_link_operations_of(kedge_protocol protocol, kedge_role role)
 {
-    if (protocol == KEDGE_MESSAGING) {
-        return role == KEDGE_SERVER ? &kedge_messaging_server_operations
-                                    : &kedge_messaging_client_operations;
-    }
-    if (protocol == KEDGE_FLOWLAYER) {
-        return role == KEDGE_SERVER ? &kedge_flowlayer_server_operations
-                                    : &kedge_flowlayer_client_operations;
-    }
-    if (protocol == KEDGE_BLOBHUB) {
-        return role == KEDGE_SERVER ? &kedge_blobhub_server_operations
-                                    : &kedge_blobhub_client_operations;
-    }
-    if (protocol != KEDGE_GATEWAY) {
-        return NULL;
-    }
-    return role == KEDGE_SERVER ? &kedge_gateway_server_operations
-                                : &kedge_gateway_client_operations;
+    static const kedge_link_operations *const of_client[] = {
+        [KEDGE_GATEWAY] = &kedge_gateway_client_operations,
+        [KEDGE_FLOWLAYER] = &kedge_flowlayer_client_operations,
+        [KEDGE_MESSAGING] = &kedge_messaging_client_operations,
+        [KEDGE_BLOBHUB] = &kedge_blobhub_client_operations,
+    };
+    static const kedge_link_operations *const of_server[] = {
+        [KEDGE_GATEWAY] = &kedge_gateway_server_operations,
+        [KEDGE_FLOWLAYER] = &kedge_flowlayer_server_operations,
+        [KEDGE_MESSAGING] = &kedge_messaging_server_operations,
+        [KEDGE_BLOBHUB] = &kedge_blobhub_server_operations,
+    };
+    return role == KEDGE_SERVER ? of_server[protocol] : of_client[protocol];
 }
 
 kedge_link_config kedge_link_config_default(kedge_protocol protocol, kedge_role role)
@@ -290,9 +286,6 @@ kedge_status kedge_link_config_check(const kedge_link_config *config)
     }
     const kedge_link_operations *operations =
         kedge_link_operations_of(config->protocol, config->role);
-    if (operations == NULL) {
-        return KEDGE_UNSUPPORTED;
-    }
     if (config->message_limit == 0 || config->queue_limit == 0 || config->depth_limit == 0 ||
         config->depth_limit > KEDGE_JSON_DEPTH_MAXIMUM) {
         return KEDGE_INVALID_ARGUMENT;

@@ -376,7 +376,7 @@ kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
                              kedge_commons *commons, kedge_allocator allocator, kedge_time now);
 kedge_status kedge_link_config_check(const kedge_link_config *config);
 
-/* The tables; null for what this build does not speak. */
+/* The tables. */
 extern const kedge_link_operations kedge_gateway_server_operations;
 extern const kedge_link_operations kedge_gateway_client_operations;
 extern const kedge_link_operations kedge_messaging_server_operations;

@@ -71,8 +71,7 @@ typedef struct kedge_link_config {
     } as;
 } kedge_link_config;
 
-/* The defaults of a protocol and role. For a protocol that this build does not speak, a configuration
- * that kedge_link_create refuses with UNSUPPORTED. */
+/* The defaults of a protocol and role. */
 KEDGE_API kedge_link_config kedge_link_config_default(kedge_protocol protocol, kedge_role role);
 
 /* ---- Life -------------------------------------------------------------------------------------- */
@@ -86,7 +85,7 @@ KEDGE_API kedge_link_config kedge_link_config_default(kedge_protocol protocol, k
  *              decision_timeout
  *     client   path (also where it does not begin with `/`), resume_attempts, hello_timeout,
  *              backoff_first, backoff_last (which must not be the shorter)
- * UNSUPPORTED, NO_MEMORY. */
+ * NO_MEMORY. */
 KEDGE_API kedge_status kedge_link_create(kedge_link **link, const kedge_link_config *config,
                                          const kedge_entropy *entropy, kedge_allocator allocator,
                                          kedge_time now);
