@@ -901,7 +901,7 @@ static kedge_status enter_requests(kedge_link *link, bool has, kedge_time now)
 bool kedge_link_waits(const kedge_link *link, kedge_ticket ticket)
 {
     return kedge_link_question(link, ticket) != NULL ||
-           (HAS(link, waits) && link->operations->waits(link, ticket));
+           (link->operations->waits != NULL && link->operations->waits(link, ticket));
 }
 
 kedge_status kedge_link_request(kedge_link *link, kedge_span name, kedge_span payload,

@@ -512,10 +512,10 @@ static kedge_status client_stop(kedge_link *link)
     return step(kedge_messaging_client_of(link), KEDGE_MESSAGING_CLIENT_INPUT_STOP, &all);
 }
 
-/* No memory for what the conversation cannot go on without. */
+/* No memory for what the conversation cannot go on without, or no room: the server does not read. */
 static void client_failed(kedge_link *link, kedge_status cause)
 {
-    particulars all = particulars_of(own_ending(cause, 1011));
+    particulars all = particulars_of(own_ending(cause, cause == KEDGE_QUEUE_FULL ? 1013 : 1011));
     (void)step(kedge_messaging_client_of(link), KEDGE_MESSAGING_CLIENT_INPUT_FAILURE, &all);
 }
 
@@ -670,7 +670,7 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
     kedge_status status = save_ack(self);
     if (status != KEDGE_OK) {
         client_failed(link, status);
-        return status;
+        return status == KEDGE_QUEUE_FULL ? KEDGE_OK : status;
     }
     status = classify(self, kind, &all, &input);
     if (status != KEDGE_OK) {
@@ -712,6 +712,7 @@ static bool timer_runs(const client *self)
 static kedge_status client_tick(kedge_link *link)
 {
     client *self = kedge_messaging_client_of(link);
+    kedge_requests_forget(&self->requests, link->allocator);
     if (is_connected(self)) {
         link->counts.stalls +=
             kedge_requests_tick(&self->requests, link->now, link->config->stall_tolerance);

@@ -131,7 +131,7 @@ typedef enum kedge_messaging_client_move {
     X(BROKEN, REFUSE, OVERLOOK, OVERLOOK, OVERLOOK, OVERLOOK,                                      \
       OVERLOOK, RETRY, RETRY, RETRY, RETRY, "a message that cannot be read, or is too large")      \
     X(FAILURE, KEEP, KEEP, KEEP, KEEP, KEEP,                                                       \
-      KEEP, RETRY, RETRY, RETRY, RETRY, "no memory for what must not be lost")                     \
+      KEEP, RETRY, RETRY, RETRY, RETRY, "no memory or room for what must not be lost")             \
     X(TIMER, KEEP, KEEP, KEEP, ASK, KEEP,                                                          \
       KEEP, RETRY, RETRY, KEEP, KEEP, "the state's own time is up")                                \
     X(QUIET, KEEP, KEEP, KEEP, KEEP, KEEP,                                                         \

@@ -74,13 +74,6 @@ static kedge_status enqueue(client *self, kedge_publication *publication)
     return status;
 }
 
-kedge_status kedge_messaging_client_queue_ack(client *self, uint64_t position)
-{
-    kedge_publication *ack = NULL;
-    kedge_status status = kedge_messaging_write_ack(&ack, self->base.allocator, position);
-    return status == KEDGE_OK ? enqueue(self, ack) : status;
-}
-
 /* ---- Messages of the application ---------------------------------------------------------------- */
 
 static kedge_status check_payload(kedge_span payload)
@@ -118,6 +111,13 @@ static kedge_status queue_made(client *self, kedge_status status, kedge_publicat
         return status;
     }
     return enqueue(self, made);
+}
+
+kedge_status kedge_messaging_client_queue_ack(client *self, uint64_t position)
+{
+    kedge_publication *ack = NULL;
+    kedge_status status = kedge_messaging_write_ack(&ack, self->base.allocator, position);
+    return queue_made(self, status, ack);
 }
 
 kedge_status kedge_messaging_client_notify(kedge_link *link, kedge_span name, kedge_span payload)

@@ -88,7 +88,7 @@ kedge_status kedge_messaging_client_write_subscribe(const kedge_messaging_client
                                                     kedge_publication **made);
 bool kedge_messaging_client_is_subscribe(const kedge_messaging_client *self, kedge_json_value id);
 
-/* Puts an ack into the queue of what waits. */
+/* Puts an ack into the queue of what waits. QUEUE_FULL: the server does not read. */
 kedge_status kedge_messaging_client_queue_ack(kedge_messaging_client *self, uint64_t position);
 
 /* The open request with that id, null if there is none. */

@@ -612,9 +612,10 @@ static bool waits(const kedge_link *link, kedge_ticket ticket)
     return kedge_requests_find(&const_server_of(link)->requests, ticket) != NULL;
 }
 
-static kedge_status check_json(kedge_span json)
+/* JSON that stands so many levels deep in a message. */
+static kedge_status check_json(kedge_span json, size_t levels)
 {
-    static const kedge_json_options options = {KEDGE_JSON_DEPTH - 3, false};
+    const kedge_json_options options = {KEDGE_JSON_DEPTH - levels, false};
     kedge_json_reader reader;
     kedge_json_value value;
     if (json.size == 0) {
@@ -647,7 +648,7 @@ static kedge_status reply(kedge_link *link, kedge_ticket ticket, kedge_span payl
     server *self = server_of(link);
     kedge_open_request *request = kedge_requests_find(&self->requests, ticket);
     kedge_publication *made = NULL;
-    kedge_status status = check_json(payload);
+    kedge_status status = check_json(payload, 1);
     if (status == KEDGE_OK) {
         status = kedge_messaging_write_response(&made, link->allocator, time_of(self), request->id,
                                                 payload);
@@ -662,7 +663,7 @@ static kedge_status reply_error(kedge_link *link, kedge_ticket ticket, kedge_spa
     kedge_open_request *request = kedge_requests_find(&self->requests, ticket);
     kedge_publication *made = NULL;
     kedge_messaging_fault fault = {code, message, data, 0};
-    kedge_status status = check_json(data);
+    kedge_status status = check_json(data, 3);
     if (status == KEDGE_OK) {
         status =
             kedge_messaging_write_error(&made, link->allocator, time_of(self), request->id, &fault);

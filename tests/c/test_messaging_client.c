@@ -1090,6 +1090,47 @@ START_TEST(each_event_is_acknowledged_once_it_was_handed_out)
 }
 END_TEST
 
+START_TEST(a_server_that_does_not_read_acks_is_left)
+{
+    settings()->acks = KEDGE_MESSAGING_ACKS_EACH;
+    config.queue_limit = 100;
+    begin();
+    uint64_t id = 11;
+    while (state_of() == KEDGE_MESSAGING_CLIENT_LIVE && id < 20) {
+        event_of(id++);
+        if (state_of() == KEDGE_MESSAGING_CLIENT_LIVE) {
+            expect_dispatch(id - 1);
+            ck_assert_int_eq(kedge_link_notify(client, kedge_text("t"),
+                                               kedge_text("\"1234567890123"
+                                                          "4567890\""),
+                                               now),
+                             id == 12 ? KEDGE_OK : KEDGE_QUEUE_FULL);
+        }
+    }
+    ck_assert_uint_lt(id, 20);
+    (void)expect_closed(KEDGE_QUEUE_FULL, 1013, KEDGE_ACTION_RESUME);
+    expect_none();
+    ck_assert_uint_lt(kedge_link_position(client), id); /* what was not handed out comes again */
+}
+END_TEST
+
+START_TEST(what_timed_out_is_not_kept)
+{
+    size_t bytes = 0;
+    begin();
+    for (int i = 0; i < 20; i++) {
+        kedge_output output;
+        (void)asks("chat", KEDGE_MILLISECOND);
+        ck_assert(kedge_link_next_output(client, &output));
+        kedge_output_release(&output);
+        pass(KEDGE_MILLISECOND);
+        (void)expect(KEDGE_EVENT_OUTCOME);
+        bytes = i == 0 ? probe.bytes : bytes;
+        ck_assert_uint_eq(probe.bytes, bytes);
+    }
+}
+END_TEST
+
 START_TEST(or_only_the_latest)
 {
     settings()->acks = KEDGE_MESSAGING_ACKS_LATEST;
@@ -1577,6 +1618,8 @@ Suite *kedge_messaging_client_suite(void)
     tcase_add_loop_test(tests, if_nothing_comes_within_5_s_of_a_ping_it_reconnects, 0, 2);
     tcase_add_test(tests, a_silence_that_we_overslept_is_given_one_tolerance_more);
     tcase_add_test(tests, each_event_is_acknowledged_once_it_was_handed_out);
+    tcase_add_test(tests, a_server_that_does_not_read_acks_is_left);
+    tcase_add_test(tests, what_timed_out_is_not_kept);
     tcase_add_test(tests, or_only_the_latest);
     tcase_add_test(tests, events_of_the_application_go_out_behind_subscribe);
     tcase_add_test(tests, timestamps_are_in_the_unit_that_is_set);

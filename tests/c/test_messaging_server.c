@@ -672,6 +672,38 @@ START_TEST(an_answer_must_fit_and_be_read)
 }
 END_TEST
 
+/* The message is the first level of 128, an error's data the fourth. */
+START_TEST(an_answer_may_be_as_deep_as_a_message_may)
+{
+    static const struct {
+        size_t most;
+        bool error;
+    } levels[] = {{127, false}, {125, true}};
+    char deep[260];
+    size_t most = levels[_i].most;
+    open_link(&phone);
+    for (size_t depth = most; depth <= most + 1; depth++) {
+        ask_for_chats(REQUEST("1", "chats", "{}"));
+        memset(deep, '[', depth);
+        memset(deep + depth, ']', depth);
+        kedge_span json = kedge_span_of(deep, 2 * depth);
+        kedge_span word = kedge_text("w");
+        kedge_status status =
+            levels[_i].error
+                ? kedge_link_reply_error(phone.link, phone.ticket, word, word, json, now)
+                : kedge_link_reply(phone.link, phone.ticket, json, now);
+        ck_assert_int_eq(status, depth == most ? KEDGE_OK : KEDGE_JSON_TOO_DEEP);
+        kedge_envelope envelope;
+        if (status == KEDGE_OK) {
+            ck_assert_int_eq(
+                kedge_envelope_decode(&envelope, KEDGE_MESSAGING, kedge_text(pull(&phone)), NULL)
+                    .status,
+                KEDGE_OK);
+        }
+    }
+}
+END_TEST
+
 START_TEST(a_client_that_does_not_read_is_closed_with_1013)
 {
     config.queue_limit = 20;
@@ -937,6 +969,7 @@ Suite *kedge_messaging_server_suite(void)
     tcase_add_test(tests, a_request_that_nobody_answers_ends_after_60_s);
     tcase_add_test(tests, past_the_bound_requests_are_busy);
     tcase_add_test(tests, an_answer_must_fit_and_be_read);
+    tcase_add_loop_test(tests, an_answer_may_be_as_deep_as_a_message_may, 0, 2);
     tcase_add_test(tests, a_client_that_does_not_read_is_closed_with_1013);
     tcase_add_test(tests, after_silence_and_grace_it_closes_with_1001);
     tcase_add_loop_test(tests, every_way_to_end_voids_the_tickets, 0, 6);

@@ -214,6 +214,13 @@ START_TEST(a_protocol_without_requests_says_so)
     ck_assert_int_eq(kedge_link_reply_error(host.link, 1, text, text, text, host.now),
                      KEDGE_UNSUPPORTED);
     ck_assert_int_eq(kedge_link_reply_failed(host.link, 1, host.now), KEDGE_UNSUPPORTED);
+    ck_assert_int_eq(kedge_link_request(NULL, text, text, 0, &number, host.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_cancel(NULL, 1, host.now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_accept_request(NULL, 1, host.now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_reply(NULL, 1, text, host.now), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_link_reply_error(NULL, 1, text, text, text, host.now),
+                     KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_link_reply_failed(NULL, 1, host.now), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_link_clock(host.link, 7, host.now), KEDGE_OK);
     ck_assert_int_eq(kedge_link_clock(NULL, 7, host.now), KEDGE_INVALID_ARGUMENT);
