@@ -223,6 +223,52 @@ START_TEST(no_connection_came_of_it)
 }
 END_TEST
 
+START_TEST(a_secret_stands_in_no_line)
+{
+    char line[300];
+    uint8_t saved[100];
+    size_t size;
+    settings()->token = kedge_text("secret");
+    settings()->path = kedge_text("/v1/?key=secret");
+    start();
+    ck_assert_uint_gt(kedge_link_describe(host.link, line, sizeof line), 0);
+    ck_assert_ptr_null(strstr(line, "secret"));
+    ck_assert_int_eq(kedge_link_save(host.link, saved, sizeof saved, &size), KEDGE_OK);
+    expect_text(kedge_span_of(saved, size), "{\"subscriptions\":[]}");
+}
+END_TEST
+
+START_TEST(the_defaults_are_the_contracts)
+{
+    kedge_link_config usual = kedge_link_config_default(KEDGE_BLOBHUB, KEDGE_CLIENT);
+    const kedge_blobhub_client_config *own = &usual.as.blobhub_client;
+    expect_text(own->path, "/v1/");
+    ck_assert_uint_eq(own->request_timeout, 30 * KEDGE_SECOND);
+    ck_assert_uint_eq(own->answer_timeout, 60 * KEDGE_SECOND);
+    ck_assert_uint_eq(own->requests_max, 100);
+    ck_assert_uint_eq(own->subscriptions_max, 1000);
+    ck_assert_uint_eq(own->batch_max, 100);
+    ck_assert_uint_eq(own->backoff_first, KEDGE_SECOND);
+    ck_assert_uint_eq(own->backoff_last, 60 * KEDGE_SECOND);
+}
+END_TEST
+
+START_TEST(the_raw_text_is_handed_on_untouched)
+{
+    static const char text[] = " {\"more\":[1, 2],\"params\":[ 1.50 ],"
+                               "\"m\\u0065thod\":\"x\",\"jsonrpc\":\"2.0\"} ";
+    kedge_event event;
+    initialize();
+    says(text);
+    ck_assert(kedge_link_next_event(host.link, &event));
+    ck_assert_int_eq(event.kind, KEDGE_EVENT_MESSAGE);
+    ck_assert_ptr_eq(event.raw.data, text);
+    ck_assert_uint_eq(event.raw.size, sizeof text - 1);
+    ck_assert_ptr_eq(event.as.message.payload.data, strstr(text, "[ 1.50"));
+    expect_text(event.as.message.payload, "[ 1.50 ]");
+}
+END_TEST
+
 /* ---- Lifecycle ---------------------------------------------------------------------------------- */
 
 START_TEST(nothing_is_sent_before_the_answer_to_initialize)
@@ -1075,21 +1121,23 @@ END_TEST
 
 Suite *kedge_blobhub_client_suite(void);
 
-#define LOOP(tcase, test, cases)                                                                   \
-    tcase_add_loop_test(tcase, test, 0, sizeof(cases) / sizeof((cases)[0]))
+#define COUNT(cases) (sizeof(cases) / sizeof((cases)[0]))
 
 static void add_lifecycle(TCase *tcase)
 {
-    LOOP(tcase, credentials_go_out_in_each_form, credentials);
+    tcase_add_loop_test(tcase, credentials_go_out_in_each_form, 0, COUNT(credentials));
     tcase_add_test(tcase, without_credentials_it_waits_for_some);
-    LOOP(tcase, no_connection_came_of_it, failures);
+    tcase_add_loop_test(tcase, no_connection_came_of_it, 0, COUNT(failures));
     tcase_add_test(tcase, nothing_is_sent_before_the_answer_to_initialize);
-    LOOP(tcase, an_error_to_initialize_ends_the_attempt, refusals);
+    tcase_add_loop_test(tcase, an_error_to_initialize_ends_the_attempt, 0, COUNT(refusals));
+    tcase_add_test(tcase, a_secret_stands_in_no_line);
+    tcase_add_test(tcase, the_defaults_are_the_contracts);
+    tcase_add_test(tcase, the_raw_text_is_handed_on_untouched);
     tcase_add_test(tcase, initialize_is_not_waited_for_for_ever);
     tcase_add_test(tcase, the_answer_to_initialize_may_come_in_an_array);
     tcase_add_test(tcase, a_client_that_stops_does_not_come_back);
     tcase_add_test(tcase, a_stop_while_connecting_drops_the_connection);
-    LOOP(tcase, the_server_closes, closes);
+    tcase_add_loop_test(tcase, the_server_closes, 0, COUNT(closes));
     tcase_add_loop_test(tcase, the_host_or_the_application_closes, 0, 2);
     tcase_add_loop_test(tcase, what_did_not_get_out_is_counted, 0, 3);
     tcase_add_test(tcase, a_connection_that_lasted_resets_the_back_off);
@@ -1119,9 +1167,9 @@ static void add_subscriptions(TCase *tcase)
     tcase_add_test(tcase, without_room_nothing_is_unsubscribed);
     tcase_add_test(tcase, subscriptions_are_checked_and_bounded);
     tcase_add_test(tcase, other_protocols_have_no_subscriptions);
-    LOOP(tcase, events_are_told, events);
+    tcase_add_loop_test(tcase, events_are_told, 0, COUNT(events));
     tcase_add_test(tcase, subscriptions_outlive_the_process);
-    LOOP(tcase, what_was_not_saved_is_not_loaded, loads);
+    tcase_add_loop_test(tcase, what_was_not_saved_is_not_loaded, 0, COUNT(loads));
 }
 
 Suite *kedge_blobhub_client_suite(void)

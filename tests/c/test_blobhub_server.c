@@ -206,6 +206,87 @@ START_TEST(refused_credentials_are_403_or_as_told)
 }
 END_TEST
 
+static const struct declined_case {
+    const char *authorization;
+    uint16_t status;
+    const char *body;
+} declined[] = {
+    {"Basic t", 401, "{\"error\":\"no credentials\"}"},
+    {"Bearer ", 400, "{\"error\":\"the credentials cannot be decoded\"}"},
+    {"Bearer t", 403, "{\"error\":\"the credentials are refused\"}"},
+    {"Bearer t", 503, "{\"error\":\"this server does not take connections\"}"},
+};
+
+START_TEST(a_declined_upgrade_says_why)
+{
+    const struct declined_case *one = &declined[_i];
+    kedge_output output;
+    ck_assert_int_eq(try_create(), KEDGE_OK);
+    ck_assert_int_eq(request_upgrade("Authorization", one->authorization), KEDGE_OK);
+    ck_assert_str_ne(blobhub_host_next(&host), "nothing");
+    if (one->status >= 403) {
+        ck_assert_int_eq(
+            kedge_link_refuse(host.link, host.ticket, one->status, kedge_text(NULL), now),
+            KEDGE_OK);
+    }
+    ck_assert(kedge_link_next_output(host.link, &output));
+    ck_assert_int_eq(output.kind, KEDGE_OUTPUT_DECLINE);
+    ck_assert_uint_eq(output.http_status, one->status);
+    ck_assert(kedge_span_equal(output.body, kedge_text(one->body)));
+    ck_assert_uint_eq(output.header_count, one->status == 401 ? 2 : 1);
+    if (one->status == 401) {
+        ck_assert(kedge_span_equal(output.headers[1].name, kedge_text("WWW-Authenticate")));
+        ck_assert(kedge_span_equal(output.headers[1].value, kedge_text("Bearer")));
+    }
+    kedge_output_release(&output);
+}
+END_TEST
+
+START_TEST(a_secret_stands_in_no_line)
+{
+    char line[300];
+    ck_assert_int_eq(try_create(), KEDGE_OK);
+    ck_assert_int_eq(request_upgrade("X-API-Key", "secret"), KEDGE_OK);
+    EXPECT("CREDENTIALS key secret");
+    ck_assert_uint_gt(kedge_link_describe(host.link, line, sizeof line), 0);
+    ck_assert_ptr_null(strstr(line, "secret"));
+}
+END_TEST
+
+START_TEST(the_defaults_are_the_contracts)
+{
+    kedge_link_config usual = kedge_link_config_default(KEDGE_BLOBHUB, KEDGE_SERVER);
+    const kedge_blobhub_server_config *own = &usual.as.blobhub_server;
+    ck_assert_uint_eq(usual.message_limit, 1 << 20);
+    ck_assert_uint_eq(usual.queue_limit, 1 << 20);
+    ck_assert_uint_eq(usual.depth_limit, 128);
+    ck_assert_uint_eq(own->initialize_timeout, 10 * KEDGE_SECOND);
+    ck_assert_uint_eq(own->subscriptions_max, 1000);
+    ck_assert_uint_eq(own->batch_max, 100);
+    ck_assert_uint_eq(own->requests_max, 100);
+    ck_assert_uint_eq(own->answer_timeout, 60 * KEDGE_SECOND);
+    ck_assert_uint_eq(own->request_timeout, 30 * KEDGE_SECOND);
+    ck_assert(!own->ask_subscriptions);
+}
+END_TEST
+
+START_TEST(the_raw_text_is_handed_on_untouched)
+{
+    static const char text[] = " {\"more\":[1, 2],\"params\":{\"a\" : 1.50},"
+                               "\"m\\u0065thod\":\"x\",\"id\":7,\"jsonrpc\":\"2.0\"} ";
+    kedge_event event;
+    initialize();
+    says(text);
+    ck_assert(kedge_link_next_event(host.link, &event));
+    ck_assert_int_eq(event.kind, KEDGE_EVENT_REQUEST);
+    ck_assert_ptr_eq(event.raw.data, text);
+    ck_assert_uint_eq(event.raw.size, sizeof text - 1);
+    ck_assert_ptr_eq(event.as.request.payload.data, strstr(text, "{\"a\""));
+    ck_assert(kedge_span_equal(event.as.request.payload, kedge_text("{\"a\" : 1.50}")));
+    ck_assert(kedge_span_equal(event.as.request.name, kedge_text("x")));
+}
+END_TEST
+
 START_TEST(without_a_decision_in_time_it_is_503)
 {
     ask();
@@ -1091,16 +1172,19 @@ END_TEST
 
 Suite *kedge_blobhub_server_suite(void);
 
-#define LOOP(tcase, test, cases)                                                                   \
-    tcase_add_loop_test(tcase, test, 0, sizeof(cases) / sizeof((cases)[0]))
+#define COUNT(cases) (sizeof(cases) / sizeof((cases)[0]))
 
 static void add_lifecycle(TCase *tcase)
 {
-    LOOP(tcase, credentials_come_in_each_form, connects);
+    tcase_add_loop_test(tcase, credentials_come_in_each_form, 0, COUNT(connects));
     tcase_add_loop_test(tcase, refused_credentials_are_403_or_as_told, 0, 2);
+    tcase_add_loop_test(tcase, a_declined_upgrade_says_why, 0, COUNT(declined));
+    tcase_add_test(tcase, a_secret_stands_in_no_line);
+    tcase_add_test(tcase, the_defaults_are_the_contracts);
+    tcase_add_test(tcase, the_raw_text_is_handed_on_untouched);
     tcase_add_test(tcase, without_a_decision_in_time_it_is_503);
     tcase_add_test(tcase, members_have_no_place);
-    LOOP(tcase, before_initialize_nothing_else_is_done, earlies);
+    tcase_add_loop_test(tcase, before_initialize_nothing_else_is_done, 0, COUNT(earlies));
     tcase_add_test(tcase, an_answer_before_initialize_is_a_stray);
     tcase_add_test(tcase, initialize_comes_within_ten_seconds);
     tcase_add_test(tcase, a_second_initialize_is_an_error);
@@ -1114,11 +1198,11 @@ static void add_lifecycle(TCase *tcase)
 
 static void add_messages(TCase *tcase)
 {
-    LOOP(tcase, what_is_no_request_is_answered_400, wrongs);
+    tcase_add_loop_test(tcase, what_is_no_request_is_answered_400, 0, COUNT(wrongs));
     tcase_add_test(tcase, a_binary_message_is_answered_400);
     tcase_add_loop_test(tcase, what_websocket_does_not_allow_closes, 0, 3);
     tcase_add_test(tcase, an_array_has_a_hundred_elements_at_most);
-    LOOP(tcase, an_id_is_echoed_byte_for_byte, ids);
+    tcase_add_loop_test(tcase, an_id_is_echoed_byte_for_byte, 0, COUNT(ids));
     tcase_add_test(tcase, a_request_is_answered_later);
     tcase_add_test(tcase, answers_that_are_none_change_nothing);
     tcase_add_test(tcase, an_answer_that_takes_too_long_is_500);
