@@ -6,8 +6,8 @@
 /* How many questions of a side may wait; past it they are not followed. */
 #define OPEN_MAX 1000
 
-static const kedge_watch_rules *const all_rules[] = {&kedge_gateway_watch_rules,
-                                                     &kedge_messaging_watch_rules};
+static const kedge_watch_rules *const all_rules[] = {
+    &kedge_gateway_watch_rules, &kedge_messaging_watch_rules, &kedge_blobhub_watch_rules};
 
 static const kedge_watch_rules *rules_of(kedge_protocol protocol)
 {
@@ -136,14 +136,21 @@ static void fail(kedge_watch *watch)
     watch->failure = KEDGE_NO_MEMORY;
 }
 
-/* A link that closes does so since its peer broke a rule, or was silent too long. */
+/* A link that closes does so since its peer broke a rule, or was silent too long; unless it was refused what
+ * it asked for, and gives up. */
+static void take_close(kedge_watch *watch, kedge_role role, kedge_status cause, uint16_t code)
+{
+    if (cause == KEDGE_NO_MEMORY) {
+        fail(watch);
+    } else if (code != 0 && cause != KEDGE_REFUSED) {
+        blame(watch, other(role), cause, code, kedge_status_text(cause));
+    }
+}
+
 static void take_event(kedge_watch *watch, kedge_role role, const kedge_event *event)
 {
-    if (event->kind == KEDGE_EVENT_CLOSED && event->as.closed.cause == KEDGE_NO_MEMORY) {
-        fail(watch);
-    } else if (event->kind == KEDGE_EVENT_CLOSED && event->as.closed.sent != 0) {
-        blame(watch, other(role), event->as.closed.cause, event->as.closed.sent,
-              kedge_status_text(event->as.closed.cause));
+    if (event->kind == KEDGE_EVENT_CLOSED) {
+        take_close(watch, role, event->as.closed.cause, event->as.closed.sent);
     } else if (event->kind == KEDGE_EVENT_IDENTIFY || event->kind == KEDGE_EVENT_RESUME ||
                event->kind == KEDGE_EVENT_CREDENTIALS) {
         watch->ticket = event->ticket;
@@ -187,8 +194,10 @@ static bool connect_client(kedge_watch *watch)
     kedge_link *client = watch->links[KEDGE_CLIENT];
     kedge_link_handshake handshake;
     kedge_event event;
+    kedge_time due =
+        kedge_link_deadline(client); /* it would wait longer than the one that is watched */
     bool asked = false;
-    (void)kedge_link_tick(client, watch->now);
+    (void)kedge_link_tick(client, due > watch->now && due != KEDGE_NEVER ? due : watch->now);
     while (kedge_link_next_event(client, &event)) {
         asked = event.kind == KEDGE_EVENT_CONNECT;
     }
@@ -385,6 +394,34 @@ static void take_envelope(kedge_watch *watch, kedge_role from, const kedge_envel
     }
 }
 
+/* One message, or one element of a batch. */
+static void hear_envelope(kedge_watch *watch, kedge_role from, const kedge_envelope *envelope,
+                          kedge_status status)
+{
+    judge(watch, from, envelope, status);
+    if (watch->failure == KEDGE_OK && status == KEDGE_OK) {
+        take_envelope(watch, from, envelope);
+    }
+}
+
+/* A batch that cannot be read as a whole is judged as one broken message. */
+static void hear_batch(kedge_watch *watch, kedge_role from, kedge_span message)
+{
+    kedge_envelope_batch batch;
+    kedge_envelope envelope;
+    kedge_result result = kedge_envelope_batch_begin(&batch, message, SIZE_MAX, NULL);
+    memset(&envelope, 0, sizeof envelope);
+    envelope.protocol = KEDGE_BLOBHUB;
+    if (result.status != KEDGE_OK) {
+        judge(watch, from, &envelope, result.status);
+        return;
+    }
+    watch->as.blobhub.batch = batch.array;
+    while (kedge_envelope_batch_next(&batch, &envelope, &result)) {
+        hear_envelope(watch, from, &envelope, result.status);
+    }
+}
+
 static void hear(kedge_watch *watch, kedge_role from, kedge_message_kind kind, kedge_span message)
 {
     kedge_envelope envelope;
@@ -395,12 +432,14 @@ static void hear(kedge_watch *watch, kedge_role from, kedge_message_kind kind, k
         }
         connect_both(watch);
     }
-    if (watch->failure == KEDGE_OK) {
-        kedge_watch_drain(watch);
-        judge(watch, from, &envelope, status);
+    if (watch->failure != KEDGE_OK) {
+        return;
     }
-    if (watch->failure == KEDGE_OK && status == KEDGE_OK) {
-        take_envelope(watch, from, &envelope);
+    kedge_watch_drain(watch);
+    if (watch->rules->protocol == KEDGE_BLOBHUB && kind == KEDGE_MESSAGE_TEXT) {
+        hear_batch(watch, from, message);
+    } else {
+        hear_envelope(watch, from, &envelope, status);
     }
     if (watch->failure == KEDGE_OK) {
         kedge_watch_drain(watch);

@@ -21,13 +21,14 @@ typedef struct kedge_watch_rules {
     /* The first message of a connection, before the links are made. Null: nothing to learn. */
     void (*begin)(kedge_watch *watch, kedge_role from, const kedge_envelope *envelope);
 
-    /* A message that can be decoded, before its receiver's link hears it. Returns the rule that it breaks, or
-     * null. */
+    /* A message (each element of a batch) that can be decoded, before its receiver's link hears it. Returns the
+     * rule that it breaks, or null. */
     const char *(*said)(kedge_watch *watch, kedge_role from, const kedge_envelope *envelope);
 } kedge_watch_rules;
 
 extern const kedge_watch_rules kedge_gateway_watch_rules;
 extern const kedge_watch_rules kedge_messaging_watch_rules;
+extern const kedge_watch_rules kedge_blobhub_watch_rules;
 
 struct kedge_watch {
     kedge_allocator allocator;
@@ -67,6 +68,11 @@ struct kedge_watch {
             uint64_t missed; /* so many events up to `newest` are to come first */
             uint64_t newest;
         } messaging;
+        struct {
+            bool asked; /* status/initialize was sent */
+            bool initialized;
+            bool batch; /* what is said now is an element of one */
+        } blobhub;
     } as;
 };
 

@@ -651,6 +651,147 @@ START_TEST(without_memory_no_messenger_is_blamed)
 }
 END_TEST
 
+/* ---- BlobHub --------------------------------------------------------------------------------------- */
+
+#define RPC(rest) "{\"jsonrpc\":\"2.0\"," rest "}"
+#define INITIALIZE(id)                                                                             \
+    RPC("\"id\":" id                                                                               \
+        ",\"method\":\"status/initialize\",\"params\":{\"client_info\":{\"name\":\"n\","           \
+        "\"version\":\"1\"}}")
+#define INITIALIZED(id)                                                                            \
+    RPC("\"id\":" id ",\"result\":{\"server_info\":{\"name\":\"n\",\"version\":\"1\"}}")
+#define CALL(id) RPC("\"id\":" id ",\"method\":\"m\"")
+#define RETURN(id) RPC("\"id\":" id ",\"result\":1")
+#define TELL RPC("\"method\":\"m\"")
+
+static void set_up_blobhub(void)
+{
+    set_up();
+    kedge_watch_destroy(watch);
+    config = kedge_watch_config_default(KEDGE_BLOBHUB);
+    ck_assert_int_eq(kedge_watch_create(&watch, &config, memory_probe_allocator(&probe)), KEDGE_OK);
+}
+
+static void asking(void)
+{
+    right(KEDGE_CLIENT, INITIALIZE("\"x\""));
+}
+
+static void operating(void)
+{
+    asking();
+    right(KEDGE_SERVER, INITIALIZED("\"x\""));
+}
+
+START_TEST(a_right_talk_of_blobhubs_is_one)
+{
+    asking();
+    ck_assert_str_eq(seen.client_state, "INITIALIZING");
+    ck_assert(kedge_span_equal(seen.name, kedge_text("status/initialize")));
+    right(KEDGE_SERVER, INITIALIZED("\"x\""));
+    ck_assert_str_ne(seen.client_state, "INITIALIZING");
+    right(KEDGE_CLIENT, "[" CALL("1") "," CALL("1.0") "," TELL "]");
+    right(KEDGE_SERVER, CALL("1"));
+    right(KEDGE_CLIENT, RETURN("1"));
+    right(KEDGE_SERVER, "[" RETURN("1.0") "," RETURN("1") "]");
+    right(KEDGE_CLIENT, CALL("1"));
+    right(KEDGE_SERVER, RPC("\"id\":1,\"error\":{\"code\":405,\"message\":\"m\"}"));
+    right(KEDGE_SERVER, RPC("\"id\":null,\"error\":{\"code\":400,\"message\":\"m\"}"));
+    right(KEDGE_SERVER, TELL);
+    closes(KEDGE_CLIENT, 0);
+    operating();
+    right(KEDGE_CLIENT, CALL("2"));
+}
+END_TEST
+
+START_TEST(a_refused_client_may_not_go_on)
+{
+    asking();
+    right(KEDGE_SERVER, RPC("\"id\":\"x\",\"error\":{\"code\":403,\"message\":\"m\"}"));
+    wrong(KEDGE_CLIENT, CALL("1"), KEDGE_CLIENT,
+          "nothing is sent before status/initialize was answered");
+}
+END_TEST
+
+static const breach blobhub_breaches[] = {
+    {NULL, KEDGE_CLIENT, CALL("1"), "nothing is sent before status/initialize was answered"},
+    {NULL, KEDGE_SERVER, TELL, "the server speaks behind status/initialize"},
+    {NULL, KEDGE_SERVER, CALL("1"), "the server speaks behind status/initialize"},
+    {NULL, KEDGE_CLIENT, "[" INITIALIZE("1") "]", "status/initialize is never part of a batch"},
+    {asking, KEDGE_CLIENT, INITIALIZE("2"), "status/initialize comes once"},
+    {asking, KEDGE_SERVER, INITIALIZED("2"), "a response answers a request, once"},
+    {operating, KEDGE_CLIENT, INITIALIZE("2"), "status/initialize comes once"},
+    {operating, KEDGE_SERVER, RETURN("\"x\""), "a response answers a request, once"},
+    {operating, KEDGE_CLIENT, "[" CALL("1") "," CALL("1") "]",
+     "an id is free again when it was answered, not before"},
+};
+
+START_TEST(each_rule_of_blobhubs_is_told)
+{
+    const breach *this = &blobhub_breaches[_i];
+    if (this->before != NULL) {
+        this->before();
+    }
+    wrong(this->from, this->text, this->from, this->rule);
+}
+END_TEST
+
+static const fault blobhub_faults[] = {
+    {operating, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "[", KEDGE_JSON_TRUNCATED, 0},
+    {operating, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "[]", KEDGE_ENVELOPE_NOT_OBJECT, 0},
+    {operating, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, "[1]", KEDGE_ENVELOPE_NOT_OBJECT, 0},
+    {operating, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, "{}", KEDGE_ENVELOPE_MEMBER_MISSING, 0},
+    {operating, KEDGE_CLIENT, KEDGE_MESSAGE_BINARY, TELL, KEDGE_ENVELOPE_BINARY, 0},
+};
+
+START_TEST(each_fault_of_blobhubs_is_told)
+{
+    const fault *this = &blobhub_faults[_i];
+    this->before();
+    ck_assert_int_eq(observe_as(this->from, this->kind, this->text, strlen(this->text)), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, this->from);
+    ck_assert_uint_eq(seen.code, this->code);
+    ck_assert_str_eq(kedge_status_name(seen.cause), kedge_status_name(this->cause));
+}
+END_TEST
+
+START_TEST(who_does_not_initialize_is_told)
+{
+    closes(KEDGE_SERVER, 0);
+    ck_assert_int_eq(observe(KEDGE_CLIENT, TELL), KEDGE_OK);
+    kedge_watch_destroy(watch);
+    ck_assert_int_eq(kedge_watch_create(&watch, &config, memory_probe_allocator(&probe)), KEDGE_OK);
+    right(KEDGE_SERVER, RPC("\"id\":null,\"error\":{\"code\":400,\"message\":\"m\"}"));
+    now += 11 * KEDGE_SECOND;
+    ck_assert_int_eq(observe(KEDGE_CLIENT, INITIALIZE("1")), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, KEDGE_CLIENT);
+    ck_assert_uint_eq(seen.code, 1008);
+}
+END_TEST
+
+START_TEST(without_memory_no_blobhub_is_blamed)
+{
+    kedge_status status = KEDGE_NO_MEMORY;
+    for (size_t fails = 1; status == KEDGE_NO_MEMORY; fails++) {
+        ck_assert_uint_lt(fails, 200);
+        kedge_watch_destroy(watch);
+        watch = NULL;
+        probe.calls = 0;
+        probe.fails_at = fails;
+        status = kedge_watch_create(&watch, &config, memory_probe_allocator(&probe));
+        status = status == KEDGE_OK ? observe(KEDGE_CLIENT, INITIALIZE("1")) : status;
+        status = status == KEDGE_OK ? observe(KEDGE_SERVER, INITIALIZED("1")) : status;
+        status =
+            status == KEDGE_OK ? observe(KEDGE_CLIENT, "[" CALL("1") "," CALL("2") "]") : status;
+        ck_assert(watch == NULL || !seen.broken);
+        probe.fails_at = 0;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+}
+END_TEST
+
 Suite *kedge_watch_suite(void);
 
 Suite *kedge_watch_suite(void)
@@ -690,5 +831,16 @@ Suite *kedge_watch_suite(void)
     tcase_add_test(messenger, more_requests_than_are_followed_break_nothing);
     tcase_add_test(messenger, without_memory_no_messenger_is_blamed);
     suite_add_tcase(suite, messenger);
+    TCase *blobhub = tcase_create("BlobHub");
+    tcase_add_checked_fixture(blobhub, set_up_blobhub, tear_down);
+    tcase_add_test(blobhub, a_right_talk_of_blobhubs_is_one);
+    tcase_add_test(blobhub, a_refused_client_may_not_go_on);
+    tcase_add_loop_test(blobhub, each_rule_of_blobhubs_is_told, 0,
+                        sizeof blobhub_breaches / sizeof *blobhub_breaches);
+    tcase_add_loop_test(blobhub, each_fault_of_blobhubs_is_told, 0,
+                        sizeof blobhub_faults / sizeof *blobhub_faults);
+    tcase_add_test(blobhub, who_does_not_initialize_is_told);
+    tcase_add_test(blobhub, without_memory_no_blobhub_is_blamed);
+    suite_add_tcase(suite, blobhub);
     return suite;
 }
