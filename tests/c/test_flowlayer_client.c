@@ -1181,6 +1181,44 @@ START_TEST(a_configuration_that_cannot_work_is_refused)
 }
 END_TEST
 
+START_TEST(the_defaults_are_the_contracts)
+{
+    ck_assert_uint_eq(config.message_limit, 16777216);
+    ck_assert_uint_eq(settings()->greeting_timeout, 10 * KEDGE_SECOND);
+    ck_assert_uint_eq(settings()->ack_timeout, 5 * KEDGE_SECOND);
+    ck_assert_uint_eq(settings()->result_timeout, 30 * KEDGE_SECOND);
+    ck_assert_uint_eq(settings()->requests_max, 100);
+    ck_assert_uint_eq(settings()->logs_hold, 10000);
+    ck_assert(settings()->stop_on_refusal);
+    ck_assert(settings()->trim_to_effective_limit);
+    ck_assert(kedge_span_equal(settings()->path, kedge_text("/ws")));
+}
+END_TEST
+
+START_TEST(numbers_are_exact_to_64_bits)
+{
+    begin();
+    says(LOG("9007199254740993"));
+    expect_dispatch("log", 9007199254740993);
+    says(LOG("9007199254740994"));
+    expect_dispatch("log", 9007199254740994);
+}
+END_TEST
+
+START_TEST(the_raw_text_is_handed_on_untouched)
+{
+    static const char text[] = "{\"x\":1,\"payload\":{ \"a\":2e1},\"n\\u0061me\":\"weather\","
+                               "\"id\":null,\"type\":\"event\"} ";
+    begin();
+    says(text);
+    kedge_event event = expect(KEDGE_EVENT_MESSAGE);
+    ck_assert(!event.as.message.known);
+    ck_assert_ptr_eq(event.raw.data, given);
+    ck_assert_uint_eq(event.raw.size, strlen(text));
+    ck_assert(kedge_span_equal(event.as.message.payload, kedge_text("{ \"a\":2e1}")));
+}
+END_TEST
+
 START_TEST(every_state_tells_where_it_stands)
 {
     char line[512];
@@ -1406,6 +1444,9 @@ static void add_logs(TCase *all)
     tcase_add_test(all, another_server_begins_with_no_entries);
     tcase_add_test(all, entries_need_not_be_kept);
     tcase_add_loop_test(all, a_configuration_that_cannot_work_is_refused, 0, 9);
+    tcase_add_test(all, the_defaults_are_the_contracts);
+    tcase_add_test(all, numbers_are_exact_to_64_bits);
+    tcase_add_test(all, the_raw_text_is_handed_on_untouched);
     tcase_add_test(all, every_state_tells_where_it_stands);
     tcase_add_test(all, only_a_whole_position_is_loaded);
     tcase_add_test(all, the_table_keeps_its_rules);

@@ -964,6 +964,21 @@ START_TEST(a_client_that_does_not_read_its_answers_is_closed_with_1013)
 }
 END_TEST
 
+START_TEST(the_raw_text_is_handed_on_untouched)
+{
+    static const char text[] = "{\"more\":[1],\"payload\":{ \"a\":1 ,\"b\":2e1},\"id\":\"1\","
+                               "\"n\\u0061me\":\"start_all\",\"type\":\"command\"} ";
+    kedge_event event;
+    open_link(&one);
+    says(&one, text);
+    ck_assert(kedge_link_next_event(one.link, &event));
+    ck_assert_ptr_eq(event.raw.data, one.message);
+    ck_assert_uint_eq(event.raw.size, strlen(text));
+    ck_assert(kedge_span_equal(event.as.request.payload, kedge_text("{ \"a\":1 ,\"b\":2e1}")));
+    ck_assert_ptr_eq(event.as.request.payload.data, one.message + 22);
+}
+END_TEST
+
 /* ---- get_logs ------------------------------------------------------------------------------------ */
 
 static const char *const served[] = {"api", "web"};
@@ -1245,6 +1260,19 @@ START_TEST(a_configuration_that_cannot_work_is_refused)
 }
 END_TEST
 
+START_TEST(the_defaults_are_the_contracts)
+{
+    ck_assert_uint_eq(config.message_limit, 16777216);
+    ck_assert_uint_eq(config.queue_limit, 33554432);
+    ck_assert_uint_eq(config.depth_limit, 128);
+    ck_assert_uint_eq(settings()->commands_max, 100);
+    ck_assert_uint_eq(settings()->command_timeout, 60 * KEDGE_SECOND);
+    ck_assert_uint_eq(settings()->logs_limit, 500);
+    ck_assert_uint_eq(settings()->capabilities.count, 7);
+    ck_assert(settings()->answer_logs);
+}
+END_TEST
+
 START_TEST(every_state_tells_where_it_stands)
 {
     char line[512];
@@ -1426,6 +1454,7 @@ static void add_commands(TCase *tests)
     tcase_add_test(tests, past_the_bound_commands_are_refused);
     tcase_add_test(tests, an_answer_must_be_json_and_fit);
     tcase_add_loop_test(tests, a_client_that_does_not_read_its_answers_is_closed_with_1013, 0, 4);
+    tcase_add_test(tests, the_raw_text_is_handed_on_untouched);
     tcase_add_loop_test(tests, get_logs_is_answered_out_of_the_history, 0, COUNT_OF(logs_cases));
     tcase_add_loop_test(tests, get_logs_is_the_applications_where_it_knows_better, 0, 2);
     tcase_add_loop_test(tests, logs_are_cut_to_what_a_message_may_hold, 0, 2);
@@ -1447,6 +1476,7 @@ Suite *kedge_flowlayer_server_suite(void)
     tcase_add_loop_test(tests, every_way_to_end_voids_the_tickets, 0, 6);
     tcase_add_loop_test(tests, a_stop_before_the_upgrade_declines_with_503, 0, 3);
     tcase_add_loop_test(tests, a_configuration_that_cannot_work_is_refused, 0, 11);
+    tcase_add_test(tests, the_defaults_are_the_contracts);
     tcase_add_test(tests, every_state_tells_where_it_stands);
     tcase_add_test(tests, a_hub_is_told_codes_and_names);
     tcase_add_test(tests, every_allocation_may_fail);
