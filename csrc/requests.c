@@ -50,6 +50,7 @@ static kedge_status begin(kedge_requests *requests, kedge_allocator allocator, k
     request->id = keep(request->bytes, id);
     request->name = keep(request->bytes + id.size, name);
     requests->open[requests->count++] = request;
+    requests->bytes += size;
     *made = request;
     return KEDGE_OK;
 }
@@ -181,6 +182,7 @@ static void remove_open(kedge_requests *requests, const kedge_open_request *requ
         i++;
     }
     requests->count--;
+    requests->bytes -= request->size;
     memmove(requests->open + i, requests->open + i + 1,
             (requests->count - i) * sizeof(kedge_open_request *));
 }

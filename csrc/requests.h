@@ -34,6 +34,7 @@ typedef struct kedge_requests {
     size_t count;
     size_t capacity;
     size_t max;
+    size_t bytes; /* in the blocks of those that are open */
     kedge_open_request *ended;
     kedge_request_number last; /* of ours: the number given last */
     kedge_time ticked;         /* of ours: what was due then has timed out */

@@ -482,6 +482,15 @@ static kedge_messaging_server_input classify_ack(const server *self, uint64_t po
                                          : KEDGE_MESSAGING_INPUT_ACK_OLD;
 }
 
+/* As many wait as may, or what is kept of them is as large as what waits to be written may be. */
+static bool is_busy(const server *self, const kedge_messaging_judged *judged)
+{
+    const kedge_envelope *envelope = &judged->envelope;
+    size_t size = envelope->id.raw.size + envelope->name.value.raw.size;
+    return self->requests.count >= self->requests.max ||
+           self->requests.bytes + size > self->base.config->queue_limit;
+}
+
 static void classify(server *self, kedge_message_kind kind, happening *what)
 {
     const kedge_link_config *config = self->base.config;
@@ -492,8 +501,7 @@ static void classify(server *self, kedge_message_kind kind, happening *what)
     self->undecodable = undecodable ? self->undecodable + 1 : 0;
     if (undecodable && self->undecodable >= settings_of(self)->undecodable_in_a_row) {
         what->input = KEDGE_MESSAGING_INPUT_UNDECODABLE_LAST;
-    } else if (what->input == KEDGE_MESSAGING_INPUT_REQUEST &&
-               self->requests.count >= self->requests.max) {
+    } else if (what->input == KEDGE_MESSAGING_INPUT_REQUEST && is_busy(self, &what->judged)) {
         what->input = KEDGE_MESSAGING_INPUT_BUSY;
     } else if (what->input == KEDGE_MESSAGING_INPUT_SUBSCRIBE) {
         what->input = classify_subscribe(self, &what->judged.subscribe);

@@ -189,8 +189,9 @@ static kedge_messaging_server_input judge_request(kedge_messaging_judged *judged
                                         : KEDGE_MESSAGING_INPUT_REQUEST_WRONG);
 }
 
-static kedge_messaging_server_input judge_text(kedge_span message, size_t depth_limit,
-                                               kedge_messaging_judged *judged)
+/* An id that is longer than `id_limit` is not usable: no answer with it would fit a message. */
+static kedge_messaging_server_input judge_text(kedge_span message, size_t id_limit,
+                                               size_t depth_limit, kedge_messaging_judged *judged)
 {
     kedge_json_options options = {depth_limit, false};
     kedge_envelope *envelope = &judged->envelope;
@@ -201,9 +202,13 @@ static kedge_messaging_server_input judge_text(kedge_span message, size_t depth_
         return judged_as(judged, kedge_utf8_validate(message).status,
                          KEDGE_MESSAGING_INPUT_NOT_UTF8);
     }
-    kedge_envelope_refusal refusal = kedge_envelope_refuse(envelope, status, KEDGE_SERVER);
-    if (refusal.cause != KEDGE_OK) {
-        return judged_as(judged, refusal.cause, KEDGE_MESSAGING_INPUT_UNDECODABLE);
+    kedge_status cause = kedge_envelope_refuse(envelope, status, KEDGE_SERVER).cause;
+    if (envelope->id.raw.size > id_limit) {
+        envelope->id = KEDGE_NO_VALUE;
+        cause = cause == KEDGE_OK ? KEDGE_ENVELOPE_MEMBER_VALUE : cause;
+    }
+    if (cause != KEDGE_OK) {
+        return judged_as(judged, cause, KEDGE_MESSAGING_INPUT_UNDECODABLE);
     }
     switch (envelope->kind) {
     case KEDGE_ENVELOPE_KIND_PING:
@@ -228,5 +233,5 @@ kedge_messaging_server_input kedge_messaging_judge(size_t message_limit, size_t 
     if (binary) {
         return judged_as(judged, KEDGE_ENVELOPE_BINARY, KEDGE_MESSAGING_INPUT_UNDECODABLE);
     }
-    return judge_text(message, depth_limit, judged);
+    return judge_text(message, message_limit / 2, depth_limit, judged);
 }

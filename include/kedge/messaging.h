@@ -3,13 +3,34 @@
  * Get the defaults from kedge_link_config_default(KEDGE_MESSAGING, role) and change what differs. A
  * client's path and token are copied; tokens are wiped before their memory is given back.
  *
- * Every message carries a timestamp: the wall clock that the link was told (kedge_link_clock), in the unit
- * that is set here. What is read is reported untouched.
+ * Every message carries a timestamp: the wall clock that the link was told (kedge_link_clock,
+ * kedge_hub_clock), in the unit that is set here; an event has that of its publication. What is read is
+ * reported untouched, in the event's raw text.
  *
- * A client subscribes by itself, as soon as it is connected: without a position from now on (READY), else
- * from its position (RESUMED once all that was missed is there). A server that no longer reaches back to
- * it starts from now: SYNC then tells that the state must be fetched by other means. The position is
- * the id of the last event that next_event has handed out.
+ * How the general contract reads at the server
+ *   - CREDENTIALS asks about the token before the upgrade: kedge_hub_accept, or without a hub
+ *     kedge_link_attach (no members, stamp 0), lets it go out; kedge_link_refuse declines with an HTTP
+ *     status, 403 if it is given 0.
+ *   - All links of a user share one session, the user's stream; an event's id is its number there. Passing
+ *     events (`typing`, `online`, `offline`) have none. The link answers `subscribe` by itself; nothing with
+ *     an id goes out before a link's first request.
+ *   - Every other request is a REQUEST (known: one of the contract's, its payload is right), answered by
+ *     kedge_link_reply or reply_error; a type that the application does not know: `unknown_type`. An id longer
+ *     than half of message_limit is not usable, as its answer would not fit. Requests that wait may take
+ *     queue_limit bytes in all, then `busy`.
+ *   - An event of the client is a MESSAGE, an ack ACKNOWLEDGED. After silence and grace CLOSED tells
+ *     TIMED_OUT: time to publish `offline`.
+ *
+ * How the general contract reads at the client
+ *   - It subscribes by itself, as soon as it is connected: without a position from now on (READY), else from
+ *     its position (RESUMED once all that was missed is there). A server that no longer reaches back to it
+ *     starts from now: SYNC then tells that the state must be fetched by other means. The position is the
+ *     id of the last event that next_event has handed out.
+ *   - Events are DISPATCHes, of number 0 where they have no id. kedge_link_notify sends an event,
+ *     kedge_link_request a request of any type but `subscribe` (INVALID_ARGUMENT), from the time that the
+ *     connection is open; without a payload it goes out with {}. Each ends in one OUTCOME; `code` and
+ *     `message` are of the error, as JSON. STRAY is an answer to nothing.
+ *   - ERROR tells that the server could not read a message and did not know whose.
  */
 #ifndef KEDGE_MESSAGING_H
 #define KEDGE_MESSAGING_H

@@ -40,8 +40,9 @@ typedef struct kedge_publication_source {
     uint64_t timestamp; /* what a protocol that stamps its events writes, in the unit it is
                            configured with (messaging); the others ignore it */
     bool passing;    /* the message carries no number, and so is no part of a history: nobody gets
-                           it again by a resume (`typing`, a service's status). A hub's publish and send
-                           refuse it, since all that they tell is numbered; must be set for BlobHub */
+                           it again by a resume (`typing`, a service's status). kedge_hub_publish takes it to
+                           the passing topic of the name, but for the gateway, which has none; must be
+                           set for BlobHub */
     bool known_good; /* false: the payload is checked. True saves that where it is known to be JSON,
                         nested less than 128 deep: it was written by a JSON library, or comes out of
                         this one. If it is not so, every reader gets a broken message */

@@ -654,6 +654,62 @@ START_TEST(past_the_bound_requests_are_busy)
 }
 END_TEST
 
+/* Else no answer would fit a message. */
+START_TEST(an_id_that_is_too_long_to_be_echoed_is_not_usable)
+{
+    char text[600];
+    char id[400];
+    config.message_limit = 500;
+    open_link(&phone);
+    for (size_t size = 248; size <= 249; size++) {
+        memset(id, 'i', size);
+        id[size] = '\0';
+        (void)snprintf(text, sizeof text,
+                       "{\"type\":\"request\"," TIMED
+                       "\"id\":\"%s\",\"payloadType\":\"chats\",\"payload\":{}}",
+                       id);
+        says(&phone, text);
+        if (size == 248) {
+            ck_assert_str_ne(next(&phone), "nothing");
+        } else {
+            ck_assert_str_eq(next(&phone), "nothing");
+            ck_assert_str_eq(pull(&phone),
+                             ERROR("null", "invalid_message", "the message cannot be decoded"));
+        }
+        (void)snprintf(text, sizeof text, "{\"type\":\"x\",\"id\":\"%s\"}", id);
+        says(&phone, text);
+        ck_assert((strstr(pull(&phone), "\"id\":null") != NULL) == (size == 249));
+    }
+}
+END_TEST
+
+START_TEST(what_waits_for_answers_is_bounded_in_bytes_too)
+{
+    char text[2048];
+    char id[400];
+    size_t taken = 0;
+    config.queue_limit = 4096;
+    open_link(&phone);
+    memset(id, 'i', sizeof id - 1);
+    id[sizeof id - 1] = '\0';
+    (void)snprintf(text, sizeof text,
+                   "{\"type\":\"request\"," TIMED
+                   "\"id\":\"%s\",\"payloadType\":\"chats\",\"payload\":{}}",
+                   id);
+    while (strcmp(pull(&phone), "nothing") == 0 && taken < 100) {
+        says(&phone, text);
+        taken += strcmp(next(&phone), "nothing") != 0;
+    }
+    ck_assert_uint_gt(taken, 4);
+    ck_assert_uint_lt(taken, 11);
+    ck_assert_ptr_nonnull(strstr(phone.pulled, "\"busy\""));
+    ck_assert_int_eq(kedge_link_reply(phone.link, phone.ticket, kedge_text("{}"), now), KEDGE_OK);
+    (void)pull(&phone);
+    says(&phone, text);
+    ck_assert_str_ne(next(&phone), "nothing");
+}
+END_TEST
+
 START_TEST(an_answer_must_fit_and_be_read)
 {
     config.message_limit = 200;
@@ -968,6 +1024,8 @@ Suite *kedge_messaging_server_suite(void)
     tcase_add_test(tests, answers_with_what_is_not_there_are_refused);
     tcase_add_test(tests, a_request_that_nobody_answers_ends_after_60_s);
     tcase_add_test(tests, past_the_bound_requests_are_busy);
+    tcase_add_test(tests, an_id_that_is_too_long_to_be_echoed_is_not_usable);
+    tcase_add_test(tests, what_waits_for_answers_is_bounded_in_bytes_too);
     tcase_add_test(tests, an_answer_must_fit_and_be_read);
     tcase_add_loop_test(tests, an_answer_may_be_as_deep_as_a_message_may, 0, 2);
     tcase_add_test(tests, a_client_that_does_not_read_is_closed_with_1013);
