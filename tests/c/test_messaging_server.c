@@ -66,7 +66,7 @@ static kedge_status try_create(device *of)
     return kedge_link_create(&of->link, &config, &entropy, memory_probe_allocator(&probe), now);
 }
 
-static void make_stream(uint64_t entries)
+static void make_stream(size_t entries)
 {
     kedge_session_config wanted;
     memset(&wanted, 0, sizeof wanted);

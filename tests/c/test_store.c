@@ -65,10 +65,10 @@ static size_t heard_count[CLIENTS];
 static uint64_t seed;
 static uint8_t process; /* the next one's entropy: no two give the same ids */
 
-static uint64_t draw(uint64_t below)
+static size_t draw(size_t below)
 {
     seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (seed >> 33) % below;
+    return (size_t)((seed >> 33) % below);
 }
 
 static void begin(void)
