@@ -286,7 +286,8 @@ static int compose(world *w, const peer *p, char text[TEXT_MAX])
                         near > p->position + 2 ? 0 : near);
     default:
         return snprintf(text, TEXT_MAX,
-                        "{\"type\":\"request\",\"timestamp\":1,\"id\":\"r\",\"payloadType\":%s}",
+                        "{\"type\":\"request\",\"timestamp\":1,\"id\":\"%0*u\",\"payloadType\":%s}",
+                        (int)(near % 16 == 0 ? fuzz_below(&w->input, 700) : 1), 1u,
                         requests[fuzz_below(&w->input, sizeof requests / sizeof requests[0])]);
     }
 }
