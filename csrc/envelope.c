@@ -25,12 +25,12 @@ static const kedge_envelope_codec *codec_of(kedge_protocol protocol)
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-void kedge_envelope_name_set(kedge_envelope_name *name, kedge_json_value value)
+void kedge_envelope_name_set(kedge_envelope_name *name, const kedge_json_value *value)
 {
     size_t size = 0;
-    name->value = value;
-    name->private_fits = value.escaped && kedge_json_text(value, name->private_decoded,
-                                                          KEDGE_ENVELOPE_NAME, &size) == KEDGE_OK;
+    name->value = *value;
+    name->private_fits = value->escaped && kedge_json_text(*value, name->private_decoded,
+                                                           KEDGE_ENVELOPE_NAME, &size) == KEDGE_OK;
     name->private_size = (uint8_t)(name->private_fits ? size : 0);
 }
 
@@ -47,7 +47,7 @@ kedge_span kedge_envelope_name_text(const kedge_envelope_name *name)
 
 bool kedge_envelope_name_is(const kedge_envelope_name *name, kedge_span text)
 {
-    return name != NULL && kedge_json_text_equals(name->value, text);
+    return name != NULL && kedge_json_is(&name->value, text);
 }
 
 /* ---- trimming ------------------------------------------------------------------------------- */
@@ -89,7 +89,7 @@ static const uint8_t *text_end(const uint8_t *at, const uint8_t *end)
 kedge_json_value kedge_envelope_trim(kedge_json_value text)
 {
     kedge_span raw = kedge_json_text_raw(text);
-    if (raw.size == 0 || (!text.escaped && raw.data[0] != ' ' && raw.data[raw.size - 1] != ' ')) {
+    if (raw.size == 0) {
         return text;
     }
     const uint8_t *end = raw.data + raw.size;
@@ -270,7 +270,7 @@ const kedge_envelope_form *kedge_envelope_form_find(const kedge_envelope_form *f
 {
     for (size_t i = 0; i < count; i++) {
         kedge_span word = kedge_span_of(forms[i].word, forms[i].word_size);
-        if (kedge_json_text_equals(type->value, word)) {
+        if (kedge_json_is(&type->value, word)) {
             return &forms[i];
         }
     }

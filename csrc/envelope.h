@@ -2,6 +2,7 @@
 #ifndef KEDGE_ENVELOPE_PRIVATE_H
 #define KEDGE_ENVELOPE_PRIVATE_H
 
+#include "json_scan.h"
 #include "kedge/envelope.h"
 #include "members.h"
 #include "message_sink.h"
@@ -60,7 +61,7 @@ typedef struct kedge_envelope_codec {
 } kedge_envelope_codec;
 
 /* Takes a text that a reader gave (or none) as a name. */
-void kedge_envelope_name_set(kedge_envelope_name *name, kedge_json_value value);
+void kedge_envelope_name_set(kedge_envelope_name *name, const kedge_json_value *value);
 
 /* The form of that word; null if there is none. */
 const kedge_envelope_form *kedge_envelope_form_find(const kedge_envelope_form *forms, size_t count,

@@ -9,7 +9,6 @@
 #include "json_scan.h"
 #include "json_text.h"
 #include "kernels.h"
-#include "span.h"
 #include "utf8_character.h"
 
 /* What the reader stands before. */
@@ -581,9 +580,7 @@ kedge_result kedge_json_validate(kedge_span text, size_t depth)
 /* So many digits fit any integer. */
 #define SAFE_DIGITS 18
 
-/* Reads digits to the end of the span: false where there are none, another byte, or a value above
- * `limit`, which is at least SAFE_DIGITS nines. */
-static bool parse_digits(kedge_span digits, uint64_t limit, uint64_t *number)
+bool kedge_json_read_digits(kedge_span digits, uint64_t limit, uint64_t *number)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < digits.size; i++) {
@@ -619,8 +616,8 @@ kedge_status kedge_json_integer(kedge_json_value value, int64_t *integer)
     }
     size_t sign = value.raw.data[0] == '-';
     uint64_t size;
-    if (!parse_digits(kedge_span_of(value.raw.data + sign, value.raw.size - sign),
-                      (uint64_t)INT64_MAX + sign, &size)) {
+    if (!kedge_json_read_digits(kedge_span_of(value.raw.data + sign, value.raw.size - sign),
+                                (uint64_t)INT64_MAX + sign, &size)) {
         return KEDGE_JSON_RANGE;
     }
     /* -INT64_MIN is no int64_t: negate all but one. */
@@ -636,7 +633,7 @@ kedge_status kedge_json_unsigned(kedge_json_value value, uint64_t *integer)
     if (value.kind != KEDGE_JSON_KIND_NUMBER) {
         return KEDGE_JSON_TYPE;
     }
-    return parse_digits(value.raw, UINT64_MAX, integer) ? KEDGE_OK : KEDGE_JSON_RANGE;
+    return kedge_json_read_digits(value.raw, UINT64_MAX, integer) ? KEDGE_OK : KEDGE_JSON_RANGE;
 }
 
 kedge_span kedge_json_text_raw(kedge_json_value value)
@@ -745,15 +742,16 @@ kedge_status kedge_json_text(kedge_json_value value, uint8_t *buffer, size_t cap
 
 bool kedge_json_text_equals(kedge_json_value value, kedge_span text)
 {
-    kedge_span raw = kedge_json_text_raw(value);
-    if (value.kind != KEDGE_JSON_KIND_TEXT || !value.escaped) {
-        return value.kind == KEDGE_JSON_KIND_TEXT && raw.size == text.size &&
-               kedge_same_bytes(raw.data, text.data, text.size);
-    }
+    return kedge_json_is(&value, text);
+}
+
+bool kedge_json_escaped_equals(kedge_span raw, kedge_span text)
+{
     uint8_t bytes[4];
-    const uint8_t *at = raw.data;
-    while (at < raw.data + raw.size) {
-        kedge_span stretch = next_stretch(&at, raw.data + raw.size, bytes);
+    const uint8_t *at = raw.data + 1;
+    const uint8_t *end = raw.data + raw.size - 1;
+    while (at < end) {
+        kedge_span stretch = next_stretch(&at, end, bytes);
         if (stretch.size > text.size || memcmp(stretch.data, text.data, stretch.size) != 0) {
             return false;
         }

@@ -29,7 +29,7 @@
 #define KEDGE_JSON_WINDOW 8
 
 /* How far ahead UTF-8 is checked in one go. */
-#define KEDGE_JSON_AHEAD 4096
+#define KEDGE_JSON_UTF8_AHEAD 4096
 
 typedef struct kedge_json_masks {
     uint64_t quote;
@@ -40,9 +40,18 @@ typedef struct kedge_json_masks {
     uint64_t close; /* ] and } */
     uint64_t colon;
     uint64_t comma;
-    uint64_t
-        inside; /* strings, from the opening quote to before the closing one; not by the kernel */
 } kedge_json_masks;
+
+/* What is kept of a block until it is judged: nothing that stands in a string or is escaped. */
+typedef struct kedge_json_tokens {
+    uint64_t quote;
+    uint64_t inside; /* strings, from the opening quote to before the closing one */
+    uint64_t space;
+    uint64_t open;
+    uint64_t close;
+    uint64_t colon;
+    uint64_t comma;
+} kedge_json_tokens;
 
 /* More of a block, where its text calls for it. */
 typedef struct kedge_json_digits {
@@ -116,13 +125,13 @@ typedef struct kedge_json_walk {
     uint64_t colon_due; /* within a name or behind it */
 } kedge_json_walk;
 
-/* What calls need that are not made for every block. It has an address; what is above stays in registers. */
-typedef struct kedge_json_aside {
+/* What is known of the blocks ahead. */
+typedef struct kedge_json_ahead {
     kedge_json_reader *reader;
-    const uint8_t *escaped; /* the end of the last escape */
-    uint64_t in_string;     /* all bits: does one reach into the next block? */
-    kedge_json_masks masks[KEDGE_JSON_WINDOW];
-} kedge_json_aside;
+    uint64_t escaped;   /* what the last escapes take of the next block */
+    uint64_t in_string; /* all bits: does one reach into the next block? */
+    kedge_json_tokens tokens[KEDGE_JSON_WINDOW];
+} kedge_json_ahead;
 
 /* The bits below `place`, which is less than 64. */
 static KEDGE_ALWAYS_INLINE uint64_t kedge_json_below_bit(size_t place)
@@ -183,16 +192,14 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_are_plain(const uint8_t *block, size_
 }
 
 /* Judges the escapes of a block, and finds what they escape. *starts: where they are. */
-static KEDGE_ALWAYS_INLINE bool kedge_json_escapes(kedge_json_aside *aside, const uint8_t *block,
+static KEDGE_ALWAYS_INLINE bool kedge_json_escapes(kedge_json_ahead *ahead, const uint8_t *block,
                                                    size_t size, uint64_t left,
                                                    kedge_json_find_letters *find_letters,
                                                    uint64_t *escaped, uint64_t *starts)
 {
-    if (aside->escaped > block) {
-        uint64_t done = kedge_json_below_bit((size_t)(aside->escaped - block));
-        left &= ~done;
-        *escaped |= done;
-    }
+    *escaped = ahead->escaped;
+    left &= ~ahead->escaped;
+    ahead->escaped = 0;
     uint64_t inner = left & kedge_json_below_bit(KEDGE_JSON_BLOCK - KEDGE_JSON_UNIT - 1);
     if ((left & left << 1) == 0 && kedge_json_are_plain(block, size, inner, find_letters)) {
         *starts |= inner;
@@ -201,39 +208,42 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_escapes(kedge_json_aside *aside, cons
     }
     while (left != 0) {
         unsigned place = (unsigned)__builtin_ctzll(left);
-        aside->escaped = kedge_json_scan_escape(aside->reader, block + place + 1);
-        if (aside->escaped == NULL) {
+        const uint8_t *behind = kedge_json_scan_escape(ahead->reader, block + place + 1);
+        if (behind == NULL) {
             return false;
         }
-        uint64_t done = kedge_json_low((size_t)(aside->escaped - block));
+        size_t reach = (size_t)(behind - block);
+        uint64_t done = kedge_json_low(reach);
         *starts |= UINT64_C(1) << place;
         *escaped |= done & ~kedge_json_below_bit(place);
         left &= ~done;
+        if (reach > KEDGE_JSON_BLOCK) {
+            ahead->escaped = kedge_json_below_bit(reach - KEDGE_JSON_BLOCK);
+        }
     }
     return true;
 }
 
 /* Is the text UTF-8 as far as this block goes? `high` are its bytes that need a look. */
-static inline bool kedge_json_is_utf8(kedge_json_aside *aside, const uint8_t *block, size_t size,
+static inline bool kedge_json_is_utf8(kedge_json_reader *reader, const uint8_t *block, size_t size,
                                       uint64_t high, kedge_json_utf8 *utf8)
 {
-    const uint8_t *end = aside->reader->private_end;
-    const uint8_t *checked = aside->reader->private_checked;
+    const uint8_t *end = reader->private_end;
+    const uint8_t *checked = reader->private_checked;
     if (checked < block) {
         checked = block + __builtin_ctzll(high); /* all was ASCII, or checked, up to here */
     }
     if (checked < block + size) {
-        checked =
-            utf8(checked, end - checked > KEDGE_JSON_AHEAD ? checked + KEDGE_JSON_AHEAD : end);
-        aside->reader->private_checked = checked;
+        checked = utf8(
+            checked, end - checked > KEDGE_JSON_UTF8_AHEAD ? checked + KEDGE_JSON_UTF8_AHEAD : end);
+        reader->private_checked = checked;
     }
     return checked >= block + size;
 }
 
 /* Where the brackets of a block lead. */
 typedef struct kedge_json_levels {
-    uint64_t objects; /* the bytes that stand in an object; an opening brace does */
-    uint64_t outer;   /* those before which objects are */
+    uint64_t objects; /* the bytes behind one that stands in an object; an opening brace does */
     uint64_t shallow; /* those in the outermost array or object */
     uint64_t within;  /* those up to the end of the value */
     uint64_t last;    /* its closing bracket */
@@ -245,8 +255,7 @@ static KEDGE_ALWAYS_INLINE uint64_t kedge_json_all(uint64_t bit)
     return ~bit + 1;
 }
 
-/* Walks the brackets of a block, and matches them. Which way they turn is told without a branch, as
- * nobody could foresee it. */
+/* Walks the brackets of a block, and matches them. */
 static KEDGE_ALWAYS_INLINE bool kedge_json_brackets(kedge_json_walk *walk, const uint8_t *block,
                                                     uint64_t open, uint64_t close,
                                                     kedge_json_levels *levels)
@@ -254,37 +263,42 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_brackets(kedge_json_walk *walk, const
     uint64_t stack = walk->stack;
     uint64_t objects = kedge_json_all(stack & 1);
     uint64_t shallow = kedge_json_all(stack < 4);
-    uint64_t bad = 0;
-    levels->outer = stack & 1;
     levels->within = UINT64_MAX;
     levels->last = 0;
     for (uint64_t left = open | close; left != 0; left &= left - 1) {
         unsigned place = (unsigned)__builtin_ctzll(left);
-        uint64_t brace = block[place] >> 5 & 1;
-        uint64_t opens = open >> place & 1;
-        uint64_t before = stack;
-        stack = opens != 0 ? before << 1 | brace : before >> 1;
-        bad |= (before ^ brace) & ~opens;
         uint64_t rest = UINT64_MAX << place;
-        objects ^= rest & kedge_json_all((before ^ stack) & 1);
-        shallow ^= rest & kedge_json_all((before < 4) ^ (stack < 4));
-        if (stack - 2 >= walk->most - 1) { /* 1, or more than is allowed */
-            levels->within = ~(rest << 1);
-            levels->last = left & rest & ~(rest << 1);
-            break;
+        uint64_t brace = block[place] >> 5 & 1;
+        uint64_t before = stack;
+        if ((open >> place & 1) != 0) {
+            stack = before << 1 | brace;
+            if (stack > walk->most) {
+                return false;
+            }
+        } else {
+            stack = before >> 1;
+            if ((before & 1) != brace) {
+                return false;
+            }
+            if (stack == 1) {
+                levels->within = ~(rest << 1);
+                levels->last = rest & ~(rest << 1);
+                break;
+            }
         }
+        objects = (objects & ~rest) | (rest & kedge_json_all(stack & 1));
+        shallow = stack < 4 ? shallow | rest : shallow & ~rest;
     }
+    levels->objects = objects << 1 | (walk->stack & 1);
     walk->stack = stack;
-    levels->objects = objects;
-    levels->outer |= objects << 1;
     levels->shallow = shallow;
-    return (bad & 1) == 0 && stack <= walk->most;
+    return true;
 }
 
 /* The number or word that begins at `at`, by the scalar code. */
-static inline const uint8_t *kedge_json_word(kedge_json_aside *aside, const uint8_t *at)
+static inline const uint8_t *kedge_json_word(kedge_json_reader *reader, const uint8_t *at)
 {
-    if (aside->reader->private_end - at > 5) {
+    if (reader->private_end - at > 5) {
         if (memcmp(at, "true", 4) == 0 || memcmp(at, "null", 4) == 0) {
             return at + 4;
         }
@@ -293,7 +307,7 @@ static inline const uint8_t *kedge_json_word(kedge_json_aside *aside, const uint
         }
     }
     bool escaped = false;
-    return kedge_json_scan_scalar(aside->reader, at, &escaped);
+    return kedge_json_scan_scalar(reader, at, &escaped);
 }
 
 /* The first byte of the run of ones that holds or ends before bit `place`. */
@@ -304,13 +318,13 @@ static inline unsigned kedge_json_run_start(uint64_t runs, unsigned place)
 }
 
 /* Judges the number or word that reaches the end of the block, and takes it out of *runs. */
-static inline bool kedge_json_last_word(kedge_json_aside *aside, const uint8_t *block,
+static inline bool kedge_json_last_word(kedge_json_reader *reader, const uint8_t *block,
                                         uint64_t *runs)
 {
     unsigned start = kedge_json_run_start(*runs, 64);
-    const uint8_t *behind = kedge_json_word(aside, block + start);
+    const uint8_t *behind = kedge_json_word(reader, block + start);
     *runs &= kedge_json_below_bit(start);
-    if (behind == NULL || behind == aside->reader->private_end) {
+    if (behind == NULL || behind == reader->private_end) {
         return false;
     }
     return *behind == ',' || (*behind | 0x20) == '}' ||
@@ -318,13 +332,13 @@ static inline bool kedge_json_last_word(kedge_json_aside *aside, const uint8_t *
 }
 
 /* Judges those that are more than digits and a point; `places` are the first bytes that are. */
-static inline bool kedge_json_other_words(kedge_json_aside *aside, const uint8_t *block,
+static inline bool kedge_json_other_words(kedge_json_reader *reader, const uint8_t *block,
                                           uint64_t runs, uint64_t places)
 {
     for (; places != 0; places &= places - 1) {
         unsigned place = (unsigned)__builtin_ctzll(places);
         unsigned start = kedge_json_run_start(runs, place);
-        const uint8_t *behind = kedge_json_word(aside, block + start);
+        const uint8_t *behind = kedge_json_word(reader, block + start);
         if (behind == NULL || (runs >> (behind - block) & 1) != 0) {
             return false;
         }
@@ -334,13 +348,13 @@ static inline bool kedge_json_other_words(kedge_json_aside *aside, const uint8_t
 
 /* Judges the numbers and words of a block, which are the runs of ones in `word`. */
 static KEDGE_ALWAYS_INLINE bool kedge_json_words(const kedge_json_walk *walk,
-                                                 kedge_json_aside *aside, const uint8_t *block,
+                                                 kedge_json_reader *reader, const uint8_t *block,
                                                  const kedge_json_digits *found, uint64_t word)
 {
     uint64_t runs = word & (word + walk->in_word);
     if (runs >> 63 != 0) {
         uint64_t rest = runs;
-        if (!kedge_json_last_word(aside, block, &rest)) {
+        if (!kedge_json_last_word(reader, block, &rest)) {
             return false;
         }
         runs = rest;
@@ -353,7 +367,7 @@ static KEDGE_ALWAYS_INLINE bool kedge_json_words(const kedge_json_walk *walk,
     uint64_t other = (starts & ~digits) | (behind ^ point);
     other |= ((point << 1) + digits) & ~digits;
     other &= runs;
-    return bad == 0 && (other == 0 || kedge_json_other_words(aside, block, runs, other));
+    return bad == 0 && (other == 0 || kedge_json_other_words(reader, block, runs, other));
 }
 
 /* Are these brackets, which close behind no value, right behind those that they close? */
@@ -373,28 +387,28 @@ static inline bool kedge_json_are_empty(const uint8_t *block, uint64_t closing)
 
 /* Judges who follows whom, within the value. */
 static KEDGE_ALWAYS_INLINE bool kedge_json_order(kedge_json_walk *walk, const uint8_t *block,
-                                                 const kedge_json_masks *masks, uint64_t inside,
+                                                 const kedge_json_tokens *tokens,
                                                  const kedge_json_levels *levels, uint64_t word)
 {
-    uint64_t space = masks->space;
-    uint64_t colon = masks->colon;
-    uint64_t items = masks->open | masks->comma;
-    uint64_t opening = masks->quote & inside;
+    uint64_t space = tokens->space;
+    uint64_t colon = tokens->colon;
+    uint64_t items = tokens->open | tokens->comma;
+    uint64_t opening = tokens->quote & tokens->inside;
 
     uint64_t carry = 0;
     uint64_t item = kedge_json_past(items << 1 | walk->item_due, space, &carry);
     walk->item_due = carry | items >> 63;
     uint64_t value = kedge_json_past(colon, space | colon, &walk->value_due);
-    uint64_t name = item & levels->outer;
+    uint64_t name = item & levels->objects;
     uint64_t names =
-        kedge_json_past(name & opening, inside | masks->quote | space, &walk->colon_due);
-    uint64_t bad = (names ^ colon) | (name & ~(opening | masks->close)) | (value & masks->close);
+        kedge_json_past(name & opening, tokens->inside | tokens->quote | space, &walk->colon_due);
+    uint64_t bad = (names ^ colon) | (name & ~(opening | tokens->close)) | (value & tokens->close);
 
     uint64_t due = item | value;
-    uint64_t starts = opening | masks->open | (word & ~(word << 1 | walk->in_word));
+    uint64_t starts = opening | tokens->open | (word & ~(word << 1 | walk->in_word));
     walk->in_word = word >> 63;
-    bad |= (starts & ~due) | (masks->comma & due);
-    uint64_t lonely = masks->close & item & levels->within;
+    bad |= (starts & ~due) | (tokens->comma & due);
+    uint64_t lonely = tokens->close & item & levels->within;
     return (bad & levels->within) == 0 && (lonely == 0 || kedge_json_are_empty(block, lonely));
 }
 
@@ -418,73 +432,70 @@ static KEDGE_ALWAYS_INLINE size_t kedge_json_size(const uint8_t *at, const uint8
 }
 
 /* Judges the bytes of a block that stand in strings and are no plain ones. */
-static KEDGE_ALWAYS_INLINE bool kedge_json_are_characters(kedge_json_aside *aside,
+static KEDGE_ALWAYS_INLINE bool kedge_json_are_characters(kedge_json_reader *reader,
                                                           const uint8_t *block, size_t size,
                                                           uint64_t strange,
                                                           const kedge_json_parts *parts)
 {
     return (strange & ~parts->find_high(block, size)) == 0 &&
-           kedge_json_is_utf8(aside, block, size, strange, parts->utf8);
+           kedge_json_is_utf8(reader, block, size, strange, parts->utf8);
 }
 
 /* Classifies the blocks of a window, and judges what is in strings. */
-static KEDGE_ALWAYS_INLINE bool kedge_json_look(kedge_json_aside *aside, const uint8_t *at,
+static KEDGE_ALWAYS_INLINE bool kedge_json_look(kedge_json_ahead *ahead, const uint8_t *at,
                                                 const uint8_t *end, const kedge_json_parts *parts,
                                                 kedge_json_outline *outline)
 {
     uint64_t bad = 0;
-    uint64_t in_string = aside->in_string;
-    kedge_json_masks *masks = aside->masks;
-    for (const uint8_t *block = at; block < end; block += KEDGE_JSON_BLOCK, masks++) {
+    uint64_t in_string = ahead->in_string;
+    kedge_json_tokens *tokens = ahead->tokens;
+    for (const uint8_t *block = at; block < end; block += KEDGE_JSON_BLOCK, tokens++) {
+        kedge_json_masks masks;
         size_t size = kedge_json_size(block, end);
-        parts->classify(block, size, masks);
-        uint64_t quote = masks->quote;
+        parts->classify(block, size, &masks);
         uint64_t starts = 0;
-        if (masks->backslash != 0 || aside->escaped > block) {
-            uint64_t escaped = 0;
-            if (!kedge_json_escapes(aside, block, size, masks->backslash, parts->find_letters,
+        if ((masks.backslash | ahead->escaped) != 0) {
+            uint64_t escaped;
+            if (!kedge_json_escapes(ahead, block, size, masks.backslash, parts->find_letters,
                                     &escaped, &starts)) {
                 return false;
             }
-            quote &= ~escaped;
-            masks->quote = quote;
+            masks.quote &= ~escaped;
             if (outline != NULL) {
                 outline->escaped = true;
             }
         }
-        uint64_t inside = parts->parity(quote) ^ in_string;
+        uint64_t inside = parts->parity(masks.quote) ^ in_string;
         in_string = kedge_json_all(inside >> 63);
-        masks->inside = inside;
         bad |= starts & ~inside;
-        uint64_t strange = masks->strange & inside;
-        if (strange != 0 && !kedge_json_are_characters(aside, block, size, strange, parts)) {
+        uint64_t strange = masks.strange & inside;
+        if (strange != 0 &&
+            !kedge_json_are_characters(ahead->reader, block, size, strange, parts)) {
             return false;
         }
+        tokens->quote = masks.quote;
+        tokens->inside = inside;
+        tokens->space = masks.space & ~inside;
+        tokens->open = masks.open & ~inside;
+        tokens->close = masks.close & ~inside;
+        tokens->colon = masks.colon & ~inside;
+        tokens->comma = masks.comma & ~inside;
     }
-    aside->in_string = in_string;
+    ahead->in_string = in_string;
     return bad == 0;
 }
 
 /* Judges one block. *behind: where the value ends, if it does in this block. */
 static KEDGE_ALWAYS_INLINE bool
-kedge_json_block(kedge_json_walk *walk, kedge_json_aside *aside, const uint8_t *block, size_t size,
-                 const kedge_json_masks *found, const kedge_json_parts *parts,
+kedge_json_block(kedge_json_walk *walk, kedge_json_ahead *ahead, const uint8_t *block, size_t size,
+                 const kedge_json_tokens *tokens, const kedge_json_parts *parts,
                  kedge_json_outline *outline, const uint8_t **behind)
 {
-    uint64_t inside = found->inside;
-    uint64_t quote = found->quote;
-    if ((~inside | quote) == 0) {
+    if ((~tokens->inside | tokens->quote) == 0) {
         return true; /* in the midst of a string */
     }
-    kedge_json_masks masks;
-    masks.quote = quote;
-    masks.space = found->space & ~inside;
-    masks.open = found->open & ~inside;
-    masks.close = found->close & ~inside;
-    masks.colon = found->colon & ~inside;
-    masks.comma = found->comma & ~inside;
     kedge_json_levels levels;
-    if (!kedge_json_brackets(walk, block, masks.open, masks.close, &levels)) {
+    if (!kedge_json_brackets(walk, block, tokens->open, tokens->close, &levels)) {
         return false;
     }
     if (levels.last != 0) {
@@ -493,20 +504,20 @@ kedge_json_block(kedge_json_walk *walk, kedge_json_aside *aside, const uint8_t *
         return false;
     }
     if (outline != NULL) {
-        uint64_t places = (masks.colon | masks.comma) & levels.shallow & levels.within;
+        uint64_t places = (tokens->colon | tokens->comma) & levels.shallow & levels.within;
         kedge_json_draw(outline, block, places | levels.last);
     }
-    uint64_t word = ~(inside | masks.quote | masks.space | masks.open | masks.close | masks.colon |
-                      masks.comma) &
+    uint64_t word = ~(tokens->inside | tokens->quote | tokens->space | tokens->open |
+                      tokens->close | tokens->colon | tokens->comma) &
                     levels.within;
     if (word != 0) {
         kedge_json_digits digits;
         parts->find_digits(block, size, &digits);
-        if (!kedge_json_words(walk, aside, block, &digits, word)) {
+        if (!kedge_json_words(walk, ahead->reader, block, &digits, word)) {
             return false;
         }
     }
-    return kedge_json_order(walk, block, &masks, inside, &levels, word);
+    return kedge_json_order(walk, block, tokens, &levels, word);
 }
 
 /* The array or object that begins at `at`: the place behind it, or NULL. */
@@ -518,10 +529,10 @@ static KEDGE_ALWAYS_INLINE const uint8_t *kedge_json_blocks(kedge_json_reader *r
     const uint8_t *end = reader->private_end;
     unsigned left = (unsigned)reader->private_limit - reader->private_depth;
     kedge_json_walk walk = {.stack = 1, .value_due = 1};
-    kedge_json_aside aside;
-    aside.reader = reader;
-    aside.escaped = at;
-    aside.in_string = 0;
+    kedge_json_ahead ahead;
+    ahead.reader = reader;
+    ahead.escaped = 0;
+    ahead.in_string = 0;
     left = left < KEDGE_JSON_BLOCK_DEPTH ? left : KEDGE_JSON_BLOCK_DEPTH;
     walk.most = (UINT64_C(2) << left) - 1;
     /* What is one of many may be short. */
@@ -530,13 +541,13 @@ static KEDGE_ALWAYS_INLINE const uint8_t *kedge_json_blocks(kedge_json_reader *r
         size_t size = (size_t)(end - at);
         const uint8_t *stop =
             size < window * KEDGE_JSON_BLOCK ? end : at + window * KEDGE_JSON_BLOCK;
-        if (!kedge_json_look(&aside, at, stop, parts, outline)) {
+        if (!kedge_json_look(&ahead, at, stop, parts, outline)) {
             return NULL;
         }
-        const kedge_json_masks *masks = aside.masks;
-        for (; at < stop; at += KEDGE_JSON_BLOCK, masks++) {
+        const kedge_json_tokens *tokens = ahead.tokens;
+        for (; at < stop; at += KEDGE_JSON_BLOCK, tokens++) {
             const uint8_t *behind = NULL;
-            if (!kedge_json_block(&walk, &aside, at, kedge_json_size(at, stop), masks, parts,
+            if (!kedge_json_block(&walk, &ahead, at, kedge_json_size(at, stop), tokens, parts,
                                   outline, &behind)) {
                 return NULL;
             }

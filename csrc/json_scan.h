@@ -7,6 +7,7 @@
 #define KEDGE_JSON_SCAN_H
 
 #include "kedge/json.h"
+#include "span.h"
 
 #include <string.h>
 
@@ -59,6 +60,26 @@ static inline bool kedge_json_is_escaped(const kedge_json_outline *outline, kedg
 {
     return outline->escaped && part.data[0] == '"' && memchr(part.data, '\\', part.size) != NULL;
 }
+
+/* kedge_json_text_equals of a text with escapes, which is given with its quotes. */
+bool kedge_json_escaped_equals(kedge_span raw, kedge_span text);
+
+/* kedge_json_text_equals, without a copy of the value. */
+static inline bool kedge_json_is(const kedge_json_value *value, kedge_span text)
+{
+    if (value->kind != KEDGE_JSON_KIND_TEXT) {
+        return false;
+    }
+    if (value->escaped) {
+        return kedge_json_escaped_equals(value->raw, text);
+    }
+    return value->raw.size == text.size + 2 &&
+           kedge_same_bytes(value->raw.data + 1, text.data, text.size);
+}
+
+/* Reads digits to the end of the span: false where there are none, another byte, or a value above
+ * `limit`, which is at least eighteen nines. */
+bool kedge_json_read_digits(kedge_span digits, uint64_t limit, uint64_t *number);
 
 /* A value that is neither array nor object. */
 const uint8_t *kedge_json_scan_scalar(kedge_json_reader *reader, const uint8_t *at, bool *escaped);

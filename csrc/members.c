@@ -2,7 +2,6 @@
 #include "members.h"
 
 #include "json_scan.h"
-#include "span.h"
 
 /* Values that were just read are handed on by address: to copy a struct as a whole, right after its
  * members were written one by one, makes the processor wait, and so each call by value would. */
@@ -37,8 +36,7 @@ static void note_first(kedge_result *fault, kedge_status status, size_t offset)
 static inline bool is_named(const kedge_member *member, kedge_span name, bool escaped)
 {
     if (escaped) {
-        kedge_json_value value = {KEDGE_JSON_KIND_TEXT, true, name};
-        return kedge_json_text_equals(value, kedge_span_of(member->name, member->name_size));
+        return kedge_json_escaped_equals(name, kedge_span_of(member->name, member->name_size));
     }
     return name.size == member->name_size + 2 &&
            kedge_same_bytes(name.data + 1, member->name, member->name_size);
@@ -66,7 +64,7 @@ static kedge_status check_word(const kedge_words *words, const kedge_json_value 
         return KEDGE_ENVELOPE_MEMBER_TYPE;
     }
     for (size_t i = 0; i < words->count; i++) {
-        if (kedge_json_text_equals(*value, kedge_text(words->words[i]))) {
+        if (kedge_json_is(value, kedge_text(words->words[i]))) {
             return KEDGE_OK;
         }
     }
@@ -97,9 +95,9 @@ static bool is_integer(kedge_member_kind kind, const kedge_json_value *value)
 {
     int64_t integer;
     uint64_t unsigned_integer;
-    return (kind != KEDGE_MEMBER_UNSIGNED && kedge_json_integer(*value, &integer) == KEDGE_OK) ||
-           (kind != KEDGE_MEMBER_SIGNED &&
-            kedge_json_unsigned(*value, &unsigned_integer) == KEDGE_OK);
+    return (kind != KEDGE_MEMBER_SIGNED &&
+            kedge_json_read_digits(value->raw, UINT64_MAX, &unsigned_integer)) ||
+           (kind != KEDGE_MEMBER_UNSIGNED && kedge_json_integer(*value, &integer) == KEDGE_OK);
 }
 
 static bool is_of_kind(kedge_member_kind kind, const kedge_json_value *value)

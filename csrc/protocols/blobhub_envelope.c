@@ -85,7 +85,7 @@ static void check_members(message *one)
     const kedge_json_value *values = one->values;
     want(one, JSONRPC, values[JSONRPC].kind == KEDGE_JSON_KIND_TEXT, KEDGE_ENVELOPE_MEMBER_TYPE);
     if (values[JSONRPC].kind == KEDGE_JSON_KIND_TEXT) {
-        want(one, JSONRPC, kedge_json_text_equals(values[JSONRPC], kedge_text("2.0")),
+        want(one, JSONRPC, kedge_json_is(&values[JSONRPC], kedge_text("2.0")),
              KEDGE_ENVELOPE_MEMBER_VALUE);
     }
     want(one, ID, is_right_id(one), KEDGE_ENVELOPE_MEMBER_TYPE);
@@ -130,7 +130,7 @@ static kedge_result decode(kedge_envelope *envelope, kedge_json_reader *reader,
     }
     envelope->id = result.status == KEDGE_OK || is_id(values[ID]) ? values[ID] : KEDGE_NO_VALUE;
     if (result.status == KEDGE_OK) {
-        kedge_envelope_name_set(&envelope->type, values[METHOD]);
+        kedge_envelope_name_set(&envelope->type, &values[METHOD]);
         bool asks = kedge_envelope_has(values[METHOD]);
         envelope->payload = values[asks ? PARAMS : RESULT];
         envelope->error = values[ERROR];

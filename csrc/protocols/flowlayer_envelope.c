@@ -33,39 +33,56 @@ static const kedge_envelope_form forms[] = {
 
 /* ---- decoding ------------------------------------------------------------------------------- */
 
-/* The trimmed text; absent, if it is none or blank. */
-static kedge_json_value usable(kedge_json_value value)
+/* Is it a text, and not blank? */
+static bool is_usable(const kedge_json_value *value)
 {
-    kedge_json_value trimmed = kedge_envelope_trim(value);
-    return kedge_json_text_raw(trimmed).size == 0 ? KEDGE_NO_VALUE : trimmed;
+    if (value->kind != KEDGE_JSON_KIND_TEXT) {
+        return false;
+    }
+    bool plain = !value->escaped && value->raw.size > 2 && value->raw.data[1] != ' ';
+    return plain || kedge_json_text_raw(kedge_envelope_trim(*value)).size > 0;
+}
+
+/* Trims a text; false, and nothing is done: it is not usable. */
+static bool trim(kedge_json_value *value)
+{
+    if (!is_usable(value)) {
+        return false;
+    }
+    const uint8_t *last = value->raw.data + value->raw.size - 2;
+    if (value->escaped || value->raw.data[1] == ' ' || *last == ' ') {
+        *value = kedge_envelope_trim(*value);
+    }
+    return true;
 }
 
 /* A member that is needed is missing: the value that stands in its place, or the end. */
-static kedge_result missing(kedge_json_value value, const uint8_t *start, kedge_result whole)
+static kedge_result missing(const kedge_json_value *value, const uint8_t *start, kedge_result whole)
 {
-    size_t offset = kedge_envelope_has(value) ? (size_t)(value.raw.data - start) : whole.offset - 1;
+    bool stands = value->kind != KEDGE_JSON_KIND_NONE;
+    size_t offset = stands ? (size_t)(value->raw.data - start) : whole.offset - 1;
     return (kedge_result){KEDGE_ENVELOPE_MEMBER_MISSING, offset};
 }
 
 /* `id` was set. Sets the kind; where all is well, the rest. */
-static kedge_result judge(kedge_envelope *envelope, const kedge_json_value *values,
-                          const uint8_t *start, kedge_result whole)
+static kedge_result judge(kedge_envelope *envelope, kedge_json_value *values, const uint8_t *start,
+                          kedge_result whole)
 {
-    kedge_json_value name = usable(values[NAME]);
-    if (!kedge_envelope_has(usable(values[TYPE]))) {
-        return missing(values[TYPE], start, whole);
+    if (!is_usable(&values[TYPE])) {
+        return missing(&values[TYPE], start, whole);
     }
-    kedge_envelope_name_set(&envelope->type, values[TYPE]);
+    kedge_envelope_name_set(&envelope->type, &values[TYPE]);
     const kedge_envelope_form *form = kedge_envelope_form_find(forms, FORM_COUNT, &envelope->type);
     envelope->kind = form == NULL ? KEDGE_ENVELOPE_KIND_UNKNOWN : form->kind;
     unsigned required = form == NULL ? 0 : form->required;
     if ((required & KEDGE_PART_ID) != 0 && !kedge_envelope_has(envelope->id)) {
-        return missing(values[ID], start, whole);
+        return missing(&values[ID], start, whole);
     }
-    if ((required & KEDGE_PART_NAME) != 0 && !kedge_envelope_has(name)) {
-        return missing(values[NAME], start, whole);
+    if (trim(&values[NAME])) {
+        kedge_envelope_name_set(&envelope->name, &values[NAME]);
+    } else if ((required & KEDGE_PART_NAME) != 0) {
+        return missing(&values[NAME], start, whole);
     }
-    kedge_envelope_name_set(&envelope->name, name);
     envelope->payload = kedge_envelope_unless_null(values[PAYLOAD]);
     return whole;
 }
@@ -75,12 +92,14 @@ static kedge_result decode(kedge_envelope *envelope, kedge_json_reader *reader,
 {
     kedge_json_value values[MEMBER_COUNT];
     kedge_result result = kedge_members_take(&table, reader, start, NULL, values);
-    envelope->id = usable(values[ID]);
+    if (trim(&values[ID])) {
+        envelope->id = values[ID];
+    }
     if (result.status == KEDGE_OK) {
         result = judge(envelope, values, start, result);
     }
     if (result.status != KEDGE_OK) {
-        kedge_envelope_name_set(&envelope->type, KEDGE_NO_VALUE);
+        kedge_envelope_name_set(&envelope->type, &KEDGE_NO_VALUE);
     }
     return result;
 }

@@ -21,8 +21,8 @@ static kedge_result decode(kedge_envelope *envelope, kedge_json_reader *reader,
     if (result.status != KEDGE_OK) {
         return result;
     }
-    envelope->numbered = kedge_json_unsigned(values[SEQ], &envelope->sequence) == KEDGE_OK;
-    kedge_envelope_name_set(&envelope->type, values[TYPE]);
+    envelope->numbered = kedge_json_read_digits(values[SEQ].raw, UINT64_MAX, &envelope->sequence);
+    kedge_envelope_name_set(&envelope->type, &values[TYPE]);
     envelope->payload = kedge_envelope_unless_null(values[D]);
     return result;
 }

@@ -76,12 +76,12 @@ typedef struct message {
 /* A member that must be there, and right. */
 static void need(message *one, int member, bool right)
 {
-    kedge_json_value value = one->values[member];
-    if (!kedge_envelope_has(value)) {
+    const kedge_json_value *value = &one->values[member];
+    if (!kedge_envelope_has(*value)) {
         one->incomplete = true;
     } else if (!right) {
         kedge_envelope_fault_note(&one->wrong, KEDGE_ENVELOPE_MEMBER_TYPE,
-                                  (size_t)(value.raw.data - one->start));
+                                  (size_t)(value->raw.data - one->start));
     }
 }
 
@@ -95,7 +95,7 @@ static void read_time(message *one)
 static void read_name(message *one, int member)
 {
     need(one, member, is_text(one->values[member]));
-    kedge_envelope_name_set(&one->envelope->name, one->values[member]);
+    kedge_envelope_name_set(&one->envelope->name, &one->values[member]);
 }
 
 /* What an answer can be addressed to, whatever the message is. */
@@ -165,7 +165,7 @@ static void read_message(message *one)
 static kedge_result judge(kedge_envelope *envelope, const kedge_json_value *values,
                           const uint8_t *start, kedge_result whole)
 {
-    kedge_envelope_name_set(&envelope->type, values[TYPE]);
+    kedge_envelope_name_set(&envelope->type, &values[TYPE]);
     const kedge_envelope_form *form = kedge_envelope_form_find(forms, FORM_COUNT, &envelope->type);
     envelope->kind = form == NULL ? KEDGE_ENVELOPE_KIND_UNKNOWN : form->kind;
     message one = {envelope, values, start, {KEDGE_OK, 0}, false};
@@ -183,7 +183,7 @@ static bool is_pong(const uint8_t *start, size_t behind)
     kedge_json_value value;
     kedge_span text = kedge_span_of(start, behind);
     return kedge_members_read_payload(event, 1, text, NULL, &value).status == KEDGE_OK &&
-           kedge_json_text_equals(value, kedge_text("pong"));
+           kedge_json_is(&value, kedge_text("pong"));
 }
 
 /* After a fault: what an answer needs. */
