@@ -63,6 +63,7 @@ static kedge_time delay_after(client *self, const ending *why)
     if (self->lasted && !why->spoilt) {
         self->attempts = 0;
     }
+    self->lasted = false;
     self->attempts += self->attempts < UINT32_MAX;
     return kedge_time_after(kedge_flowlayer_delay_of(self->attempts), why->retry_after);
 }
@@ -150,7 +151,6 @@ static kedge_status move_dial(client *self, particulars *all)
     self->base.open = false;
     self->base.ended = false;
     self->base.connections++;
-    self->lasted = false;
     return KEDGE_OK;
 }
 

@@ -312,6 +312,9 @@ kedge_status kedge_continuity_live(kedge_continuity *continuity, const kedge_flo
         start_epoch(continuity);
     }
     continuity->unverified = false;
+    if (continuity->verify && log->seq == continuity->last) {
+        continuity->differs |= kedge_flowlayer_fingerprint(log) != continuity->fingerprint;
+    }
     if (log->seq <= continuity->highest || (!continuity->verify && log->seq <= continuity->last)) {
         continuity->duplicates++;
         return KEDGE_OK;
@@ -387,9 +390,14 @@ static kedge_status keep_page(kedge_continuity *continuity, kedge_json_value ent
     return KEDGE_OK;
 }
 
-/* The newest entry decides: is there less than was seen, or something else? */
-static void judge_newest(kedge_continuity *continuity, const survey *seen)
+/* The newest entry decides: is there less than was seen, or something else? Where there is none, since all
+ * may have left the ring, nobody can say. */
+static void judge_newest(kedge_continuity *continuity, bool truncated, const survey *seen)
 {
+    if (seen->count == 0 && truncated) {
+        give_verifying_up(continuity);
+        return;
+    }
     continuity->verify = false;
     if (seen->newest < continuity->last || continuity->differs || (seen->known && !seen->same)) {
         start_epoch(continuity);
@@ -413,7 +421,7 @@ static void judge_range(kedge_continuity *continuity, bool truncated, const surv
     if (goes_on(continuity, truncated, seen)) {
         want_range(continuity, seen->first);
     } else if (continuity->verify && !seen->same) {
-        continuity->differs = seen->known;
+        continuity->differs |= seen->known;
         want_newest(continuity);
     } else {
         continuity->verify = false;
@@ -432,7 +440,7 @@ kedge_status kedge_continuity_answer(kedge_continuity *continuity, const kedge_f
     if (ranged) {
         judge_range(continuity, logs->truncated, &seen);
     } else {
-        judge_newest(continuity, &seen);
+        judge_newest(continuity, logs->truncated, &seen);
     }
     settle(continuity);
     return KEDGE_OK;

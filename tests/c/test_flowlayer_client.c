@@ -614,6 +614,22 @@ START_TEST(it_backs_off_by_the_list_and_a_snapshot_starts_it_again)
 }
 END_TEST
 
+/* A host that finds nobody there begins no handshake. */
+START_TEST(it_backs_off_where_no_handshake_was_begun)
+{
+    static const kedge_time waits[] = {KEDGE_SECOND / 2, KEDGE_SECOND, 2 * KEDGE_SECOND};
+    begin();
+    ck_assert_int_eq(kedge_link_lost(client, now), KEDGE_OK);
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        kedge_event closed = expect_closed(KEDGE_LOST, 0, KEDGE_ACTION_IDENTIFY);
+        ck_assert_uint_eq(closed.as.closed.after, waits[i]);
+        pass(waits[i]);
+        (void)expect(KEDGE_EVENT_CONNECT);
+        ck_assert_int_eq(kedge_link_connect_failed(client, 0, 0, now), KEDGE_OK);
+    }
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_after_a_snapshot_does_not_start_the_back_off_again)
 {
     static const kedge_time waits[] = {KEDGE_SECOND / 2, KEDGE_SECOND, 2 * KEDGE_SECOND,
@@ -1417,6 +1433,7 @@ static void add_coming(TCase *all)
     tcase_add_loop_test(all, the_application_closes_as_if_the_server_had, 0, 2);
     tcase_add_loop_test(all, a_stop_ends_it_wherever_it_stands, 0, 3);
     tcase_add_test(all, it_backs_off_by_the_list_and_a_snapshot_starts_it_again);
+    tcase_add_test(all, it_backs_off_where_no_handshake_was_begun);
     tcase_add_test(all, what_cannot_be_read_after_a_snapshot_does_not_start_the_back_off_again);
     tcase_add_loop_test(all, what_cannot_be_read_closes_and_is_tried_again, 0, COUNT_OF(breaks));
     tcase_add_test(all, a_message_over_the_limit_closes_with_1009);

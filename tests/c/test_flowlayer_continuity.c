@@ -313,6 +313,34 @@ START_TEST(an_entry_that_differs_is_a_new_epoch)
 }
 END_TEST
 
+/* The other process has logged more by the time that it is asked for its newest. */
+START_TEST(a_live_entry_that_differs_is_a_new_epoch)
+{
+    reconnect_at(5);
+    ck_assert_str_eq(ask(), "after=4 limit=10");
+    answer(0, 0, false);
+    ck_assert_int_eq(live_of(4, "another"), KEDGE_OK);
+    ck_assert_int_eq(live_of(5, "another"), KEDGE_OK);
+    ck_assert_int_eq(live_of(6, "another"), KEDGE_OK);
+    ck_assert_str_eq(ask(), "limit=1");
+    answer_as(6, 6, true, "another");
+    ck_assert_str_eq(tell(), "EPOCH(5) 4 5 6 ");
+}
+END_TEST
+
+START_TEST(a_live_entry_that_is_the_same_is_no_new_epoch)
+{
+    reconnect_at(5);
+    ck_assert_str_eq(ask(), "after=4 limit=10");
+    answer(0, 0, true);
+    live(5);
+    live(6);
+    ck_assert_str_eq(ask(), "limit=1");
+    answer(6, 6, true);
+    ck_assert_str_eq(tell(), "6 ");
+}
+END_TEST
+
 START_TEST(the_newest_entry_that_differs_is_a_new_epoch)
 {
     reconnect_at(5);
@@ -333,6 +361,27 @@ START_TEST(no_entries_at_all_are_a_new_epoch)
     ck_assert_str_eq(ask(), "limit=1");
     answer(0, 0, false);
     ck_assert_str_eq(tell(), "EPOCH(5) ");
+}
+END_TEST
+
+START_TEST(a_ring_that_is_empty_by_now_says_nothing)
+{
+    reconnect_at(5);
+    ck_assert_str_eq(ask(), "after=4 limit=10");
+    answer(0, 0, true);
+    ck_assert_str_eq(ask(), "limit=1");
+    answer(0, 0, true);
+    ck_assert_str_eq(tell(), "");
+    live(6);
+    ck_assert_str_eq(tell(), "6 ");
+    kedge_continuity_end(&logs);
+    kedge_continuity_begin(&logs);
+    ck_assert_str_eq(ask(), "after=5 limit=10");
+    answer(0, 0, true);
+    live(2);
+    ck_assert_str_eq(ask(), "limit=1");
+    answer(0, 0, true);
+    ck_assert_str_eq(tell(), "EPOCH(6) 2 ");
 }
 END_TEST
 
@@ -638,8 +687,11 @@ Suite *kedge_flowlayer_continuity_suite(void)
     tcase_add_test(tests, pages_end_at_the_bound);
     tcase_add_test(tests, a_newest_entry_below_is_a_new_epoch);
     tcase_add_test(tests, an_entry_that_differs_is_a_new_epoch);
+    tcase_add_test(tests, a_live_entry_that_differs_is_a_new_epoch);
+    tcase_add_test(tests, a_live_entry_that_is_the_same_is_no_new_epoch);
     tcase_add_test(tests, the_newest_entry_that_differs_is_a_new_epoch);
     tcase_add_test(tests, no_entries_at_all_are_a_new_epoch);
+    tcase_add_test(tests, a_ring_that_is_empty_by_now_says_nothing);
     tcase_add_test(tests, an_entry_that_left_the_ring_is_a_gap);
     tcase_add_test(tests, without_an_answer_a_live_entry_tells_the_epoch);
     tcase_add_test(tests, without_an_answer_what_is_missing_is_a_gap);
