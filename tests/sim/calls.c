@@ -59,7 +59,8 @@ void sim_ask(sim_world *world, kedge_link *link, bool up, const sim_wire *wire, 
     call->asker = link;
     call->connection = wire->connection;
     call->number = number;
-    call->due = earliest(world, up) + timeout;
+    kedge_time step = world->protocol->accept_timeout;
+    call->due = earliest(world, up) + (step != 0 && step < timeout ? step : timeout);
     world->call_count++;
     sim_note(&world->trace, "wire %zu: asks %s %" PRIu64 ", %s", (size_t)(wire - world->wires),
              up ? "up" : "down", n, name);
@@ -135,6 +136,19 @@ static kedge_status give_answer(sim_world *world, kedge_link *link, sim_call *ca
     }
 }
 
+/* The first of two steps: it does not end the request. */
+static void accept(sim_world *world, kedge_link *link, sim_call *call, bool stale)
+{
+    kedge_status status = kedge_link_accept_request(link, call->ticket, time_of(world, !call->up));
+    SIM_EXPECT(world,
+               status == KEDGE_OK || status == KEDGE_NO_MEMORY || status == KEDGE_QUEUE_FULL ||
+                   (stale && status == KEDGE_STALE_TICKET),
+               "request %" PRIu64 " is not accepted: %s", call->n, kedge_status_name(status));
+    SIM_EXPECT(world, !stale || status != KEDGE_OK, "request %" PRIu64 " is accepted too late",
+               call->n);
+    call->accepted |= status == KEDGE_OK;
+}
+
 static void reply(sim_world *world, sim_call *call)
 {
     sim_answer answer = (sim_answer)(SIM_ANSWER_REPLY + sim_below(world, 3));
@@ -143,6 +157,10 @@ static void reply(sim_world *world, sim_call *call)
     bool stale = call->answer != SIM_ANSWER_NONE || call->answerer == NULL;
     if (link == NULL) {
         SIM_EXPECT(world, stale || late, "request %" PRIu64 " cannot be answered", call->n);
+        return;
+    }
+    if (world->protocol->accept_timeout != 0 && !call->accepted && !late && sim_chance(world, 60)) {
+        accept(world, link, call, stale);
         return;
     }
     kedge_status status = give_answer(world, link, call, answer);

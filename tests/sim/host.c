@@ -107,12 +107,20 @@ static kedge_status refuse(sim_world *world, const sim_question *question)
     return status;
 }
 
+static kedge_status tell_state(sim_world *world, const sim_question *question)
+{
+    kedge_link *link = kedge_hub_asker(world->hub, question->ticket);
+    return link == NULL ? KEDGE_STALE_TICKET : world->protocol->tell_state(world, link, question);
+}
+
 /* A question of which the link is gone, or which was answered, can be answered no more. */
 static void answer(sim_world *world, sim_question *question)
 {
     bool stale = question->answered || question->wire == NULL;
     bool yes = world->resting || sim_chance(world, 92);
-    kedge_status status = yes ? accept(world, question) : refuse(world, question);
+    kedge_status status = question->kind == KEDGE_EVENT_SNAPSHOT ? tell_state(world, question)
+                          : yes                                  ? accept(world, question)
+                                                                 : refuse(world, question);
     sim_take_hub_events(world);
     if (status == KEDGE_NO_MEMORY) {
         SIM_EXPECT(world, !stale, "memory was taken for a stale ticket");
@@ -132,10 +140,12 @@ static void ask(sim_world *world, sim_wire *wire, const kedge_event *event)
     question->kind = event->kind;
     question->receipt = ++world->receipts;
     question->asked = world->now;
-    world->protocol->asked(world, question, event);
+    if (event->kind != KEDGE_EVENT_SNAPSHOT) {
+        world->protocol->asked(world, question, event);
+    }
     if (world->resting || sim_chance(world, 75)) {
         answer(world, question);
-    } else if (event->kind == KEDGE_EVENT_CREDENTIALS) {
+    } else if (event->kind == KEDGE_EVENT_CREDENTIALS || event->kind == KEDGE_EVENT_SNAPSHOT) {
         sim_trouble(world, &wire->trouble, world->now); /* its client does not wait for ever */
     }
 }
@@ -169,7 +179,8 @@ bool sim_is_outrun(const sim_wire *wire)
 static void check_close(sim_world *world, const sim_wire *wire, const kedge_event *event)
 {
     uint16_t sent = event->as.closed.sent;
-    if (event->as.closed.cause == KEDGE_NO_MEMORY || sent == 1011) {
+    if (event->as.closed.cause == KEDGE_NO_MEMORY ||
+        (sent == 1011 && event->as.closed.cause != KEDGE_TIMED_OUT)) {
         SIM_EXPECT(world, world->memory.failed > 0 || sent == wire->expected,
                    "a link missed memory that there was");
         return;
@@ -180,6 +191,19 @@ static void check_close(sim_world *world, const sim_wire *wire, const kedge_even
         return;
     }
     world->protocol->check_close(world, wire, event);
+}
+
+void sim_check_decline(sim_world *world, const sim_wire *wire, const kedge_event *event)
+{
+    uint16_t status = event->as.closed.http_status;
+    kedge_status cause = event->as.closed.cause;
+    if (wire->expected != 0) {
+        SIM_EXPECT(world, status == wire->expected, "a client was declined with %u instead of %u",
+                   status, wire->expected);
+        return;
+    }
+    SIM_EXPECT(world, status == 503 && (cause == KEDGE_STOPPED || cause == KEDGE_TIMED_OUT),
+               "a client was declined with %u: %s", status, kedge_status_name(cause));
 }
 
 static void take_close(sim_world *world, sim_wire *wire, const kedge_event *event)
@@ -218,6 +242,7 @@ void sim_server_event(sim_world *world, sim_wire *wire, const kedge_event *event
     case KEDGE_EVENT_IDENTIFY:
     case KEDGE_EVENT_RESUME:
     case KEDGE_EVENT_CREDENTIALS:
+    case KEDGE_EVENT_SNAPSHOT:
         ask(world, wire, event);
         break;
     case KEDGE_EVENT_CLOSED:
@@ -267,7 +292,7 @@ void sim_say(sim_world *world, sim_client *client, const char *name, const char 
 
 /* ---- Publishing ---------------------------------------------------------------------------------- */
 
-static kedge_publication *make_publication(sim_world *world, uint64_t n, bool passing)
+kedge_publication *sim_publication(sim_world *world, uint64_t n, bool passing)
 {
     char text[2400];
     kedge_publication *publication = NULL;
@@ -331,7 +356,7 @@ static bool is_left_out(const sim_session *session, const sim_except *except)
 }
 
 /* What every link has to tell that follows the topic now. */
-static void pass(sim_world *world, size_t topic, uint64_t n, const sim_except *except)
+void sim_pass_on(sim_world *world, size_t topic, uint64_t n, const sim_except *except)
 {
     for (size_t i = 0; i < except->count; i++) {
         except->sessions[i]->passed_over += except->sessions[i]->passes[topic];
@@ -382,7 +407,7 @@ static void publish(sim_world *world, kedge_publication *publication, uint64_t n
     sim_note(&world->trace, "server: %" PRIu64 " %s %s but %zu", n, passing ? "passes" : "to",
              sim_topics[topic], except.count);
     if (passing) {
-        pass(world, topic, n, &except);
+        sim_pass_on(world, topic, n, &except);
     } else {
         count(world, topic, n, &except, heard);
     }
@@ -407,7 +432,7 @@ static void send_to_one(sim_world *world, kedge_publication *publication, uint64
 static void publish_new(sim_world *world, bool passing)
 {
     uint64_t n = ++world->published;
-    kedge_publication *publication = make_publication(world, n, passing);
+    kedge_publication *publication = sim_publication(world, n, passing);
     if (publication == NULL) {
         return;
     }

@@ -26,6 +26,14 @@ void sim_follow(sim_world *world, sim_session *session, const sim_drawn *drawn);
 /* Its link lags behind the history: it ends, though it has not told that yet. */
 bool sim_is_outrun(const sim_wire *wire);
 
+/* An upgrade was declined: is that right? */
+void sim_check_decline(sim_world *world, const sim_wire *wire, const kedge_event *event);
+
+/* The publication with that number; null: there is no memory. What passes is told by all links that follow the
+ * topic, but for some. */
+kedge_publication *sim_publication(sim_world *world, uint64_t n, bool passing);
+void sim_pass_on(sim_world *world, size_t topic, uint64_t n, const sim_except *except);
+
 /* It has more passing events to tell than their topics hold, or was left out of too many: it may end. */
 bool sim_passed_too_much(const sim_world *world, const sim_wire *wire);
 

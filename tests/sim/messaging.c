@@ -121,27 +121,11 @@ static void accepted(sim_world *world, const sim_question *question, const sim_d
 
 /* ---- The server's events ---------------------------------------------------------------------- */
 
-static void check_decline(sim_world *world, const sim_wire *wire, const kedge_event *event)
-{
-    kedge_status cause = event->as.closed.cause;
-    if (wire->expected != 0) {
-        SIM_EXPECT(world, event->as.closed.http_status == wire->expected,
-                   "a client was declined with %u instead of %u", event->as.closed.http_status,
-                   wire->expected);
-        return;
-    }
-    SIM_EXPECT(world,
-               event->as.closed.http_status == 503 &&
-                   (cause == KEDGE_STOPPED || cause == KEDGE_TIMED_OUT),
-               "a client was declined with %u: %s", event->as.closed.http_status,
-               kedge_status_name(cause));
-}
-
 static void check_close(sim_world *world, const sim_wire *wire, const kedge_event *event)
 {
     kedge_status cause = event->as.closed.cause;
     if (event->as.closed.http_status != 0) {
-        check_decline(world, wire, event);
+        sim_check_decline(world, wire, event);
         return;
     }
     switch (event->as.closed.sent) {

@@ -43,6 +43,7 @@ static void start_link(sim_world *world, sim_client *client)
     SIM_EXPECT(world, status == KEDGE_OK, "client %zu cannot start: %s", client->index,
                kedge_status_name(status));
     client->stopped = false;
+    client->failures = 0;
 }
 
 void sim_start_client(sim_world *world, sim_client *client)
@@ -324,6 +325,9 @@ static void step_restart(sim_world *world)
     world->server_began = sim_below(world, world->now);
     sim_start_server(world);
     restore(world, snapshot, size, sealed);
+    if (world->protocol->began != NULL) {
+        world->protocol->began(world);
+    }
 }
 
 /* Everybody's host was asleep. */
@@ -359,6 +363,7 @@ static void set_credentials(sim_world *world, sim_client *client)
         kedge_link_set_credentials(client->link, kedge_text(sim_users[client->user]), world->now);
     if (status == KEDGE_OK) {
         client->stopped = false;
+        client->failures = 0;
         client->credentials = false;
     } else {
         SIM_EXPECT(world, status == KEDGE_NO_MEMORY, "no credentials can be set: %s",

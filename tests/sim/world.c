@@ -15,7 +15,7 @@ enum { ROUNDS_MAX = 20000, REST_ROUNDS = 12 };
 const char *const sim_users[SIM_USERS] = {"anna", "ben", "cleo"};
 const char *const sim_topics[SIM_TOPICS] = {"news", "sport", "music"};
 
-const sim_protocol *const sim_protocols[] = {&sim_gateway, &sim_messaging};
+const sim_protocol *const sim_protocols[] = {&sim_gateway, &sim_messaging, &sim_flowlayer};
 const size_t sim_protocol_count = sizeof sim_protocols / sizeof sim_protocols[0];
 
 uint64_t sim_below(sim_world *world, uint64_t bound)
@@ -62,10 +62,21 @@ void sim_trouble(sim_world *world, kedge_time *until, kedge_time last)
 
 /* ---- Publications ---------------------------------------------------------------------------- */
 
+static size_t find(kedge_span text, const char *what)
+{
+    size_t size = strlen(what);
+    for (size_t at = 0; at + size <= text.size; at++) {
+        if (memcmp(text.data + at, what, size) == 0) {
+            return at;
+        }
+    }
+    return 0;
+}
+
 uint64_t sim_number_of(kedge_span payload)
 {
     uint64_t number = 0;
-    size_t at = 0;
+    size_t at = find(payload, "\"n\":");
     while (at < payload.size && (payload.data[at] < '0' || payload.data[at] > '9')) {
         at++;
     }
@@ -588,6 +599,9 @@ static void begin(sim_world *world)
     world->hub_config = kedge_hub_config_default(world->protocol->protocol);
     world->protocol->configure(world, &world->hub_config);
     sim_start_server(world);
+    if (world->protocol->began != NULL) {
+        world->protocol->began(world);
+    }
     world->client_count = 2 + (size_t)sim_below(world, SIM_CLIENTS - 1);
     for (size_t i = 0; i < world->client_count; i++) {
         sim_client *client = &world->clients[i];

@@ -50,8 +50,7 @@ typedef struct sim_client {
     char session[SIM_ID];
     uint64_t position;     /* the last number that the application saw */
     uint64_t resumed_from; /* the position with which the connection began */
-    bool lost;             /* it was told that something is lost */
-    uint64_t seen;         /* events, in all */
+    size_t failures;       /* connections that ended since one was well */
 } sim_client;
 
 /* A passing event that a link's client must see, in this order. */
@@ -124,6 +123,7 @@ typedef struct sim_call {
     uint64_t connection;
     kedge_request_number number;
     kedge_ticket ticket;
+    bool accepted;      /* the first of two steps of an answer was made */
     kedge_time due;     /* it times out */
     kedge_time overdue; /* its answer is the protocol's own */
     sim_answer answer;
@@ -149,10 +149,17 @@ typedef struct sim_protocol {
     bool passing;                   /* it has passing events */
     bool by_user;                   /* a client's position is good for its user alone */
     const char *error_code;         /* of an answer that says no; null: it has no requests */
+    kedge_time accept_timeout;      /* of the first step of an answer; 0: there is but one */
     uint16_t refusals[3];           /* with which the server's application says no */
     uint16_t closes[8];             /* with which it closes links */
     uint16_t end_code;              /* with which links close whose session it ends */
     const sim_choice *server_steps; /* what it does of itself */
+
+    /* A server's process began, and has what is left of the one before. Null: nothing is to be done. */
+    void (*began)(sim_world *world);
+
+    /* The answer to a question that is none about who comes. Null: there are none. */
+    kedge_status (*tell_state)(sim_world *world, kedge_link *link, const sim_question *question);
 
     /* Draws the settings. */
     void (*configure)(sim_world *world, kedge_hub_config *hub);
@@ -190,6 +197,7 @@ typedef struct sim_protocol {
 
 extern const sim_protocol sim_gateway;
 extern const sim_protocol sim_messaging;
+extern const sim_protocol sim_flowlayer;
 
 struct sim_world {
     sim_trace trace;
@@ -211,9 +219,10 @@ struct sim_world {
     uint64_t published;
     uint64_t noticed;
     uint64_t connections;
-    uint64_t call_count;       /* ever */
-    kedge_time answer_timeout; /* of requests */
-    bool notices[SIM_NOTICES]; /* that came to the server */
+    uint64_t call_count;           /* ever */
+    kedge_time answer_timeout;     /* of requests */
+    uint64_t statuses[SIM_TOPICS]; /* of services: what was published of each last */
+    bool notices[SIM_NOTICES];     /* that came to the server */
 
     sim_client clients[SIM_CLIENTS];
     size_t client_count;
@@ -271,7 +280,7 @@ void sim_detach(sim_world *world, sim_wire *wire);
 /* A wire whose link has the session, null if it is detached. */
 sim_wire *sim_holder(sim_world *world, const sim_session *session);
 
-/* The first number in a payload. */
+/* The number n in a payload, or where it has none of that name the first number. */
 uint64_t sim_number_of(kedge_span payload);
 
 /* Any session that is alive, null if there is none. */
