@@ -4,10 +4,11 @@
 #include "span.h"
 
 /* How many questions of a side may wait; past it they are not followed. */
-#define OPEN_MAX 1000
+#define OPEN_MAX 200
 
 static const kedge_watch_rules *const all_rules[] = {
-    &kedge_gateway_watch_rules, &kedge_messaging_watch_rules, &kedge_blobhub_watch_rules};
+    &kedge_gateway_watch_rules, &kedge_flowlayer_watch_rules, &kedge_messaging_watch_rules,
+    &kedge_blobhub_watch_rules};
 
 static const kedge_watch_rules *rules_of(kedge_protocol protocol)
 {
@@ -152,7 +153,7 @@ static void take_event(kedge_watch *watch, kedge_role role, const kedge_event *e
     if (event->kind == KEDGE_EVENT_CLOSED) {
         take_close(watch, role, event->as.closed.cause, event->as.closed.sent);
     } else if (event->kind == KEDGE_EVENT_IDENTIFY || event->kind == KEDGE_EVENT_RESUME ||
-               event->kind == KEDGE_EVENT_CREDENTIALS) {
+               event->kind == KEDGE_EVENT_CREDENTIALS || event->kind == KEDGE_EVENT_SNAPSHOT) {
         watch->ticket = event->ticket;
         watch->asked = event->kind;
     }
@@ -249,7 +250,8 @@ void kedge_watch_tell_client(kedge_watch *watch, const kedge_envelope_parts *par
 static kedge_status upgrade(kedge_watch *watch, kedge_link *server)
 {
     kedge_request request = {0};
-    request.path = kedge_text("/");
+    request.is_upgrade = true;
+    request.path = kedge_text(watch->rules->path);
     request.headers[0].name = kedge_text("Authorization");
     request.headers[0].value = kedge_text("Bearer unknown");
     request.header_count = 1;
@@ -288,6 +290,7 @@ static void connect_both(kedge_watch *watch)
     watch->closed[KEDGE_SERVER] = false;
     drop_open(watch);
     memset(&watch->as, 0, sizeof watch->as);
+    memset(&watch->crowded, 0, sizeof watch->crowded);
     watch->position = 0;
     kedge_watch_renew_server(watch);
     if (watch->links[KEDGE_CLIENT] == NULL || !connect_client(watch)) {
@@ -529,6 +532,14 @@ uint64_t kedge_watch_number(kedge_watch *watch)
     return kedge_link_position(watch->links[KEDGE_SERVER]);
 }
 
+kedge_span kedge_watch_id(kedge_json_value id, uint8_t buffer[KEDGE_WATCH_ID])
+{
+    size_t size = 0;
+    return kedge_json_text(id, buffer, KEDGE_WATCH_ID, &size) == KEDGE_OK
+               ? kedge_span_of(buffer, size)
+               : id.raw;
+}
+
 const char *kedge_watch_ask(kedge_watch *watch, kedge_role from, kedge_span id, kedge_span name)
 {
     kedge_open_request *made;
@@ -540,7 +551,13 @@ const char *kedge_watch_ask(kedge_watch *watch, kedge_role from, kedge_span id, 
     if (status == KEDGE_NO_MEMORY) {
         fail(watch);
     }
+    watch->crowded[from] = watch->crowded[from] || status == KEDGE_LIMIT;
     return NULL;
+}
+
+const char *kedge_watch_stray(const kedge_watch *watch, kedge_role asker, const char *rule)
+{
+    return watch->crowded[asker] ? NULL : rule;
 }
 
 kedge_open_request *kedge_watch_find(const kedge_watch *watch, kedge_role asker, kedge_span id)

@@ -14,6 +14,7 @@
 
 typedef struct kedge_watch_rules {
     kedge_protocol protocol;
+    const char *path; /* of the upgrade */
 
     /* What a transcript does not show is set so that it judges nobody. */
     void (*relax)(kedge_watch_config *config);
@@ -27,6 +28,7 @@ typedef struct kedge_watch_rules {
 } kedge_watch_rules;
 
 extern const kedge_watch_rules kedge_gateway_watch_rules;
+extern const kedge_watch_rules kedge_flowlayer_watch_rules;
 extern const kedge_watch_rules kedge_messaging_watch_rules;
 extern const kedge_watch_rules kedge_blobhub_watch_rules;
 
@@ -43,6 +45,7 @@ struct kedge_watch {
     kedge_observation *seen;
 
     kedge_requests open[2]; /* by role: what that side asked on this connection */
+    bool crowded[2];        /* some of those are not followed */
     kedge_session *session; /* that the server's link has */
     uint64_t position;      /* behind which that begins */
     uint64_t stamp;
@@ -62,6 +65,11 @@ struct kedge_watch {
             size_t id_size;
         } gateway;
         struct {
+            bool greeted;  /* hello was told */
+            bool snapshot; /* the snapshot was */
+            uint64_t last; /* the highest number of a log entry that was told */
+        } flowlayer;
+        struct {
             bool asked;      /* the first request came: events with ids may */
             uint64_t last;   /* the highest id that was told, or is known */
             uint64_t pings;  /* that wait for their answer */
@@ -76,11 +84,19 @@ struct kedge_watch {
     } as;
 };
 
+/* The text of an id, decoded where it is not longer than KEDGE_WATCH_ID: it may be escaped in another way where it
+ * is echoed. */
+#define KEDGE_WATCH_ID 128
+kedge_span kedge_watch_id(kedge_json_value id, uint8_t buffer[KEDGE_WATCH_ID]);
+
 /* A side asks something; null, or the rule that it breaks. */
 const char *kedge_watch_ask(kedge_watch *watch, kedge_role from, kedge_span id, kedge_span name);
 
 /* What waits for an answer of that id; null: nothing. */
 kedge_open_request *kedge_watch_find(const kedge_watch *watch, kedge_role asker, kedge_span id);
+
+/* An answer to nothing breaks this rule; unless there was more asked than is followed. */
+const char *kedge_watch_stray(const kedge_watch *watch, kedge_role asker, const char *rule);
 
 /* It was answered. */
 void kedge_watch_answer(kedge_watch *watch, kedge_role asker, kedge_open_request *request);

@@ -37,7 +37,7 @@ static const char *response_said(kedge_watch *watch, kedge_role from,
     }
     kedge_open_request *request = kedge_watch_find(watch, asker, envelope->id.raw);
     if (request == NULL) {
-        return "a response answers a request, once";
+        return kedge_watch_stray(watch, asker, "a response answers a request, once");
     }
     bool initialize = kedge_span_equal(request->name, kedge_text("status/initialize"));
     kedge_watch_answer(watch, asker, request);
@@ -86,6 +86,7 @@ static const char *said(kedge_watch *watch, kedge_role from, const kedge_envelop
 
 const kedge_watch_rules kedge_blobhub_watch_rules = {
     .protocol = KEDGE_BLOBHUB,
+    .path = "/v1/",
     .relax = relax,
     .said = said,
 };

@@ -222,6 +222,7 @@ static const char *said(kedge_watch *watch, kedge_role from, const kedge_envelop
 
 const kedge_watch_rules kedge_gateway_watch_rules = {
     .protocol = KEDGE_GATEWAY,
+    .path = "/gateway",
     .relax = relax,
     .begin = begin,
     .said = said,

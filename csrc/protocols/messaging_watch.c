@@ -42,7 +42,8 @@ static const char *request_said(kedge_watch *watch, const kedge_envelope *envelo
 {
     kedge_messaging_request request = kedge_messaging_find_request(&envelope->name);
     kedge_messaging_subscribe subscribe;
-    const char *rule = kedge_watch_ask(watch, KEDGE_CLIENT, envelope->id.raw,
+    uint8_t id[KEDGE_WATCH_ID];
+    const char *rule = kedge_watch_ask(watch, KEDGE_CLIENT, kedge_watch_id(envelope->id, id),
                                        kedge_envelope_name_text(&envelope->name));
     bool first = !watch->as.messaging.asked;
     watch->as.messaging.asked = true;
@@ -101,9 +102,11 @@ static const char *response_said(kedge_watch *watch, const kedge_envelope *envel
     if (envelope->id.kind == KEDGE_JSON_KIND_NULL) {
         return NULL; /* to what could not be read */
     }
-    kedge_open_request *request = kedge_watch_find(watch, KEDGE_CLIENT, envelope->id.raw);
+    uint8_t id[KEDGE_WATCH_ID];
+    kedge_open_request *request =
+        kedge_watch_find(watch, KEDGE_CLIENT, kedge_watch_id(envelope->id, id));
     if (request == NULL) {
-        return "a response answers a request, once";
+        return kedge_watch_stray(watch, KEDGE_CLIENT, "a response answers a request, once");
     }
     bool subscribe = kedge_span_equal(request->name, kedge_text("subscribe"));
     kedge_watch_answer(watch, KEDGE_CLIENT, request);
@@ -164,6 +167,7 @@ static const char *said(kedge_watch *watch, kedge_role from, const kedge_envelop
 
 const kedge_watch_rules kedge_messaging_watch_rules = {
     .protocol = KEDGE_MESSAGING,
+    .path = "/ws",
     .relax = relax,
     .said = said,
 };

@@ -621,10 +621,11 @@ END_TEST
 START_TEST(more_requests_than_are_followed_break_nothing)
 {
     char text[256];
-    for (int i = 0; i < 1100; i++) {
+    for (int i = 0; i < 300; i++) {
         (void)snprintf(text, sizeof text, REQUEST("%d", "of our own", "1"), i);
         right(KEDGE_CLIENT, text);
     }
+    right(KEDGE_SERVER, RESPONSE("299", "{}"));
 }
 END_TEST
 
@@ -792,6 +793,176 @@ START_TEST(without_memory_no_blobhub_is_blamed)
 }
 END_TEST
 
+/* ---- FlowLayer ------------------------------------------------------------------------------------- */
+
+#define TOLD(name, payload) "{\"type\":\"event\",\"name\":\"" name "\",\"payload\":" payload "}"
+#define GREETING TOLD("hello", "{\"protocol_version\":1}")
+#define SNAPSHOT TOLD("snapshot", "{\"services\":[]}")
+#define ENTRY(seq) TOLD("log", "{\"seq\":" seq ",\"message\":\"m\"}")
+#define COMMAND(id, name, payload)                                                                 \
+    "{\"type\":\"command\",\"id\":\"" id "\",\"name\":\"" name "\",\"payload\":" payload "}"
+#define START_ALL(id) COMMAND(id, "start_all", "{}")
+#define ACCEPT(id) "{\"type\":\"ack\",\"id\":\"" id "\",\"payload\":{\"accepted\":true}}"
+#define REFUSE(id)                                                                                 \
+    "{\"type\":\"ack\",\"id\":\"" id                                                               \
+    "\",\"payload\":{\"accepted\":false,\"error\":{\"code\":\"c\",\"message\":\"m\"}}}"
+#define RESULT(id) "{\"type\":\"result\",\"id\":\"" id "\",\"payload\":{\"ok\":true}}"
+#define FAULT(id) "{\"type\":\"error\"" id ",\"payload\":{\"code\":\"c\",\"message\":\"m\"}}"
+
+static void set_up_flowlayer(void)
+{
+    set_up();
+    kedge_watch_destroy(watch);
+    config = kedge_watch_config_default(KEDGE_FLOWLAYER);
+    ck_assert_int_eq(kedge_watch_create(&watch, &config, memory_probe_allocator(&probe)), KEDGE_OK);
+}
+
+static void welcomed(void)
+{
+    right(KEDGE_SERVER, GREETING);
+}
+
+static void operational(void)
+{
+    welcomed();
+    right(KEDGE_SERVER, SNAPSHOT);
+}
+
+static void commanded(void)
+{
+    operational();
+    right(KEDGE_CLIENT, START_ALL("1"));
+}
+
+START_TEST(a_right_talk_of_flowlayers_is_one)
+{
+    operational();
+    states("LIVE", "ACTIVE");
+    right(KEDGE_CLIENT, START_ALL("1"));
+    ck_assert(kedge_span_equal(seen.name, kedge_text("start_all")));
+    right(KEDGE_SERVER, ENTRY("5"));
+    right(KEDGE_SERVER, ACCEPT("\\u0031"));
+    right(KEDGE_CLIENT, COMMAND(" 2 ", "get_logs", "null"));
+    right(KEDGE_SERVER, ACCEPT("2"));
+    right(KEDGE_SERVER, RESULT("2"));
+    right(KEDGE_SERVER, ENTRY("7"));
+    right(KEDGE_SERVER, RESULT("1"));
+    right(KEDGE_CLIENT, START_ALL("3"));
+    right(KEDGE_SERVER, REFUSE("3"));
+    right(KEDGE_CLIENT, START_ALL("4"));
+    right(KEDGE_SERVER, FAULT(",\"id\":\"4\""));
+    right(KEDGE_SERVER, FAULT(""));
+    right(KEDGE_SERVER, FAULT(",\"id\":\"9\""));
+    right(KEDGE_SERVER, TOLD("service_status", "{\"service\":\"a\",\"status\":\"ready\"}"));
+    right(KEDGE_SERVER, "{\"type\":\"of another time\"}");
+    closes(KEDGE_SERVER, 1001);
+    closes(KEDGE_CLIENT, 1001);
+    now += 3 * KEDGE_SECOND;
+    operational();
+    right(KEDGE_CLIENT, START_ALL("1"));
+}
+END_TEST
+
+static const breach flowlayer_breaches[] = {
+    {NULL, KEDGE_SERVER, SNAPSHOT, "hello comes first"},
+    {welcomed, KEDGE_SERVER, GREETING, "hello comes once"},
+    {welcomed, KEDGE_SERVER, ENTRY("1"), "the snapshot comes before all other events"},
+    {welcomed, KEDGE_CLIENT, START_ALL("1"), "no command is sent before the snapshot"},
+    {operational, KEDGE_SERVER, SNAPSHOT, "the snapshot comes once"},
+    {operational, KEDGE_SERVER, ACCEPT("1"), "an ack answers a command, once"},
+    {operational, KEDGE_SERVER, RESULT("1"), "a result answers a command that was accepted, once"},
+    {commanded, KEDGE_SERVER, RESULT("1"), "an ack comes before its result"},
+    {commanded, KEDGE_CLIENT, START_ALL("1"),
+     "an id is free again when it was answered, not before"},
+    {commanded, KEDGE_CLIENT, COMMAND("2", "dance", "{}"), "there is no such command"},
+    {commanded, KEDGE_CLIENT, COMMAND("2", "start_service", "{}"),
+     "the payload is not what the command takes"},
+};
+
+START_TEST(each_rule_of_flowlayers_is_told)
+{
+    const breach *this = &flowlayer_breaches[_i];
+    if (this->before != NULL) {
+        this->before();
+    }
+    wrong(this->from, this->text, this->from, this->rule);
+}
+END_TEST
+
+START_TEST(a_second_ack_and_an_entry_that_falls_are_told)
+{
+    commanded();
+    right(KEDGE_SERVER, ACCEPT("1"));
+    right(KEDGE_SERVER, ENTRY("2"));
+    wrong(KEDGE_SERVER, _i == 0 ? ACCEPT("1") : ENTRY("2"), KEDGE_SERVER,
+          _i == 0 ? "an ack answers a command, once" : "the numbers of log entries rise");
+}
+END_TEST
+
+static const fault flowlayer_faults[] = {
+    {operational, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, "{", KEDGE_JSON_TRUNCATED, 0},
+    {operational, KEDGE_CLIENT, KEDGE_MESSAGE_BINARY, "{\"type\":\"x\"}", KEDGE_UNKNOWN_TYPE, 0},
+    {operational, KEDGE_CLIENT, KEDGE_MESSAGE_TEXT, ACCEPT("1"), KEDGE_UNEXPECTED, 0},
+    {operational, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, "{", KEDGE_JSON_TRUNCATED, 1007},
+    {operational, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, TOLD("log", "{}"),
+     KEDGE_ENVELOPE_MEMBER_MISSING, 1007},
+    {operational, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, START_ALL("1"), KEDGE_UNEXPECTED, 0},
+};
+
+START_TEST(each_fault_of_flowlayers_is_told)
+{
+    const fault *this = &flowlayer_faults[_i];
+    this->before();
+    ck_assert_int_eq(observe_as(this->from, this->kind, this->text, strlen(this->text)), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, this->from);
+    ck_assert_uint_eq(seen.code, this->code);
+    ck_assert_str_eq(kedge_status_name(seen.cause), kedge_status_name(this->cause));
+}
+END_TEST
+
+START_TEST(a_greeting_without_a_snapshot_is_told)
+{
+    welcomed();
+    now += 11 * KEDGE_SECOND;
+    ck_assert_int_eq(observe(KEDGE_SERVER, SNAPSHOT), KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, KEDGE_SERVER);
+}
+END_TEST
+
+START_TEST(an_id_that_is_long_is_compared_as_it_stands)
+{
+    char text[1024];
+    operational();
+    (void)snprintf(text, sizeof text, START_ALL("%0300d"), 1);
+    right(KEDGE_CLIENT, text);
+    (void)snprintf(text, sizeof text, ACCEPT("%0300d"), 1);
+    right(KEDGE_SERVER, text);
+}
+END_TEST
+
+START_TEST(without_memory_no_flowlayer_is_blamed)
+{
+    kedge_status status = KEDGE_NO_MEMORY;
+    for (size_t fails = 1; status == KEDGE_NO_MEMORY; fails++) {
+        ck_assert_uint_lt(fails, 200);
+        kedge_watch_destroy(watch);
+        watch = NULL;
+        probe.calls = 0;
+        probe.fails_at = fails;
+        status = kedge_watch_create(&watch, &config, memory_probe_allocator(&probe));
+        status = status == KEDGE_OK ? observe(KEDGE_SERVER, GREETING) : status;
+        status = status == KEDGE_OK ? observe(KEDGE_SERVER, SNAPSHOT) : status;
+        status = status == KEDGE_OK ? observe(KEDGE_CLIENT, START_ALL("1")) : status;
+        status = status == KEDGE_OK ? observe(KEDGE_SERVER, ACCEPT("1")) : status;
+        ck_assert(watch == NULL || !seen.broken);
+        probe.fails_at = 0;
+    }
+    ck_assert_int_eq(status, KEDGE_OK);
+}
+END_TEST
+
 Suite *kedge_watch_suite(void);
 
 Suite *kedge_watch_suite(void)
@@ -831,6 +1002,18 @@ Suite *kedge_watch_suite(void)
     tcase_add_test(messenger, more_requests_than_are_followed_break_nothing);
     tcase_add_test(messenger, without_memory_no_messenger_is_blamed);
     suite_add_tcase(suite, messenger);
+    TCase *flowlayer = tcase_create("FlowLayer");
+    tcase_add_checked_fixture(flowlayer, set_up_flowlayer, tear_down);
+    tcase_add_test(flowlayer, a_right_talk_of_flowlayers_is_one);
+    tcase_add_loop_test(flowlayer, each_rule_of_flowlayers_is_told, 0,
+                        sizeof flowlayer_breaches / sizeof *flowlayer_breaches);
+    tcase_add_loop_test(flowlayer, a_second_ack_and_an_entry_that_falls_are_told, 0, 2);
+    tcase_add_loop_test(flowlayer, each_fault_of_flowlayers_is_told, 0,
+                        sizeof flowlayer_faults / sizeof *flowlayer_faults);
+    tcase_add_test(flowlayer, a_greeting_without_a_snapshot_is_told);
+    tcase_add_test(flowlayer, an_id_that_is_long_is_compared_as_it_stands);
+    tcase_add_test(flowlayer, without_memory_no_flowlayer_is_blamed);
+    suite_add_tcase(suite, flowlayer);
     TCase *blobhub = tcase_create("BlobHub");
     tcase_add_checked_fixture(blobhub, set_up_blobhub, tear_down);
     tcase_add_test(blobhub, a_right_talk_of_blobhubs_is_one);
