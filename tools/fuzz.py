@@ -126,7 +126,9 @@ def snapshot_seeds() -> Iterator[bytes]:
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "blobhub_envelope": envelope_seeds("blobhub"),
     "credentials": credentials_seeds,
+    "flowlayer_client": link_seeds,
     "flowlayer_envelope": envelope_seeds("flowlayer"),
+    "flowlayer_server": link_seeds,
     "frame": frame_seeds,
     "gateway_client": link_seeds,
     "gateway_envelope": gateway_seeds,
