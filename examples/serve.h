@@ -87,17 +87,22 @@ static inline kedge_time serve_turn(int listener, kedge_time until)
 }
 
 /* A hub with those settings, and a socket for it; -1 if that cannot be. */
-static inline int serve_begin(kedge_protocol protocol, uint16_t *port)
+static inline int serve_begin_with(const kedge_hub_config *config, uint16_t *port)
 {
     kedge_time now = stream_clock(CLOCK_MONOTONIC);
     kedge_entropy entropy = stream_entropy();
-    kedge_hub_config config = kedge_hub_config_default(protocol);
     int listener = stream_listen(port);
-    if (listener < 0 || kedge_hub_create(&hub, &config, &entropy, kedge_allocator_default(), now))
+    if (listener < 0 || kedge_hub_create(&hub, config, &entropy, kedge_allocator_default(), now))
         return -1;
     kedge_hub_clock(hub, stream_clock(CLOCK_REALTIME), now);
     stream_begin();
     return listener;
+}
+
+static inline int serve_begin(kedge_protocol protocol, uint16_t *port)
+{
+    kedge_hub_config config = kedge_hub_config_default(protocol);
+    return serve_begin_with(&config, port);
 }
 
 /* All are told that the server stops, and that they may come back; those that say goodbye are heard. */

@@ -242,3 +242,91 @@ def test_a_messenger_that_lost_its_history_says_so() -> None:
                 client.process.terminate()
                 assert client.finish() == 0
                 assert client.count(r"0 ready \d+") == 1
+
+
+# ---- FlowLayer ----
+
+
+def check_logs(client: Program, count: int) -> None:
+    """Each client has had every entry behind its first once, in order, of each server."""
+    for index in range(count):
+        shown = [line.split() for line in client.lines]
+        mine = [(line[1], int(line[2])) for line in shown if line[0] == str(index)]
+        last = None
+        for name, number in mine:
+            if name == "epoch":
+                last = None
+            elif name == "log":
+                assert last is None or number == last + 1, f"client {index}: {mine}"
+                last = number
+        assert last is not None
+    assert client.count(r".*(HOLE|gap).*") == 0
+
+
+def test_logs_reach_every_client() -> None:
+    with running("flowlayer_server", "--tick", "50") as server:
+        port = port_of(server)
+        options = ("--clients", "5", "--until", "15")
+        with running("flowlayer_client", *options, "127.0.0.1", port) as client:
+            assert client.finish() == 0
+            check_logs(client, 5)
+            assert client.count(r"\d done 1") == 5
+            assert client.count(r"\d service_status 0") >= 5
+            assert client.count(r"web is (stopped|running)") == 5
+            assert client.lines[0] == "web is stopped" or "0 hello 0" in client.lines[:5]
+        server.wait_for(r"closed: .*", 5)
+        assert server.count(r"a client came") == 5
+
+
+def test_a_client_that_was_cut_off_misses_no_entry() -> None:
+    with running("flowlayer_server", "--tick", "50") as server:
+        port = port_of(server)
+        with running("flowlayer_client", "--clients", "3", "localhost", port) as client:
+            client.wait_for(r"\d log \d+", 6)
+            for cut in (1, 2):
+                client.process.send_signal(signal.SIGUSR1)
+                client.wait_for(r"\d ready \d+", 3 * (cut + 1))
+                client.wait_for(r"\d log \d+", client.count(r"\d log \d+") + 30)
+            client.process.terminate()
+            assert client.finish() == 0
+            check_logs(client, 3)
+
+
+def test_another_server_is_another_epoch() -> None:
+    with running("flowlayer_server", "--tick", "50") as server:
+        port = port_of(server)
+        with running("flowlayer_client", "127.0.0.1", port) as client:
+            client.wait_for(r"0 log \d+", 3)
+            server.process.terminate()
+            assert server.finish() == 0
+            client.wait_for(r"0 closed 1001")
+            with running("flowlayer_server", "--tick", "50", port):
+                client.wait_for(r"0 epoch \d+")
+                client.wait_for(r"0 log \d+", client.count(r"0 log \d+") + 3)
+                client.process.terminate()
+                assert client.finish() == 0
+                check_logs(client, 1)
+
+
+def test_a_refused_token_is_not_tried_again() -> None:
+    with running("flowlayer_server") as server:
+        port = port_of(server)
+        with running("flowlayer_client", "--token", "wrong", "127.0.0.1", port) as client:
+            client.wait_for(r"0 closed 403")
+            client.process.terminate()
+            assert client.finish() == 0
+            assert client.count(r"0 closed \d+") in (1, 2)
+
+
+def test_health_is_told_to_who_has_the_token() -> None:
+    with running("flowlayer_server") as server:
+        url = f"http://127.0.0.1:{port_of(server)}/health"
+        request = urllib.request.Request(url, headers={"Authorization": "Bearer secret"})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            assert answer.status == 200
+            assert answer.read() == b'{"ok": true}'
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(url, timeout=5)
+        with refused.value as answer:
+            assert answer.code == 401
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
