@@ -124,7 +124,9 @@ def snapshot_seeds() -> Iterator[bytes]:
 
 
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "blobhub_client": link_seeds,
     "blobhub_envelope": envelope_seeds("blobhub"),
+    "blobhub_server": link_seeds,
     "credentials": credentials_seeds,
     "flowlayer_client": link_seeds,
     "flowlayer_envelope": envelope_seeds("flowlayer"),

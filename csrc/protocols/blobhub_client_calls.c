@@ -139,84 +139,6 @@ void kedge_blobhub_client_fill_handshake(const client *self, kedge_link_handshak
     handshake->message_limit = self->base.config->message_limit;
 }
 
-/* ---- Calls of the application ------------------------------------------------------------------- */
-
-/* What the link asks for by itself. */
-static bool is_own(kedge_span name)
-{
-    for (int i = KEDGE_BLOBHUB_METHOD_INITIALIZE; i < KEDGE_BLOBHUB_METHOD_SUBSCRIPTION_EVENT;
-         i++) {
-        if (kedge_span_equal(name,
-                             kedge_text(kedge_blobhub_method_word((kedge_blobhub_method)i)))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static kedge_status check_call(const client *self, kedge_span name)
-{
-    if (is_own(name)) {
-        return KEDGE_INVALID_ARGUMENT;
-    }
-    return self->state == KEDGE_BLOBHUB_CLIENT_ACTIVE ? KEDGE_OK : KEDGE_WRONG_STATE;
-}
-
-kedge_status kedge_blobhub_client_request(kedge_link *link, kedge_span name, kedge_span payload,
-                                          kedge_time timeout, kedge_request_number *number)
-{
-    client *self = kedge_blobhub_client_of(link);
-    kedge_status status = check_call(self, name);
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    kedge_time usual = kedge_blobhub_client_settings(self)->request_timeout;
-    return kedge_blobhub_ask(link, &self->exchange, name, payload, timeout > 0 ? timeout : usual,
-                             number);
-}
-
-kedge_status kedge_blobhub_client_cancel(kedge_link *link, kedge_request_number number)
-{
-    client *self = kedge_blobhub_client_of(link);
-    return link->ended ? KEDGE_UNKNOWN : kedge_requests_cancel(&self->exchange.asked, number);
-}
-
-kedge_status kedge_blobhub_client_notify(kedge_link *link, kedge_span name, kedge_span payload)
-{
-    client *self = kedge_blobhub_client_of(link);
-    kedge_status status = check_call(self, name);
-    return status == KEDGE_OK ? kedge_blobhub_notify(link, &self->exchange, name, payload) : status;
-}
-
-static kedge_open_request *find_asked(const kedge_link *link, kedge_ticket ticket)
-{
-    return kedge_requests_find(&kedge_blobhub_client_const(link)->exchange.answering, ticket);
-}
-
-bool kedge_blobhub_client_waits(const kedge_link *link, kedge_ticket ticket)
-{
-    return find_asked(link, ticket) != NULL;
-}
-
-kedge_status kedge_blobhub_client_reply(kedge_link *link, kedge_ticket ticket, kedge_span payload)
-{
-    return kedge_blobhub_reply(link, &kedge_blobhub_client_of(link)->exchange,
-                               find_asked(link, ticket), payload);
-}
-
-kedge_status kedge_blobhub_client_reply_error(kedge_link *link, kedge_ticket ticket,
-                                              kedge_span code, kedge_span message, kedge_span data)
-{
-    return kedge_blobhub_reply_error(link, &kedge_blobhub_client_of(link)->exchange,
-                                     find_asked(link, ticket), code, message, data);
-}
-
-kedge_status kedge_blobhub_client_reply_failed(kedge_link *link, kedge_ticket ticket)
-{
-    return kedge_blobhub_fail(link, &kedge_blobhub_client_of(link)->exchange,
-                              find_asked(link, ticket), KEDGE_BLOBHUB_UNEXPECTED_FAILURE);
-}
-
 /* ---- Subscribing -------------------------------------------------------------------------------- */
 
 static kedge_status check_texts(const kedge_coordinates *place, const kedge_span *types,
@@ -427,6 +349,117 @@ void kedge_blobhub_client_unask(client *self)
         one->asked = 0;
     }
     self->unasked = self->subscriptions.first;
+}
+
+/* ---- Calls of the application ------------------------------------------------------------------- */
+
+/* What the link asks for by itself. */
+static bool is_own(kedge_span name)
+{
+    for (int i = KEDGE_BLOBHUB_METHOD_INITIALIZE; i < KEDGE_BLOBHUB_METHOD_SUBSCRIPTION_EVENT;
+         i++) {
+        if (kedge_span_equal(name,
+                             kedge_text(kedge_blobhub_method_word((kedge_blobhub_method)i)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The request that asks for this one, and all behind it, was not sent after all. */
+static void take_back(client *self, kedge_blobhub_subscribed *first)
+{
+    kedge_requests *asked = &self->exchange.asked;
+    kedge_requests_drop(asked, self->base.allocator, asked->open[asked->count - 1]);
+    for (kedge_blobhub_subscribed *one = first; one != self->unasked; one = one->next) {
+        one->asked = 0;
+    }
+    self->unasked = first;
+}
+
+/* What was subscribed to before is asked for before: who then asks for a state misses nothing that happens
+ * to it since. But one request must stay possible. */
+static kedge_status ask_first(client *self)
+{
+    kedge_status status = KEDGE_OK;
+    while (status == KEDGE_OK && self->unasked != NULL &&
+           self->exchange.asked.count + 1 < self->exchange.asked.max) {
+        kedge_publication *made = NULL;
+        kedge_blobhub_subscribed *first = self->unasked;
+        status = kedge_blobhub_client_write_add(self, &made);
+        if (status != KEDGE_OK) {
+            kedge_publication_release(made);
+            return status;
+        }
+        status = kedge_blobhub_send(&self->base, &self->exchange, KEDGE_OK, made);
+        if (status != KEDGE_OK) {
+            take_back(self, first);
+        }
+    }
+    return status;
+}
+
+static kedge_status begin_call(client *self, kedge_span name)
+{
+    if (is_own(name)) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    return self->state == KEDGE_BLOBHUB_CLIENT_ACTIVE ? ask_first(self) : KEDGE_WRONG_STATE;
+}
+
+kedge_status kedge_blobhub_client_request(kedge_link *link, kedge_span name, kedge_span payload,
+                                          kedge_time timeout, kedge_request_number *number)
+{
+    client *self = kedge_blobhub_client_of(link);
+    kedge_status status = begin_call(self, name);
+    if (status != KEDGE_OK) {
+        return status;
+    }
+    kedge_time usual = kedge_blobhub_client_settings(self)->request_timeout;
+    return kedge_blobhub_ask(link, &self->exchange, name, payload, timeout > 0 ? timeout : usual,
+                             number);
+}
+
+kedge_status kedge_blobhub_client_cancel(kedge_link *link, kedge_request_number number)
+{
+    client *self = kedge_blobhub_client_of(link);
+    return link->ended ? KEDGE_UNKNOWN : kedge_requests_cancel(&self->exchange.asked, number);
+}
+
+kedge_status kedge_blobhub_client_notify(kedge_link *link, kedge_span name, kedge_span payload)
+{
+    client *self = kedge_blobhub_client_of(link);
+    kedge_status status = begin_call(self, name);
+    return status == KEDGE_OK ? kedge_blobhub_notify(link, &self->exchange, name, payload) : status;
+}
+
+static kedge_open_request *find_asked(const kedge_link *link, kedge_ticket ticket)
+{
+    return kedge_requests_find(&kedge_blobhub_client_const(link)->exchange.answering, ticket);
+}
+
+bool kedge_blobhub_client_waits(const kedge_link *link, kedge_ticket ticket)
+{
+    return find_asked(link, ticket) != NULL;
+}
+
+kedge_status kedge_blobhub_client_reply(kedge_link *link, kedge_ticket ticket, kedge_span payload)
+{
+    return kedge_blobhub_reply(link, &kedge_blobhub_client_of(link)->exchange,
+                               find_asked(link, ticket), payload);
+}
+
+kedge_status kedge_blobhub_client_reply_error(kedge_link *link, kedge_ticket ticket,
+                                              kedge_span code, kedge_span message, kedge_span data)
+{
+    return kedge_blobhub_reply_error(link, &kedge_blobhub_client_of(link)->exchange,
+                                     find_asked(link, ticket), code, message, data);
+}
+
+kedge_status kedge_blobhub_client_reply_failed(kedge_link *link, kedge_ticket ticket)
+{
+    return kedge_blobhub_fail(link, &kedge_blobhub_client_of(link)->exchange,
+                              find_asked(link, ticket), KEDGE_BLOBHUB_UNEXPECTED_FAILURE);
 }
 
 /* ---- Save and load ------------------------------------------------------------------------------ */

@@ -25,7 +25,8 @@ KEDGE_API kedge_status kedge_hub_broadcast(kedge_hub *hub, const kedge_coordinat
                                            kedge_time now);
 
 /* Client: subscribes, and stays so over reconnects until it is taken back, or the server refuses. May be
- * called before there is a connection. Each time that it is asked for, an OUTCOME tells how that ended
+ * called before there is a connection. It goes out before what is asked or notified after it, as far as
+ * requests may be open: who then asks for a state misses nothing. Each time that it is asked for, an OUTCOME tells how that ended
  * (name "subscription/add"; `about` tells the coordinates and types). Subscribing twice is subscribing
  * once. LIMIT past subscriptions_max, INVALID_ARGUMENT (no types), KEDGE_UTF8_..., NO_MEMORY: nothing was
  * changed. */

@@ -738,6 +738,54 @@ START_TEST(it_is_not_asked_for_faster_than_may_be)
 }
 END_TEST
 
+START_TEST(what_was_subscribed_to_goes_before_what_is_asked)
+{
+    initialize();
+    subscribes("2", "a", NULL);
+    ck_assert_uint_eq(asks("state", NULL), 2);
+    subscribes("2", "b", NULL);
+    ck_assert_int_eq(kedge_link_notify(host.link, kedge_text("n"), kedge_text(NULL), now),
+                     KEDGE_OK);
+    EXPECT_OUT(ADD("1", "2", "[\"a\"]"));
+    EXPECT_OUT(HEAD "\"id\":2,\"method\":\"state\"}");
+    EXPECT_OUT(ADD("3", "2", "[\"b\"]"));
+    EXPECT_OUT(NOTIFICATION("n"));
+    EXPECT_OUT("nothing");
+}
+END_TEST
+
+START_TEST(a_request_stays_possible)
+{
+    settings()->requests_max = 3;
+    initialize();
+    subscribes("1", "a", NULL);
+    subscribes("2", "a", NULL);
+    subscribes("3", "a", NULL);
+    ck_assert_uint_eq(asks("state", NULL), 3);
+    EXPECT_OUT(ADD("1", "1", "[\"a\"]"));
+    EXPECT_OUT(ADD("2", "2", "[\"a\"]"));
+    EXPECT_OUT(HEAD "\"id\":3,\"method\":\"state\"}");
+    EXPECT_OUT("nothing");
+}
+END_TEST
+
+START_TEST(without_room_for_it_nothing_is_asked)
+{
+    kedge_request_number number;
+    config.queue_limit = 200;
+    initialize();
+    subscribes("1", "a", "b");
+    subscribes("2", "a", NULL);
+    ck_assert_int_eq(
+        kedge_link_request(host.link, kedge_text("state"), kedge_text(NULL), 0, &number, now),
+        KEDGE_QUEUE_FULL);
+    EXPECT_OUT(ADD("1", "1", "[\"a\",\"b\"]"));
+    EXPECT_OUT(ADD("3", "2", "[\"a\"]"));
+    EXPECT_OUT("nothing");
+    ck_assert_uint_eq(asks("state", NULL), 4);
+}
+END_TEST
+
 START_TEST(a_request_has_a_bounded_number_of_types)
 {
     char name[16];
@@ -1071,6 +1119,7 @@ static kedge_status scenario(void)
         }
     }
     AGAIN(kedge_link_reply(host.link, host.ticket, kedge_text("1"), now));
+    AGAIN(try_subscribe("1", "y", NULL));
     AGAIN(kedge_link_notify(host.link, kedge_text("n"), kedge_text("[]"), now));
     AGAIN(kedge_link_request(host.link, kedge_text("n"), kedge_text("[]"), 0, &number, now));
     AGAIN(try_subscribe("2", "a", "b"));
@@ -1161,6 +1210,9 @@ static void add_subscriptions(TCase *tcase)
     tcase_add_test(tcase, what_the_server_refuses_is_kept_no_more);
     tcase_add_test(tcase, what_is_not_answered_is_kept);
     tcase_add_test(tcase, it_is_not_asked_for_faster_than_may_be);
+    tcase_add_test(tcase, what_was_subscribed_to_goes_before_what_is_asked);
+    tcase_add_test(tcase, a_request_stays_possible);
+    tcase_add_test(tcase, without_room_for_it_nothing_is_asked);
     tcase_add_test(tcase, a_request_has_a_bounded_number_of_types);
     tcase_add_test(tcase, a_request_has_bounded_bytes);
     tcase_add_test(tcase, unsubscribing);

@@ -73,7 +73,7 @@ def running(*command: str) -> Iterator[Program]:
 
 
 def port_of(server: Program) -> str:
-    server.wait_for(r"listening on ws://127\.0\.0\.1:\d+/\w+")
+    server.wait_for(r"listening on ws://127\.0\.0\.1:\d+/\w+/?")
     assert server.lines[0].startswith("listening on")
     return server.lines[0].split(":")[2].split("/")[0]
 
@@ -330,3 +330,49 @@ def test_health_is_told_to_who_has_the_token() -> None:
         with refused.value as answer:
             assert answer.code == 401
             assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_blobhub_subscribers_are_told() -> None:
+    with running("blobhub_server", "--tick", "50") as server:
+        port = port_of(server)
+        three = ("blobhub_client", "--clients", "3", "--until", "15", "127.0.0.1", port)
+        with running(*three) as clients:
+            assert clients.finish() == 0
+            assert clients.count(r"\d ready 0") == 3
+            assert clients.count(r"\d subscription/add 1") == 3
+            assert clients.count(r"\d blob/touch 1") == 3
+            for index in range(3):
+                told = [line.split()[2] for line in clients.lines if f"{index} touched" in line]
+                assert told == [str(number + 1) for number in range(len(told))]
+        server.wait_for(r"closed: .*", 3)
+        assert server.count(r'"client \d" came') == 3
+
+
+def test_a_blobhub_client_that_was_cut_off_subscribes_again() -> None:
+    with running("blobhub_server", "--tick", "50") as server:
+        port = port_of(server)
+        with running("blobhub_client", "--clients", "4", "localhost", port) as client:
+            client.wait_for(r"\d touched \d+", 8)
+            for cut in (1, 2):
+                client.process.send_signal(signal.SIGUSR1)
+                client.wait_for(r"\d reconnected 0", 4 * cut)
+                client.wait_for(r"\d touched \d+", client.count(r"\d touched \d+") + 8)
+            client.process.terminate()
+            assert client.finish() == 0
+            assert client.count(r"\d ready 0") == 4
+            assert client.count(r"\d subscription/add 1") == 12
+
+
+def test_a_blobhub_client_outlives_its_server() -> None:
+    with running("blobhub_server") as server:
+        port = port_of(server)
+        with running("blobhub_client", "127.0.0.1", port) as client:
+            client.wait_for(r"0 touched 1")
+            server.process.terminate()
+            assert server.finish() == 0
+            client.wait_for(r"0 closed 1001")
+            with running("blobhub_server", "--tick", "50", port):
+                client.wait_for(r"0 reconnected 0")
+                client.wait_for(r"0 touched \d+", client.count(r"0 touched \d+") + 3)
+                client.process.terminate()
+                assert client.finish() == 0
