@@ -43,6 +43,8 @@ demo:
 	@tools/setup.sh package
 	@tools/extension.sh
 	@.venv/bin/python -m kedge demo
+	@tools/setup.sh library
+	@.venv/bin/python tools/demo.py
 
 test:
 	@tools/setup.sh test

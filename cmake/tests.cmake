@@ -1,4 +1,4 @@
-# One program runs every suite of tests/c; each examples/*.c is a program of its own.
+# One program runs every suite of tests/c.
 pkg_check_modules(check REQUIRED IMPORTED_TARGET check)
 find_package(Threads REQUIRED)
 
@@ -21,12 +21,3 @@ target_link_libraries(kedge-sim PRIVATE kedge_flags kedge_static)
 
 enable_testing()
 add_test(NAME kedge-tests COMMAND kedge-tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-
-file(GLOB KEDGE_EXAMPLES CONFIGURE_DEPENDS examples/*.c)
-foreach(source ${KEDGE_EXAMPLES})
-    get_filename_component(name ${source} NAME_WE)
-    add_executable(example-${name} ${source})
-    set_target_properties(example-${name} PROPERTIES OUTPUT_NAME ${name} C_EXTENSIONS OFF
-        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
-    target_link_libraries(example-${name} PRIVATE kedge_flags kedge_static)
-endforeach()

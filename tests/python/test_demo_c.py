@@ -1,0 +1,51 @@
+"""`tools/demo.py` shows what it promises, and does not overlook a broken promise."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = Path(os.environ.get("KEDGE_C_EXAMPLES", ROOT / "build/c/examples"))
+DEMO = ROOT / "tools/demo.py"
+
+
+def play(name: str) -> tuple[dict[str, Any], Any]:
+    demo = runpy.run_path(str(DEMO))
+    return demo, next(one for one in demo["PLAYS"] if one.name == name)
+
+
+def test_the_demo_ends_well_and_soon() -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", DEMO, EXAMPLES], capture_output=True, text=True, timeout=30
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stderr == ""
+    demo = runpy.run_path(str(DEMO))
+    assert run.stdout.count("Nothing lost, nothing doubled.") == len(demo["PLAYS"])
+    assert all(f"kedge demo: {one.title}" in run.stdout for one in demo["PLAYS"])
+
+
+@pytest.mark.parametrize("numbers", [[6, 8], [6, 7, 7], [7, 8], [7, 6]])
+def test_a_hole_or_a_double_is_a_broken_promise(numbers: list[int]) -> None:
+    demo, messaging = play("messaging")
+    script = "print('0 ready 5', '1 ready 5', *['0 new %d' % n for n in {}], sep='\\n')"
+    with demo["running"](sys.executable, "-c", script.format(numbers)) as client:
+        client.wait_for(1, "new", len(numbers))
+        with pytest.raises(demo["BrokenPromiseError"]):
+            demo["check"](messaging, client)
+
+
+def test_who_says_nothing_more_breaks_a_promise_too() -> None:
+    demo, _ = play("messaging")
+    with (
+        demo["running"](sys.executable, "-c", "print('0 ready 1')") as client,
+        pytest.raises(demo["BrokenPromiseError"]),
+    ):
+        client.wait_for(1, "new", 1)

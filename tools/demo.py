@@ -1,0 +1,182 @@
+"""Shows the protocols that only the C library speaks yet: two of its examples, cables that are
+pulled out, and nothing lost.
+
+    tools/demo.py [FOLDER]   by the programs there, else by those that it builds in build/demo
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build/demo"
+PATIENCE = 9.0
+EVENTS = 8  # that each client gets, before the cut and after it
+
+
+class Clock:
+    """Counts from the curtain's rise."""
+
+    begin = time.monotonic()
+
+
+class BrokenPromiseError(Exception):
+    """What was promised did not come about."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """A server and its clients, examples/NAME_server.c and examples/NAME_client.c. The clients
+    print lines `INDEX WORD NUMBER`."""
+
+    name: str
+    title: str
+    options: tuple[str, ...]  # of the client
+    who: str
+    clients: int
+    ready: str  # the word of the first line
+    event: str  # of what is numbered
+    back: str  # of a client that has all that it missed
+    numbered: str
+
+
+PLAYS = (
+    Play(
+        "messaging", "the messenger", ("--devices", "2"), "device", 2,
+        "ready", "new", "resumed", "message",
+    ),
+)  # fmt: skip
+
+
+def say(who: str, text: str) -> None:
+    print(f"{time.monotonic() - Clock.begin:5.2f}  {who:>8}  {text}", flush=True)
+
+
+class Program:
+    """One of the examples, running; its lines as they come."""
+
+    def __init__(self, *command: str | Path) -> None:
+        self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
+        self.lines: list[list[str]] = []
+        self._rest = b""
+
+    def read(self, until: float) -> bool:
+        """Waits for more lines; false if none came in time, or none will."""
+        assert self.process.stdout is not None
+        out = self.process.stdout.fileno()
+        if not select.select([out], [], [], max(0.0, until - time.monotonic()))[0]:
+            return False
+        data = os.read(out, 65536)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self.lines += [line.decode().split() for line in lines]
+        return bool(data)
+
+    def numbers(self, index: int, word: str) -> list[int]:
+        mine = [line for line in self.lines if line[:2] == [str(index), word]]
+        return [int(line[2]) for line in mine]
+
+    def wait_for(self, clients: int, word: str, count: int) -> None:
+        """Until each client has so many lines with that word."""
+        until = time.monotonic() + PATIENCE
+        while any(len(self.numbers(index, word)) < count for index in range(clients)):
+            if not self.read(until):
+                raise BrokenPromiseError(f"no more lines with {word!r} came")
+
+
+@contextmanager
+def running(*command: str | Path) -> Iterator[Program]:
+    program = Program(*command)
+    try:
+        yield program
+    finally:
+        program.process.kill()
+        program.process.wait()
+        assert program.process.stdout is not None
+        program.process.stdout.close()
+
+
+def port_of(server: Program) -> str:
+    until = time.monotonic() + PATIENCE
+    while not server.lines:
+        if not server.read(until):
+            raise BrokenPromiseError("the server does not listen")
+    say("server", " ".join(server.lines[0]))
+    return server.lines[0][-1].split(":")[2].split("/")[0]
+
+
+def check(play: Play, client: Program) -> None:
+    """Each client has had every number behind its first position once, in order."""
+    for index in range(play.clients):
+        first = client.numbers(index, play.ready)[0]
+        numbers = client.numbers(index, play.event)
+        if numbers != list(range(first + 1, first + 1 + len(numbers))):
+            raise BrokenPromiseError(f"{play.who} {index} got the numbers {numbers}")
+        say(f"{play.who} {index}", f"got all {len(numbers)} {play.numbered}s, each once, in order")
+
+
+def perform(play: Play, folder: Path) -> None:
+    print(f"kedge demo: {play.title}\n", flush=True)
+    Clock.begin = time.monotonic()
+    with running(folder / f"{play.name}_server", "--tick", "50") as server:
+        port = port_of(server)
+        program = folder / f"{play.name}_client"
+        with running(program, *play.options, "127.0.0.1", port) as client:
+            client.wait_for(play.clients, play.ready, 1)
+            say(f"{play.who}s", f"all {play.clients} are there")
+            client.wait_for(play.clients, play.event, EVENTS)
+            say(f"{play.who}s", f"each has {EVENTS} {play.numbered}s")
+            before = [len(client.numbers(index, play.event)) for index in range(play.clients)]
+            client.process.send_signal(signal.SIGUSR1)
+            say("cables", "all are pulled out; the server goes on")
+            client.wait_for(play.clients, play.back, 1)
+            for index in range(play.clients):
+                missed = len(client.numbers(index, play.event)) - before[index]
+                say(f"{play.who} {index}", f"is back, and has {missed} {play.numbered}s more")
+            most = max(len(client.numbers(index, play.event)) for index in range(play.clients))
+            client.wait_for(play.clients, play.event, most + EVENTS)
+            client.process.terminate()
+            while client.read(time.monotonic() + PATIENCE):
+                pass
+            if client.process.wait(PATIENCE) != 0:
+                raise BrokenPromiseError("a client says that it lost something")
+            check(play, client)
+    print("\nNothing lost, nothing doubled.\n", flush=True)
+
+
+def build() -> Path:
+    """The examples, built if need be; what the compiler says is shown if it fails."""
+    jobs = str(os.cpu_count() or 1)
+    options = ("-DCMAKE_BUILD_TYPE=Debug", "-DKEDGE_TESTS=OFF", "-DKEDGE_EXAMPLES=ON")
+    print("kedge: building the C examples", file=sys.stderr)
+    for command in (
+        ["cmake", "-S", ".", "-B", str(BUILD), *options],
+        ["cmake", "--build", str(BUILD), "-j", jobs, "-t", "kedge-examples"],
+    ):
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if run.returncode != 0:
+            raise SystemExit(run.stdout + run.stderr)
+    return BUILD / "examples"
+
+
+def main() -> int:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else build()
+    try:
+        for play in PLAYS:
+            perform(play, folder)
+    except BrokenPromiseError as error:
+        say("FAILED", str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
