@@ -40,21 +40,30 @@ class Play:
 
     name: str
     title: str
-    options: tuple[str, ...]  # of the client
-    who: str
-    clients: int
-    ready: str  # the word of the first line
-    event: str  # of what is numbered
-    back: str  # of a client that has all that it missed
-    numbered: str
+    who: str  # of whom there are two; the client's option is --WHOs
+    event: str  # the word of what keeps coming
+    back: str  # of a client that is there again
+    noun: str
+    ending: str
+    numbered: bool = True
 
 
 PLAYS = (
     Play(
-        "messaging", "the messenger", ("--devices", "2"), "device", 2,
-        "ready", "new", "resumed", "message",
+        *("messaging", "the messenger", "device", "new", "resumed", "messages"),
+        "Nothing lost, nothing doubled.",
     ),
-)  # fmt: skip
+    Play(
+        *("flowlayer", "FlowLayer", "client", "log", "ready", "log entries"),
+        "Nothing lost, nothing doubled.",
+    ),
+    Play(
+        *("blobhub", "BlobHub Realtime", "client", "touched", "reconnected", "events"),
+        "Subscriptions outlive their sockets; who missed something is told so.",
+        numbered=False,
+    ),
+)
+CLIENTS = range(2)
 
 
 def say(who: str, text: str) -> None:
@@ -84,10 +93,13 @@ class Program:
         mine = [line for line in self.lines if line[:2] == [str(index), word]]
         return [int(line[2]) for line in mine]
 
-    def wait_for(self, clients: int, word: str, count: int) -> None:
+    def counts(self, word: str) -> list[int]:
+        return [len(self.numbers(index, word)) for index in CLIENTS]
+
+    def wait_for(self, word: str, counts: list[int]) -> None:
         """Until each client has so many lines with that word."""
         until = time.monotonic() + PATIENCE
-        while any(len(self.numbers(index, word)) < count for index in range(clients)):
+        while any(has < wanted for has, wanted in zip(self.counts(word), counts, strict=True)):
             if not self.read(until):
                 raise BrokenPromiseError(f"no more lines with {word!r} came")
 
@@ -114,13 +126,26 @@ def port_of(server: Program) -> str:
 
 
 def check(play: Play, client: Program) -> None:
-    """Each client has had every number behind its first position once, in order."""
-    for index in range(play.clients):
-        first = client.numbers(index, play.ready)[0]
+    """Each client has had every number once, in order."""
+    for index in CLIENTS:
         numbers = client.numbers(index, play.event)
-        if numbers != list(range(first + 1, first + 1 + len(numbers))):
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
             raise BrokenPromiseError(f"{play.who} {index} got the numbers {numbers}")
-        say(f"{play.who} {index}", f"got all {len(numbers)} {play.numbered}s, each once, in order")
+        how = "got all {} {}, each once, in order" if play.numbered else "got {} {}"
+        say(f"{play.who} {index}", how.format(len(numbers), play.noun))
+
+
+def cut(play: Play, client: Program) -> None:
+    """Pulls all cables, and waits until everybody is there again and has had more."""
+    before, back = client.counts(play.event), client.counts(play.back)
+    client.process.send_signal(signal.SIGUSR1)
+    say("cables", "all are pulled out; the server goes on")
+    client.wait_for(play.back, [count + 1 for count in back])
+    client.wait_for(play.event, [count + 1 for count in before])
+    for index in CLIENTS:
+        more = client.counts(play.event)[index] - before[index]
+        say(f"{play.who} {index}", f"is back: {more} {play.noun} so far")
+    client.wait_for(play.event, [max(client.counts(play.event)) + EVENTS] * len(CLIENTS))
 
 
 def perform(play: Play, folder: Path) -> None:
@@ -128,28 +153,20 @@ def perform(play: Play, folder: Path) -> None:
     Clock.begin = time.monotonic()
     with running(folder / f"{play.name}_server", "--tick", "50") as server:
         port = port_of(server)
-        program = folder / f"{play.name}_client"
-        with running(program, *play.options, "127.0.0.1", port) as client:
-            client.wait_for(play.clients, play.ready, 1)
-            say(f"{play.who}s", f"all {play.clients} are there")
-            client.wait_for(play.clients, play.event, EVENTS)
-            say(f"{play.who}s", f"each has {EVENTS} {play.numbered}s")
-            before = [len(client.numbers(index, play.event)) for index in range(play.clients)]
-            client.process.send_signal(signal.SIGUSR1)
-            say("cables", "all are pulled out; the server goes on")
-            client.wait_for(play.clients, play.back, 1)
-            for index in range(play.clients):
-                missed = len(client.numbers(index, play.event)) - before[index]
-                say(f"{play.who} {index}", f"is back, and has {missed} {play.numbered}s more")
-            most = max(len(client.numbers(index, play.event)) for index in range(play.clients))
-            client.wait_for(play.clients, play.event, most + EVENTS)
+        options = (f"--{play.who}s", str(len(CLIENTS)), "127.0.0.1", port)
+        with running(folder / f"{play.name}_client", *options) as client:
+            client.wait_for("ready", [1] * len(CLIENTS))
+            say(f"{play.who}s", "both are there")
+            client.wait_for(play.event, [EVENTS] * len(CLIENTS))
+            say(f"{play.who}s", f"each has {EVENTS} {play.noun}")
+            cut(play, client)
             client.process.terminate()
             while client.read(time.monotonic() + PATIENCE):
                 pass
             if client.process.wait(PATIENCE) != 0:
                 raise BrokenPromiseError("a client says that it lost something")
             check(play, client)
-    print("\nNothing lost, nothing doubled.\n", flush=True)
+    print(f"\n{play.ending}\n", flush=True)
 
 
 def build() -> Path:

@@ -28,16 +28,16 @@ def test_the_demo_ends_well_and_soon() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stderr == ""
     demo = runpy.run_path(str(DEMO))
-    assert run.stdout.count("Nothing lost, nothing doubled.") == len(demo["PLAYS"])
     assert all(f"kedge demo: {one.title}" in run.stdout for one in demo["PLAYS"])
+    assert all(one.ending in run.stdout for one in demo["PLAYS"])
 
 
-@pytest.mark.parametrize("numbers", [[6, 8], [6, 7, 7], [7, 8], [7, 6]])
+@pytest.mark.parametrize("numbers", [[6, 8], [6, 7, 7], [7, 6]])
 def test_a_hole_or_a_double_is_a_broken_promise(numbers: list[int]) -> None:
     demo, messaging = play("messaging")
-    script = "print('0 ready 5', '1 ready 5', *['0 new %d' % n for n in {}], sep='\\n')"
+    script = "print('1 new 6', *['0 new %d' % n for n in {}], sep='\\n')"
     with demo["running"](sys.executable, "-c", script.format(numbers)) as client:
-        client.wait_for(1, "new", len(numbers))
+        client.wait_for("new", [len(numbers), 1])
         with pytest.raises(demo["BrokenPromiseError"]):
             demo["check"](messaging, client)
 
@@ -48,4 +48,4 @@ def test_who_says_nothing_more_breaks_a_promise_too() -> None:
         demo["running"](sys.executable, "-c", "print('0 ready 1')") as client,
         pytest.raises(demo["BrokenPromiseError"]),
     ):
-        client.wait_for(1, "new", 1)
+        client.wait_for("new", [1, 1])
