@@ -659,6 +659,8 @@ static bool timer_runs(const client *self)
 static kedge_status client_tick(kedge_link *link)
 {
     client *self = kedge_flowlayer_client_of(link);
+    kedge_requests_forget(&self->requests, link->allocator);
+    kedge_continuity_tidy(&self->continuity);
     if (is_connected(self)) {
         link->counts.stalls +=
             kedge_requests_tick(&self->requests, link->now, link->config->stall_tolerance);

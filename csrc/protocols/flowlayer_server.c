@@ -402,9 +402,8 @@ static kedge_flowlayer_server_input classify_command(const server *self, happeni
     if (refused && !waits) {
         return input; /* it takes no room */
     }
-    return kedge_flowlayer_server_has_room(self, waits ? what->message : kedge_text(NULL))
-               ? input
-               : KEDGE_FLOWLAYER_INPUT_BUSY;
+    size_t size = what->id.size + (waits ? what->message.size : 0);
+    return kedge_flowlayer_server_has_room(self, size) ? input : KEDGE_FLOWLAYER_INPUT_BUSY;
 }
 
 static kedge_status classify(server *self, kedge_message_kind kind, happening *what)

@@ -145,21 +145,11 @@ kedge_status kedge_flowlayer_server_answer_logs(server *self, kedge_span id,
 
 /* ---- Commands that wait behind the snapshot ----------------------------------------------------- */
 
-bool kedge_flowlayer_server_has_room(const server *self, kedge_span message)
+bool kedge_flowlayer_server_has_room(const server *self, size_t size)
 {
     size_t room = self->base.config->queue_limit;
-    if (self->commands.count >= self->commands.max || message.size > room) {
-        return false;
-    }
-    room -= message.size;
-    for (size_t i = 0; i < self->commands.count; i++) {
-        size_t size = self->commands.open[i]->name.size;
-        if (size > room) {
-            return false;
-        }
-        room -= size;
-    }
-    return true;
+    size_t used = self->commands.bytes;
+    return self->commands.count < self->commands.max && used <= room && size <= room - used;
 }
 
 kedge_status kedge_flowlayer_server_hold(server *self, kedge_span id, kedge_span message)

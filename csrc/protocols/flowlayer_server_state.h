@@ -80,8 +80,8 @@ kedge_status kedge_flowlayer_server_answer_logs(kedge_flowlayer_server *self, ke
 kedge_status kedge_flowlayer_server_hold(kedge_flowlayer_server *self, kedge_span id,
                                          kedge_span message);
 
-/* Whether one more may be open; `message` is what it would take if it were held. */
-bool kedge_flowlayer_server_has_room(const kedge_flowlayer_server *self, kedge_span message);
+/* Whether one more may be open, of which so many bytes are kept: all that are may take queue_limit. */
+bool kedge_flowlayer_server_has_room(const kedge_flowlayer_server *self, size_t size);
 
 /* Event REQUEST. */
 kedge_status kedge_flowlayer_server_deliver(kedge_flowlayer_server *self, kedge_span id,

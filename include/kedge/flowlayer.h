@@ -18,7 +18,7 @@
  *     the result is not ok (data: the array of `failed_services`, or none).
  *   - A client that is too slow for `log` loses entries: kedge_link_counts.lost.
  *   - In the messages, an `id` longer than half of message_limit counts as missing, as its answer would not
- *     fit. Commands that wait behind the snapshot may take queue_limit bytes in all, then service_busy.
+ *     fit. What is kept of commands that wait or are in flight may take queue_limit bytes, then service_busy.
  *
  * How the general contract reads at the client
  *   - `hello` is a DISPATCH; `snapshot` is READY with the services as its payload: now commands can be

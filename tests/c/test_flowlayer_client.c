@@ -907,6 +907,23 @@ START_TEST(an_overdue_command_of_a_lost_connection_is_invalidated_once)
 }
 END_TEST
 
+START_TEST(what_timed_out_is_not_kept)
+{
+    size_t blocks = 0;
+    begin();
+    for (kedge_request_number number = 1; number <= 5; number++) {
+        ck_assert_uint_eq(asks("stop_all"), number);
+        kedge_output output;
+        ck_assert(kedge_link_next_output(client, &output));
+        kedge_output_release(&output);
+        pass(5 * KEDGE_SECOND);
+        (void)expect_outcome(number, KEDGE_OUTCOME_TIMED_OUT);
+        ck_assert(number < 3 || probe.blocks == blocks);
+        blocks = probe.blocks;
+    }
+}
+END_TEST
+
 START_TEST(a_refusal_needs_no_reason)
 {
     begin();
@@ -1449,6 +1466,7 @@ static void add_logs(TCase *all)
     tcase_add_test(all, a_command_must_be_one_and_fit);
     tcase_add_test(all, a_command_has_a_time_for_its_ack_and_one_for_its_result);
     tcase_add_test(all, an_overdue_command_of_a_lost_connection_is_invalidated_once);
+    tcase_add_test(all, what_timed_out_is_not_kept);
     tcase_add_test(all, a_refusal_needs_no_reason);
     tcase_add_loop_test(all, a_hole_that_is_not_filled_is_a_gap, 0, COUNT_OF(no_logs));
     tcase_add_test(all, a_hole_is_filled_in_pages);

@@ -689,6 +689,31 @@ START_TEST(what_waits_is_bounded_by_number_and_bytes)
 }
 END_TEST
 
+START_TEST(what_is_kept_of_commands_in_flight_is_bounded_by_bytes)
+{
+    char id[401];
+    char text[600];
+    char answer[600];
+    config.message_limit = 1024;
+    config.queue_limit = 1024;
+    open_link(&one);
+    for (int i = 1; i <= 3; i++) {
+        (void)snprintf(id, sizeof id, "%0400d", i);
+        (void)snprintf(text, sizeof text, COMMAND("%s", "stop_all", "{}"), id);
+        says(&one, text);
+        if (i < 3) {
+            ck_assert_str_ne(next(&one), "nothing");
+        }
+    }
+    (void)snprintf(answer, sizeof answer, NACK("%s", "service_busy", BUSY), id);
+    ck_assert_str_eq(pull(&one), answer);
+    ck_assert_int_eq(reply_error(&one, "c", NULL), KEDGE_OK);
+    (void)pull(&one);
+    says(&one, text);
+    ck_assert_str_ne(next(&one), "nothing");
+}
+END_TEST
+
 START_TEST(a_message_that_is_larger_than_the_queue_does_not_wait)
 {
     char text[1024];
@@ -1436,6 +1461,7 @@ static void add_conversation(TCase *tests)
     tcase_add_loop_test(tests, without_a_snapshot_it_closes_with_1011, 0, 5);
     tcase_add_test(tests, commands_that_arrive_before_the_snapshot_wait_behind_it);
     tcase_add_loop_test(tests, what_waits_is_bounded_by_number_and_bytes, 0, 2);
+    tcase_add_test(tests, what_is_kept_of_commands_in_flight_is_bounded_by_bytes);
     tcase_add_test(tests, a_message_that_is_larger_than_the_queue_does_not_wait);
     tcase_add_loop_test(tests, the_first_row_that_fits_is_answered_and_the_connection_stays, 0,
                         COUNT_OF(answers));
