@@ -231,8 +231,7 @@ kedge_status kedge_hub_check_publication(const kedge_hub *hub,
 /* How many sessions hear what is published there (null: nobody): of a passing topic those that are read. */
 size_t kedge_hub_hearers(const kedge_hub_topic *topic);
 
-/* What a link of the hub asks for by itself, for its own session (csrc/link.h); what it no longer follows it
- * does follow now. */
+/* What a link of the hub asks for by itself, for its own session (csrc/link.h). */
 kedge_status kedge_hub_link_follows(kedge_commons *commons, kedge_session *session,
                                     kedge_span topic);
 void kedge_hub_link_unfollows(kedge_commons *commons, kedge_session *session, kedge_span topic);

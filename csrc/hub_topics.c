@@ -425,8 +425,10 @@ void kedge_hub_link_unfollows(kedge_commons *commons, kedge_session *session, ke
 {
     kedge_hub *hub = KEDGE_CONTAINER(commons, kedge_hub, commons);
     kedge_hub_topic *followed = kedge_hub_topic_find(hub, topic, true);
-    (void)kedge_session_unfollow(session, &followed->log);
-    kedge_hub_sweep(hub);
+    if (followed != NULL) { /* else the application has left it in the link's place */
+        (void)kedge_session_unfollow(session, &followed->log);
+        kedge_hub_sweep(hub);
+    }
 }
 
 kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic, const kedge_log_limits *limits,

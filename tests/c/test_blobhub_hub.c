@@ -181,6 +181,21 @@ START_TEST(who_left_is_not)
 }
 END_TEST
 
+START_TEST(the_application_may_have_left_the_topic)
+{
+    static const char key[] = "1:o,1:1,1:b,1:2,1:t,";
+    begin(1);
+    says(0, ADD("[\"t\"]"), RESULT("1"));
+    ck_assert_int_eq(
+        kedge_hub_unfollow_passing(hub, kedge_link_session(hosts[0].link), kedge_text(key), now),
+        KEDGE_OK);
+    ck_assert_uint_eq(tell("t", "1"), 0);
+    says(0, REMOVE("[\"t\"]"), RESULT("1"));
+    says(0, ADD("[\"t\"]"), RESULT("1"));
+    ck_assert_uint_eq(tell("t", "2"), 1);
+}
+END_TEST
+
 START_TEST(an_answer_overtakes_events)
 {
     begin(1);
@@ -391,6 +406,7 @@ Suite *kedge_blobhub_hub_suite(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, who_subscribed_is_told);
     tcase_add_test(tcase, who_left_is_not);
+    tcase_add_test(tcase, the_application_may_have_left_the_topic);
     tcase_add_test(tcase, an_answer_overtakes_events);
     tcase_add_test(tcase, the_hub_may_have_too_many_topics);
     tcase_add_loop_test(tcase, the_session_ends_with_its_link, 0, 2);
