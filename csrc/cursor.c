@@ -40,6 +40,7 @@ static void add_head(kedge_cursor *cursor, uint64_t stamp, size_t place)
     kedge_cursor_head head = {stamp, place};
     size_t others = cursor->private_pending;
     cursor->private_pending++;
+    cursor->private_places[place].pending = true;
     if (others == 0) {
         cursor->private_first = head;
         return;
@@ -69,6 +70,7 @@ static void change_first(kedge_cursor *cursor, uint64_t stamp)
 static void remove_first(kedge_cursor *cursor)
 {
     kedge_cursor_head *heap = cursor->private_heap;
+    cursor->private_places[cursor->private_first.private_place].pending = false;
     cursor->private_pending--;
     if (cursor->private_pending == 0) {
         return;
@@ -144,6 +146,9 @@ static bool is_skipped(const kedge_cursor *cursor, const struct kedge_cursor_pla
                        uint64_t stamp)
 {
     const kedge_session *session = cursor->private_session;
+    if (!place->log->skipped) {
+        return false;
+    }
     return kedge_skips_has(place->passing ? &session->passing_skips : &session->skips, stamp);
 }
 
@@ -152,7 +157,7 @@ static bool find_next(const kedge_cursor *cursor, const struct kedge_cursor_plac
 {
     const kedge_log *log = place->log;
     kedge_log_reader *reader = reader_of(place);
-    uint64_t newest = place->end < log->last ? place->end : log->last;
+    uint64_t newest = place->end < log->shown ? place->end : log->shown;
     while (reader->next <= newest &&
            is_skipped(cursor, place, kedge_log_entry_of(log, reader->next)->stamp)) {
         reader->next++;
@@ -160,13 +165,14 @@ static bool find_next(const kedge_cursor *cursor, const struct kedge_cursor_plac
     return reader->next <= newest;
 }
 
-static void place_arrived(void *owner, size_t place, uint64_t stamp)
+static void place_arrived(void *owner, size_t at)
 {
     kedge_cursor *cursor = owner;
-    if (!find_next(cursor, &cursor->private_places[place])) {
+    const struct kedge_cursor_place *place = &cursor->private_places[at];
+    if (place->pending || !find_next(cursor, place)) {
         return;
     }
-    add_head(cursor, stamp, place);
+    add_head(cursor, kedge_log_entry_of(place->log, reader_of(place)->next)->stamp, at);
     if (cursor->private_pending == 1) {
         wake(cursor);
     }
@@ -186,6 +192,7 @@ static void settle(kedge_cursor *cursor, const kedge_session *session)
     for (size_t i = 0; i < session->span_count; i++) {
         struct kedge_cursor_place *place = &cursor->private_places[i];
         kedge_log *log = place->log;
+        place->pending = false;
         if (place->slot == KEDGE_CURSOR_DRAINED) {
             continue;
         }
@@ -299,7 +306,9 @@ void kedge_cursor_enter(kedge_cursor *cursor, size_t i, const kedge_session_span
     place->log = span->log;
     place->end = span->end;
     place->passing = span->log->passing;
+    place->pending = false;
     place->slot = kedge_log_add_reader(span->log, &listener, reader);
+    cursor->private_count = i < cursor->private_count ? cursor->private_count : i + 1;
 }
 
 void kedge_cursor_check_read(kedge_cursor *cursor, size_t i)
@@ -318,6 +327,7 @@ void kedge_cursor_remove_place(kedge_cursor *cursor, size_t i, size_t last)
         forget_head(cursor, i);
     }
     drain(&places[i]);
+    cursor->private_count = last;
     if (i == last) {
         return;
     }
@@ -348,6 +358,38 @@ void kedge_cursor_reopen_place(kedge_cursor *cursor, size_t i, const kedge_sessi
 }
 
 /* ---- Cursors ------------------------------------------------------------------------------------- */
+
+/* Whether one of its places is among those that are still to be told. */
+static bool is_untold(const kedge_cursor *cursor)
+{
+    if (cursor->private_session == NULL || cursor->private_teller == NULL) {
+        return false;
+    }
+    const kedge_log *log = cursor->private_teller->first;
+    if (log == NULL || cursor->private_outrun) {
+        return false;
+    }
+    if (log->untold_next != NULL) {
+        return true; /* or one of several logs that have to be told may be its own */
+    }
+    for (size_t i = 0; i < cursor->private_count; i++) {
+        const struct kedge_cursor_place *place = &cursor->private_places[i];
+        if (place->log == log && place->slot != KEDGE_CURSOR_DRAINED &&
+            reader_of(place)->next <= log->last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it has something to read; what was put off is told first where it may be its. */
+static bool is_pending(const kedge_cursor *cursor)
+{
+    if (cursor->private_pending == 0 && is_untold(cursor)) {
+        kedge_log_tell_all(cursor->private_teller);
+    }
+    return cursor->private_pending > 0;
+}
 
 /* Registers the cursor behind the end of every span. Where that fails, leave_places takes back what was
  * done. */
@@ -458,6 +500,7 @@ kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *session, uin
         return status;
     }
     cursor->private_number = position;
+    cursor->private_teller = session->own.teller;
     link_cursor(cursor, session);
     return KEDGE_OK;
 }
@@ -489,7 +532,7 @@ kedge_status kedge_cursor_next(kedge_cursor *cursor, kedge_step *step)
     if (cursor->private_session == NULL) {
         return KEDGE_WRONG_STATE;
     }
-    if (cursor->private_pending == 0) {
+    if (!is_pending(cursor)) {
         return KEDGE_PARTIAL;
     }
     struct kedge_cursor_place *place = &cursor->private_places[cursor->private_first.private_place];
@@ -520,7 +563,7 @@ bool kedge_cursor_outrun(const kedge_cursor *cursor)
 
 bool kedge_cursor_pending(const kedge_cursor *cursor)
 {
-    return cursor != NULL && cursor->private_pending > 0;
+    return cursor != NULL && is_pending(cursor);
 }
 
 /* Takes a cursor out of its session and its logs; what it tells of itself stays. */

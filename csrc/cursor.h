@@ -21,6 +21,7 @@ struct kedge_cursor_place {
         slot; /* of its reader in the log; KEDGE_CURSOR_DRAINED: an ended span, read to its end */
     uint64_t end; /* of the span */
     bool passing;
+    bool pending; /* it is in the heap */
 };
 
 #define KEDGE_CURSOR_DRAINED SIZE_MAX

@@ -5,6 +5,9 @@
 
 #define FIRST_SLOTS 8
 
+/* How many links are told at once that something came for them; where there are more that is put off. */
+#define TOLD_AT_ONCE 32
+
 /* Slots and their generations are parts of tickets. */
 #define LINKS_MOST (((size_t)1 << KEDGE_TICKET_SLOT_BITS) - 1)
 
@@ -124,40 +127,6 @@ static kedge_link *find_asker(const kedge_hub *hub, kedge_ticket ticket)
 
 /* ---- What links report ----------------------------------------------------------------------- */
 
-static void list_ready(kedge_hub *hub, kedge_link *link)
-{
-    if (link->ready) {
-        return;
-    }
-    link->ready = true;
-    link->ready_next = NULL;
-    link->ready_previous = hub->ready_last;
-    if (hub->ready_last == NULL) {
-        hub->ready_first = link;
-    } else {
-        hub->ready_last->ready_next = link;
-    }
-    hub->ready_last = link;
-}
-
-static void unlist_ready(kedge_hub *hub, kedge_link *link)
-{
-    if (!link->ready) {
-        return;
-    }
-    link->ready = false;
-    if (link->ready_previous == NULL) {
-        hub->ready_first = link->ready_next;
-    } else {
-        link->ready_previous->ready_next = link->ready_next;
-    }
-    if (link->ready_next == NULL) {
-        hub->ready_last = link->ready_previous;
-    } else {
-        link->ready_next->ready_previous = link->ready_previous;
-    }
-}
-
 /* Whether its history was why a link ended. */
 static void count_loss(kedge_hub *hub, const kedge_link *link)
 {
@@ -205,7 +174,7 @@ void kedge_hub_drain(kedge_hub *hub)
         }
         (void)kedge_timers_set(&hub->link_timers, &link->timer, kedge_link_deadline(link));
         if (link->reminded || kedge_link_ready(link)) {
-            list_ready(hub, link);
+            kedge_link_list_ready(link);
         }
     }
     kedge_hub_sweep(hub);
@@ -218,7 +187,6 @@ static void leaving(kedge_commons *commons, kedge_link *link)
     kedge_link_changed(link);
     kedge_hub_drain(hub);
     kedge_hub_record_leave(link);
-    unlist_ready(hub, link);
     kedge_timers_cancel(&hub->link_timers, &link->timer);
     free_slot(hub, link->slot);
 }
@@ -254,6 +222,7 @@ kedge_status kedge_hub_create(kedge_hub **hub, const kedge_hub_config *config,
     kedge_commons_init(&made->commons, entropy, allocator);
     made->commons.shared = true;
     made->commons.leaving = leaving;
+    made->teller.least = TOLD_AT_ONCE;
     made->stamp = config->external ? 1 : 0;
     made->commons.follow = kedge_hub_link_follows;
     made->commons.unfollow = kedge_hub_link_unfollows;
@@ -351,17 +320,41 @@ void kedge_hub_tick(kedge_hub *hub, kedge_time now)
     take_in(hub);
 }
 
+static kedge_time earliest(const kedge_hub *hub)
+{
+    kedge_time links = kedge_timers_earliest(&hub->link_timers);
+    kedge_time sessions = kedge_timers_earliest(&hub->session_timers);
+    kedge_time topics = kedge_timers_earliest(&hub->topic_timers);
+    links = sessions < links ? sessions : links;
+    return topics < links ? topics : links;
+}
+
 kedge_time kedge_hub_deadline(kedge_hub *hub)
 {
     if (hub == NULL) {
         return KEDGE_NEVER;
     }
     kedge_hub_drain(hub);
-    kedge_time earliest = kedge_timers_earliest(&hub->link_timers);
-    kedge_time sessions = kedge_timers_earliest(&hub->session_timers);
-    kedge_time topics = kedge_timers_earliest(&hub->topic_timers);
-    earliest = sessions < earliest ? sessions : earliest;
-    return topics < earliest ? topics : earliest;
+    return earliest(hub);
+}
+
+static bool is_anything_due(const kedge_hub *hub)
+{
+    return hub->commons.changed != NULL || hub->unreferred != NULL || earliest(hub) <= hub->now;
+}
+
+/* The next of those listed; links that wait to be told that something came are listed a few at a time, so
+ * that their hosts find them where they were touched just now. */
+static kedge_link *pop_ready(kedge_hub *hub)
+{
+    kedge_link *link = hub->commons.ready;
+    while (link == NULL && kedge_log_tell_some(&hub->teller, TOLD_AT_ONCE)) {
+        link = hub->commons.ready;
+    }
+    if (link != NULL) {
+        kedge_link_unlist_ready(link);
+    }
+    return link;
 }
 
 kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now)
@@ -369,14 +362,16 @@ kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now)
     if (hub == NULL) {
         return NULL;
     }
-    kedge_hub_tick(hub, now);
-    while (hub->ready_first != NULL) {
-        kedge_link *link = hub->ready_first;
-        bool wanted = link->reminded || kedge_link_ready(link);
-        unlist_ready(hub, link);
-        link->reminded = false;
-        if (wanted) {
-            link->handed = kedge_link_output_waiting(link);
+    kedge_hub_advance(hub, now);
+    if (is_anything_due(hub)) {
+        kedge_hub_tick(hub, hub->now);
+    }
+    kedge_link *link;
+    while ((link = pop_ready(hub)) != NULL) {
+        bool output = kedge_link_output_waiting(link);
+        if (output || link->reminded || kedge_link_event_waiting(link)) {
+            link->reminded = false;
+            link->handed = output;
             return link;
         }
     }
@@ -389,7 +384,7 @@ bool kedge_hub_ready_waiting(kedge_hub *hub)
         return false;
     }
     kedge_hub_drain(hub);
-    return hub->ready_first != NULL;
+    return hub->commons.ready != NULL || hub->teller.first != NULL;
 }
 
 /* ---- Decisions ------------------------------------------------------------------------------- */

@@ -113,6 +113,7 @@ struct kedge_hub {
     kedge_hub_record *idle_first; /* detached, longest ago first, where sessions do not expire */
     kedge_hub_record *idle_last;
     kedge_hub_topic *unreferred; /* topics to look at: the last span that referred to them went */
+    kedge_log_teller teller;     /* of all logs */
 
     kedge_timers link_timers;
     kedge_timers session_timers;
@@ -124,9 +125,6 @@ struct kedge_hub {
     size_t link_count;
     uint32_t first_free;
     uint32_t last_free;
-
-    kedge_link *ready_first;
-    kedge_link *ready_last;
 
     kedge_hub_record *event_first;
     kedge_hub_record *event_last;

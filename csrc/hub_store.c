@@ -135,7 +135,11 @@ static kedge_status session_make(kedge_hub *hub, kedge_hub_record *record, size_
     config.spans_max = spans_max;
     config.skips_max = hub->config.skips_per_session_max;
     config.first_number = first_number;
-    return kedge_session_create(&record->session, &config, hub->allocator);
+    kedge_status status = kedge_session_create(&record->session, &config, hub->allocator);
+    if (status == KEDGE_OK) {
+        record->session->own.teller = &hub->teller;
+    }
+    return status;
 }
 
 kedge_status kedge_hub_record_make(kedge_hub *hub, const uint8_t id[KEDGE_HUB_ID_SIZE],
@@ -444,6 +448,7 @@ kedge_status kedge_hub_topic_make(kedge_hub *hub, kedge_span name, bool passing,
     kedge_log_init(&topic->log, limits, hub->allocator);
     topic->log.unreferred = note_unreferred;
     topic->log.passing = passing;
+    topic->log.teller = &hub->teller;
     topic->hub = hub;
     if (name.size > 0) {
         memcpy(topic->name, name.data, name.size);

@@ -228,12 +228,12 @@ static kedge_status reserve_skips(const kedge_hub *hub, left_out except, bool pa
 }
 
 /* Tells how many of the topic's followers are left out. */
-static size_t skip_all(const kedge_hub *hub, left_out except, const kedge_log *log)
+static size_t skip_all(const kedge_hub *hub, left_out except, kedge_log *log)
 {
     size_t skipped = 0;
     for (size_t i = 0; i < except.count; i++) {
         skipped += kedge_session_follows(except.sessions[i], log) &&
-                   kedge_session_skip(except.sessions[i], log->passing, hub->stamp + 1);
+                   kedge_session_skip(except.sessions[i], log, hub->stamp + 1);
     }
     return skipped;
 }

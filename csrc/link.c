@@ -95,6 +95,42 @@ static void unlist(kedge_link *link)
     }
 }
 
+void kedge_link_list_ready(kedge_link *link)
+{
+    kedge_commons *commons = link->commons;
+    if (link->ready || !commons->shared) {
+        return;
+    }
+    link->ready = true;
+    link->ready_next = NULL;
+    link->ready_previous = commons->ready_last;
+    if (commons->ready_last == NULL) {
+        commons->ready = link;
+    } else {
+        commons->ready_last->ready_next = link;
+    }
+    commons->ready_last = link;
+}
+
+void kedge_link_unlist_ready(kedge_link *link)
+{
+    kedge_commons *commons = link->commons;
+    if (!link->ready) {
+        return;
+    }
+    link->ready = false;
+    if (link->ready_previous == NULL) {
+        commons->ready = link->ready_next;
+    } else {
+        link->ready_previous->ready_next = link->ready_next;
+    }
+    if (link->ready_next == NULL) {
+        commons->ready_last = link->ready_previous;
+    } else {
+        link->ready_next->ready_previous = link->ready_previous;
+    }
+}
+
 kedge_link *kedge_commons_next_changed(kedge_commons *commons)
 {
     kedge_link *link = commons->changed;
@@ -400,6 +436,7 @@ static void leave_commons(kedge_link *link)
         commons->leaving(commons, link);
     }
     unlist(link);
+    kedge_link_unlist_ready(link);
 }
 
 void kedge_link_destroy(kedge_link *link)
@@ -429,6 +466,7 @@ void kedge_link_orphan(kedge_link *link)
     link->attached = false;
     link->session = NULL;
     unlist(link);
+    kedge_link_unlist_ready(link);
     link->commons = NULL;
     link->hub_session = NULL;
     link->ended = true;
@@ -758,12 +796,15 @@ void kedge_link_unask(kedge_link *link)
     memset(&link->question, 0, sizeof link->question);
 }
 
-/* A cursor is a link's if it is woken as one: an application may have cursors of its own. */
+/* A cursor is a link's if it is woken as one: an application may have cursors of its own. Something to
+ * write changes nothing but that. */
 static void wake(kedge_cursor *cursor)
 {
     kedge_link *link = KEDGE_CONTAINER(cursor, kedge_link, cursor);
-    if (!link->handed || kedge_cursor_outrun(cursor)) {
+    if (cursor->private_outrun) {
         kedge_link_changed(link);
+    } else if (!link->handed) {
+        kedge_link_list_ready(link);
     }
 }
 

@@ -40,6 +40,8 @@ typedef struct kedge_commons {
                             links without a hub can be compared), and the list below is kept */
     kedge_link *changed; /* links that changed since the list was last drained, first to last */
     kedge_link *changed_last;
+    kedge_link *ready; /* links for whose hosts there is something, first to last */
+    kedge_link *ready_last;
     /* A session follows a passing topic of that name from now on, or no longer. Null without a hub. As
      * kedge_hub_follow_passing. */
     kedge_status (*follow)(struct kedge_commons *commons, kedge_session *session, kedge_span topic);
@@ -57,6 +59,10 @@ static inline uint64_t kedge_commons_wall(const kedge_commons *commons, kedge_ti
 {
     return now + commons->wall_ahead;
 }
+
+/* Puts a hub's link on the list of those for whose hosts there is something, once; takes it off. */
+void kedge_link_list_ready(kedge_link *link);
+void kedge_link_unlist_ready(kedge_link *link);
 
 /* The first link that changed, taken off the list; null if none did. */
 kedge_link *kedge_commons_next_changed(kedge_commons *commons);
@@ -117,12 +123,12 @@ typedef struct kedge_queued {
 #define KEDGE_QUEUE_INLINE 4
 
 typedef struct kedge_queue {
+    kedge_queued few[KEDGE_QUEUE_INLINE];
     kedge_queued *slots; /* a ring; null: `few` is it */
     size_t capacity;     /* of `slots` */
     size_t first;
-    size_t count;
     size_t bytes; /* of the plain messages */
-    kedge_queued few[KEDGE_QUEUE_INLINE];
+    size_t count;
 } kedge_queue;
 
 /* Appends; the queue takes a hold of its own. NO_MEMORY changes nothing. */
@@ -294,39 +300,24 @@ typedef struct kedge_link_operations {
 /* ---- The link ----------------------------------------------------------------------------------- */
 
 struct kedge_link {
-    const kedge_link_operations *operations;
     const kedge_link_config *config; /* the hub's, or that in `alone` */
     kedge_allocator allocator;
-    kedge_commons *commons;         /* null once its hub is gone: only to be destroyed */
     struct kedge_link_alone *alone; /* what a link without a hub owns; else null */
     void *context;
 
-    kedge_time now;                 /* of the latest input; never goes back */
     kedge_time reminder;            /* the host's */
     kedge_time connection_reminder; /* the kedge_connection's, where there is one */
     kedge_link **holder; /* of the kedge_connection that has it: where that points to it, to
                                        be emptied once it is another's, or gone; null: none has it */
-    kedge_link_counts counts;
 
     kedge_event *events; /* a ring, at operations->events_offset, or for once a larger one */
     size_t event_room;
     size_t event_first;
-    size_t event_count;
 
-    bool
-        was_open; /* a connection, once: what a client receives later comes late, but is no misuse */
-    bool open;    /* messages can be written */
-    bool ended;   /* this connection's conversation is over (a close may still have to go out) */
-    bool compressed; /* what is sent is compressed, if it is larger than compress_above */
-    bool close_waits;
-    bool abort_waits;
-
-    kedge_answer answer;           /* waits to be given */
     uint16_t answer_status;        /* of a decline */
     kedge_span answer_body;        /* of a decline; static */
     kedge_span answer_subprotocol; /* of an upgrade; static */
 
-    kedge_queue queue;
     size_t compress_above;
 
     uint16_t close_code; /* of the close that waits */
@@ -345,22 +336,13 @@ struct kedge_link {
     kedge_session
         *session;       /* attached to, or left behind when it ended; null if none, or if another
                                link has it */
-    bool attached;      /* `cursor` is open on `session` */
     bool resumable;     /* once ended: the session it left behind is to be kept */
     kedge_status cause; /* once ended: why */
     kedge_time ended_at;
-    kedge_cursor cursor;
 
     /* The hub's */
     kedge_link *changed_next;
     kedge_link *changed_previous;
-    bool listed; /* it is on the list of changed links */
-    bool handed; /* its host was told to pull output and has not seen the end of it: a publish does
-                      not list it. Set by the hub, cleared when next_output has nothing */
-    bool reminded; /* a reminder passed; cleared by the hub */
-    bool ready;    /* it is on the hub's list of ready links */
-    kedge_link *ready_next;
-    kedge_link *ready_previous;
     void *hub_session;        /* the hub's record of `session` */
     kedge_link *session_next; /* others of that record */
     kedge_link *session_previous;
@@ -368,6 +350,33 @@ struct kedge_link {
     uint32_t slot;
     uint16_t generation;
     kedge_timer timer;
+
+    kedge_link_counts counts;
+
+    /* What is looked at for each message that is written lies together, the protocol's part behind it:
+     * where an event goes to thousands of links, to fetch these lines is most of what it costs. */
+    kedge_queue queue; /* its end: how many wait */
+    const kedge_link_operations *operations;
+    kedge_commons *commons; /* null once its hub is gone: only to be destroyed */
+    kedge_time now;         /* of the latest input; never goes back */
+    size_t event_count;
+    kedge_answer answer; /* waits to be given */
+    bool
+        was_open; /* a connection, once: what a client receives later comes late, but is no misuse */
+    bool open;    /* messages can be written */
+    bool ended;   /* this connection's conversation is over (a close may still have to go out) */
+    bool attached;   /* `cursor` is open on `session` */
+    bool compressed; /* what is sent is compressed, if it is larger than compress_above */
+    bool close_waits;
+    bool abort_waits;
+    bool listed; /* it is on the list of changed links */
+    bool handed; /* its host was told to pull output and has not seen the end of it: a publish does
+                      not list it. Set by the hub, cleared when next_output has nothing */
+    bool reminded; /* a reminder passed; cleared by the hub */
+    bool ready;    /* it is on the hub's list of ready links */
+    kedge_link *ready_next;
+    kedge_link *ready_previous;
+    kedge_cursor cursor;
 };
 
 /* Makes a link for a hub, or with `commons` null one alone (kedge_link_create). The configuration of a

@@ -38,8 +38,13 @@ static kedge_status reserve_slot(kedge_log *log)
     return KEDGE_OK;
 }
 
+/* Readers that were not told yet may stand before entries that their sessions were left out of: those do
+ * not outrun them. */
 static void drop_oldest(kedge_log *log)
 {
+    if (log->untold && log->slowest <= log->base + 1) {
+        kedge_log_tell_all(log->teller);
+    }
     kedge_log_slot *slot = slot_of(log, log->base + 1);
     log->base++;
     log->base_stamp = slot->entry.stamp;
@@ -97,13 +102,24 @@ size_t kedge_log_add_reader(kedge_log *log, const kedge_log_listener *listener,
     return log->reader_count++;
 }
 
+static void move_reader(const kedge_log *log, size_t from, size_t to)
+{
+    if (from != to) {
+        log->readers[to] = log->readers[from];
+        log->listener->moved(log->readers[to].owner, log->readers[to].place, to);
+    }
+}
+
+/* Another moves into its slot; those that were told stay before those that were not. */
 void kedge_log_remove_reader(kedge_log *log, size_t slot)
 {
-    log->reader_count--;
-    if (slot < log->reader_count) {
-        log->readers[slot] = log->readers[log->reader_count];
-        log->listener->moved(log->readers[slot].owner, log->readers[slot].place, slot);
+    if (slot < log->telling) {
+        log->telling--;
+        move_reader(log, log->telling, slot);
+        slot = log->telling;
     }
+    log->reader_count--;
+    move_reader(log, log->reader_count, slot);
 }
 
 /* Tells those whose next entry was dropped. Who is told may remove readers, its own: what then moves into
@@ -121,18 +137,106 @@ static void tell_outrun(kedge_log *log)
     log->slowest = log->base + 1;
 }
 
-/* Tells those who had read everything that there is one entry more. */
-static void tell_arrived(kedge_log *log)
+/* ---- Telling ------------------------------------------------------------------------------------ */
+
+static void put_off(kedge_log *log)
 {
-    uint64_t slowest = log->last + 1;
-    for (size_t i = 0; i < log->reader_count; i++) {
-        const kedge_log_reader *reader = &log->readers[i];
-        slowest = reader->next < slowest ? reader->next : slowest;
-        if (reader->next == log->last) {
-            log->listener->arrived(reader->owner, reader->place, log->last_stamp);
+    kedge_log_teller *teller = log->teller;
+    log->untold = true;
+    log->untold_next = teller->first;
+    log->untold_link = &teller->first;
+    if (log->untold_next != NULL) {
+        log->untold_next->untold_link = &log->untold_next;
+    }
+    teller->first = log;
+}
+
+static void put_off_no_longer(kedge_log *log)
+{
+    if (log->untold) {
+        log->untold = false;
+        *log->untold_link = log->untold_next;
+        if (log->untold_next != NULL) {
+            log->untold_next->untold_link = log->untold_link;
         }
     }
-    log->slowest = slowest;
+}
+
+static void begin_telling(kedge_log *log)
+{
+    if (!log->halfway) {
+        log->halfway = true;
+        log->telling = 0;
+        log->telling_from = log->shown + 1;
+        log->telling_slowest = log->last + 1;
+        log->shown = log->last;
+    }
+}
+
+/* Tells so many of those who had read everything. */
+static void tell(kedge_log *log, size_t readers)
+{
+    size_t left = log->reader_count - log->telling;
+    size_t end = left > readers ? log->telling + readers : log->reader_count;
+    uint64_t slowest = log->telling_slowest;
+    for (; log->telling < end; log->telling++) {
+        const kedge_log_reader *reader = &log->readers[log->telling];
+        slowest = reader->next < slowest ? reader->next : slowest;
+        if (reader->next >= log->telling_from && reader->next <= log->last) {
+            log->listener->arrived(reader->owner, reader->place);
+        }
+    }
+    log->telling_slowest = slowest;
+    if (log->telling == log->reader_count) {
+        log->halfway = false;
+        log->telling = 0;
+        log->slowest = slowest;
+        put_off_no_longer(log);
+    }
+}
+
+static void tell_rest(kedge_log *log)
+{
+    begin_telling(log);
+    tell(log, SIZE_MAX);
+}
+
+void kedge_log_tell_all(const kedge_log_teller *teller)
+{
+    while (teller != NULL && teller->first != NULL) {
+        tell_rest(teller->first);
+    }
+}
+
+/* One log alone may be told little by little; an append to it tells the rest first. */
+bool kedge_log_tell_some(const kedge_log_teller *teller, size_t readers)
+{
+    kedge_log *log = teller->first;
+    if (log == NULL) {
+        return false;
+    }
+    if (log->untold_next != NULL) {
+        kedge_log_tell_all(teller);
+        return true;
+    }
+    begin_telling(log);
+    tell(log, readers);
+    return true;
+}
+
+/* An entry was appended. What passes is told at once: it is dropped when it was read. */
+static void tell_or_put_off(kedge_log *log)
+{
+    const kedge_log_teller *teller = log->teller;
+    if (log->passing) {
+        kedge_log_tell_all(teller);
+    }
+    bool others = teller != NULL && teller->first != NULL;
+    if (teller == NULL || log->passing || (!others && log->reader_count < teller->least)) {
+        tell_rest(log);
+    } else if (!log->untold) {
+        put_off(log);
+    }
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */
@@ -180,6 +284,7 @@ void kedge_log_clear(kedge_log *log)
     kedge_log_trim(log, UINT64_MAX);
     kedge_memory_free(log->allocator, log->slots, log->capacity * sizeof *log->slots);
     kedge_memory_free(log->allocator, log->readers, log->reader_capacity * sizeof *log->readers);
+    put_off_no_longer(log);
     log->slots = NULL;
     log->capacity = 0;
     log->readers = NULL;
@@ -231,6 +336,7 @@ kedge_status kedge_log_restore(kedge_log *log, uint64_t base, uint64_t base_stam
     log->last = base;
     log->base_stamp = base_stamp;
     log->last_stamp = base_stamp;
+    log->shown = base;
     return KEDGE_OK;
 }
 
@@ -251,6 +357,9 @@ kedge_status kedge_log_append(kedge_log *log, uint64_t stamp, kedge_publication 
     if (status != KEDGE_OK) {
         return status;
     }
+    if (log->halfway) {
+        tell_rest(log);
+    }
     pass_time(log, now);
     drop_excess(log, 1, charged);
     tell_outrun(log);
@@ -259,7 +368,7 @@ kedge_status kedge_log_append(kedge_log *log, uint64_t stamp, kedge_publication 
     log->last_stamp = stamp;
     log->bytes += charged;
     *slot_of(log, log->last) = slot;
-    tell_arrived(log);
+    tell_or_put_off(log);
     return KEDGE_OK;
 }
 

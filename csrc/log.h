@@ -7,6 +7,11 @@
  * entry that is wanted next. They lie side by side, so that an append passes over thousands of them
  * without touching what owns them, but for those who had read everything and are told that something
  * came. Sessions that nobody reads have no reader: what they follow costs nothing by that.
+ *
+ * Telling thousands of readers may be put off: a log of a *teller* that has many is only put on its list, and
+ * what was appended is not shown to readers until somebody wants it (a cursor that has nothing else to read,
+ * a hub whose ready links were all given). While the list is not empty, the other logs of the teller put
+ * off too: so nobody reads what has a greater stamp before what has not been told yet.
  */
 #ifndef KEDGE_PRIVATE_LOG_H
 #define KEDGE_PRIVATE_LOG_H
@@ -35,13 +40,19 @@ typedef struct kedge_log_reader {
 /* What the owners of readers are told. They note it, and may remove readers within `outrun`; they append
  * to no log and drop nothing. */
 typedef struct kedge_log_listener {
-    /* The entry that a reader waited for is there. */
-    void (*arrived)(void *owner, size_t place, uint64_t stamp);
+    /* The entry that a reader waits for is there, maybe since it was told before. */
+    void (*arrived)(void *owner, size_t place);
     /* The entry that a reader wants next was dropped: it leaves, or moves its `next` forward. */
     void (*outrun)(void *owner, size_t place);
     /* A reader lies in another slot now. */
     void (*moved)(void *owner, size_t place, size_t slot);
 } kedge_log_listener;
+
+/* Of all logs that one session can follow. All zero but for `least`: nothing is put off. */
+typedef struct kedge_log_teller {
+    kedge_log *first; /* the logs whose readers have to be told */
+    size_t least;     /* a log puts off from so many readers on */
+} kedge_log_teller;
 
 struct kedge_log {
     kedge_allocator allocator;
@@ -62,11 +73,22 @@ struct kedge_log {
     size_t reader_capacity;
     uint64_t slowest; /* no reader wants an index below this one */
 
+    kedge_log_teller *teller; /* null: readers are told at once */
+    uint64_t shown;           /* what readers can see: entries up to this one */
+    bool untold;              /* it is on the teller's list: by `untold_next`, from `untold_link` */
+    kedge_log *untold_next;
+    kedge_log **untold_link;
+    bool halfway;          /* some readers have been told: those in the slots before ... */
+    size_t telling;        /* ... this one, */
+    uint64_t telling_from; /* of the entries from this one on, which are shown to all */
+    uint64_t telling_slowest;
+
     size_t following; /* sessions that follow it now */
     size_t referring; /* spans of sessions, open and ended, their own logs' included */
     bool own;         /* a session's own: no other session may follow it */
     bool passing;     /* its entries are no part of anybody's history */
     bool lossy;       /* readers that it outruns count what they lost, and go on */
+    bool skipped;     /* a session may have been left out of one of its entries */
     bool doomed;      /* destroyed while spans referred to it: goes with the last of them */
 
     /* Called, where set, when `referring` fell to 0. It may be called within any function of a session, so
@@ -106,6 +128,11 @@ kedge_status kedge_log_reserve_readers(kedge_log *log, size_t more);
 size_t kedge_log_add_reader(kedge_log *log, const kedge_log_listener *listener,
                             kedge_log_reader reader);
 void kedge_log_remove_reader(kedge_log *log, size_t slot);
+
+/* Tells the readers what was put off (a null pointer: nothing was): all, or some (false: there is nothing to
+ * tell). */
+void kedge_log_tell_all(const kedge_log_teller *teller);
+bool kedge_log_tell_some(const kedge_log_teller *teller, size_t readers);
 
 /* The entry at an index that is held. */
 static inline const kedge_log_entry *kedge_log_entry_of(const kedge_log *log, uint64_t index)

@@ -201,13 +201,14 @@ static bool is_lagging(const kedge_session *session)
     return false;
 }
 
-bool kedge_session_skip(kedge_session *session, bool passing, uint64_t stamp)
+bool kedge_session_skip(kedge_session *session, kedge_log *log, uint64_t stamp)
 {
-    kedge_skips *skips = skips_of(session, passing);
+    kedge_skips *skips = skips_of(session, log->passing);
+    log->skipped = true;
     if (kedge_skips_has(skips, stamp)) {
         return false;
     }
-    if (passing && !is_lagging(session)) {
+    if (log->passing && !is_lagging(session)) {
         skips->count = 0;
     }
     skips->stamps[skips->count++] = stamp;
@@ -476,6 +477,7 @@ kedge_status kedge_session_follow(kedge_session *session, kedge_log *log)
 static void end_span(kedge_session *session, size_t i)
 {
     kedge_session_span *span = &session->spans[i];
+    kedge_log_tell_all(span->log->teller); /* what is read of an ended span has been told */
     span->end = span->log->last;
     span->end_stamp = span->log->last_stamp;
     session->ended_count++;
@@ -646,5 +648,8 @@ kedge_status kedge_session_restore_skip(kedge_session *session, uint64_t stamp)
         return KEDGE_NO_MEMORY;
     }
     session->skips.stamps[session->skips.count++] = stamp;
+    for (size_t i = 0; i < session->span_count; i++) {
+        session->spans[i].log->skipped = true;
+    }
     return KEDGE_OK;
 }

@@ -97,7 +97,7 @@ kedge_status kedge_session_reserve(kedge_session *session, size_t more);
  * (false: it is left out already), append; and then bound, or where the append failed, unskip. Past the
  * limit the history so far counts as lost, by positions and lagging cursors: true. */
 kedge_status kedge_session_reserve_skip(kedge_session *session, bool passing);
-bool kedge_session_skip(kedge_session *session, bool passing, uint64_t stamp);
+bool kedge_session_skip(kedge_session *session, kedge_log *log, uint64_t stamp);
 void kedge_session_unskip(kedge_session *session, bool passing, uint64_t stamp);
 bool kedge_session_bound_skips(kedge_session *session);
 

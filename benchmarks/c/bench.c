@@ -18,11 +18,13 @@
 
 #define PADDING 64
 #define PAGE ((size_t)4096)
+#define WHOLE_MOST 10
 
 static size_t counted_times; /* 0: time is measured */
 static size_t pairs;
 static double sample_seconds;
 static double paused_seconds; /* of the sample that runs */
+static double whole_seconds;  /* of the latest sample, with what was paused */
 static const char *file_name;
 static volatile uint64_t last_digest; /* keeps the compiler from leaving the work out */
 
@@ -118,19 +120,24 @@ static double seconds_of(bench_work *work, void *context, size_t times)
     paused_seconds = 0;
     double begin = cpu_seconds();
     last_digest = work(context, times);
-    return cpu_seconds() - begin - paused_seconds;
+    whole_seconds = cpu_seconds() - begin;
+    return whole_seconds - paused_seconds;
 }
 
-/* How many times take a sample's time; finding it warms up. */
+/* How many times take a sample's time, or with what is done while the clock stands some times as much;
+ * finding it warms up. */
 static size_t times_for(bench_work *work, void *context)
 {
+    const double most = WHOLE_MOST * sample_seconds;
     size_t times = 1;
     double seconds = seconds_of(work, context, times);
-    while (seconds < sample_seconds / 4) {
+    while (seconds < sample_seconds / 4 && whole_seconds < most / 4) {
         times *= 2;
         seconds = seconds_of(work, context, times);
     }
     double wanted = (double)times * sample_seconds / seconds;
+    double bearable = (double)times * most / whole_seconds;
+    wanted = wanted < bearable ? wanted : bearable;
     return wanted < 1 ? 1 : (size_t)wanted;
 }
 

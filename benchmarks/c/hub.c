@@ -212,7 +212,7 @@ static uint64_t pull_ready(world *w)
     return w->written;
 }
 
-/* Logged, and every link on the list of those that are ready. */
+/* Logged; that the links have to be told is noted. */
 static uint64_t our_publish(void *context, size_t times)
 {
     world *w = context;

@@ -11,8 +11,8 @@ FLOOR = (
     "10 000 links that had read everything, one event of 200 bytes. The floor: a pass that reads"
     " and writes one field of 8 bytes in each of 10 000 structs of a link's size, shuffled."
 )
-PUBLISH = f"{FLOOR} Publish: logged, and every link on the list of those that are ready."
-PULL = f"{FLOOR} Pull: every link's output as a list of parts."
+PUBLISH = f"{FLOOR} Publish: logged; that many links have to be told is noted, and done by the pull."
+PULL = f"{FLOOR} Pull: every link found to be ready, and its output as a list of parts."
 COMPRESSED = (
     "An event of 1 KiB to 10 000 links: encoded, published, compressed once, every link's output"
     " pulled. libzstd: level 3, the message compressed for each, in a context that is kept."

@@ -125,16 +125,16 @@ kedge_gateway_server_word kedge_gateway_server_action_word(kedge_gateway_server_
 
 typedef struct kedge_gateway_server {
     kedge_link base;
-    kedge_event events[KEDGE_GATEWAY_SERVER_EVENTS];
+    uint64_t position;   /* what the client has seen, as far as this connection knows: where it
+                                 resumed from, then the last dispatch written */
+    uint64_t replay_end; /* `resumed` goes out behind that number */
+    kedge_publication *resumed; /* null: it went out, or there is none to send */
     kedge_gateway_server_state state;
     bool other_version;   /* the query asked for a version that this server does not have */
     kedge_deadline phase; /* identify or resume; then the application's answer */
     kedge_deadline heartbeat;
     kedge_bucket rate;
-    uint64_t position;   /* what the client has seen, as far as this connection knows: where it
-                                 resumed from, then the last dispatch written */
-    uint64_t replay_end; /* `resumed` goes out behind that number */
-    kedge_publication *resumed; /* null: it went out, or there is none to send */
+    kedge_event events[KEDGE_GATEWAY_SERVER_EVENTS];
 } kedge_gateway_server;
 
 #endif

@@ -106,8 +106,10 @@ typedef struct kedge_cursor {
     kedge_cursor_head *private_heap;
     struct kedge_cursor_place *private_places;
     size_t private_capacity;
+    size_t private_count; /* of its places */
     uint64_t private_number;
     uint64_t private_lost;
+    struct kedge_log_teller *private_teller; /* what was put off for its logs */
     struct kedge_cursor *private_next;
     struct kedge_cursor **private_link;
     bool private_outrun;

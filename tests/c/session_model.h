@@ -8,6 +8,7 @@
 #define KEDGE_TEST_SESSION_MODEL_H
 
 #include "kedge/session.h"
+#include "log.h"
 #include "memory_probe.h"
 
 enum {
@@ -74,12 +75,15 @@ typedef struct model_world {
     uint64_t random;
     uint64_t stamp;
     kedge_time now;
+    bool
+        lazy; /* telling is put off, and cursors are not asked at each step whether they have something */
+    kedge_log_teller teller;
     model_log logs[MODEL_LOGS]; /* topics, then the sessions' own */
     model_session sessions[MODEL_SESSIONS];
     size_t failures; /* of memory, met and survived */
 } model_world;
 
-/* Makes the logs and sessions. Another seed, another run. */
+/* Makes the logs and sessions. Another seed, another run; every second one is lazy. */
 void model_start(model_world *model, uint64_t seed);
 void model_end(model_world *model);
 
