@@ -891,6 +891,16 @@ START_TEST(close_codes_have_names_texts_and_consequences)
 }
 END_TEST
 
+START_TEST(the_gateway_tells_a_hubs_verdict_by_its_close_codes)
+{
+    ck_assert_uint_eq(kedge_gateway_close_code(KEDGE_TOO_MANY_SESSIONS), 4006);
+    ck_assert_uint_eq(kedge_gateway_close_code(KEDGE_NOT_YOURS), 4004);
+    ck_assert_uint_eq(kedge_gateway_close_code(KEDGE_HISTORY_LOST), 4010);
+    ck_assert_uint_eq(kedge_gateway_close_code(KEDGE_UNKNOWN), 4009);
+    ck_assert_uint_eq(kedge_gateway_close_code(KEDGE_NO_MEMORY), 4009);
+}
+END_TEST
+
 static void add_life(TCase *tests)
 {
     tcase_add_test(tests, defaults_are_those_of_the_header);
@@ -928,6 +938,7 @@ static void add_parts(TCase *tests)
 
 static void add_commons(TCase *tests)
 {
+    tcase_add_test(tests, the_gateway_tells_a_hubs_verdict_by_its_close_codes);
     tcase_add_test(tests, changed_links_are_listed_once_in_order);
     tcase_add_test(tests, destroyed_links_leave_the_list);
     tcase_add_test(tests, every_input_lists_its_link);

@@ -1231,6 +1231,103 @@ START_TEST(what_was_reserved_does_not_fail)
 }
 END_TEST
 
+/* ---- What a session was left out of ---- */
+
+static void skip(kedge_session *session, bool passing, uint64_t at)
+{
+    ck_assert_int_eq(kedge_session_reserve_skip(session, passing), KEDGE_OK);
+    ck_assert(kedge_session_skip(session, passing, at));
+}
+
+static kedge_session *session_with_skips(size_t skips_max)
+{
+    kedge_session *session = NULL;
+    kedge_session_config config = config_of(5);
+    config.skips_max = skips_max;
+    ck_assert_int_eq(kedge_session_create(&session, &config, memory_probe_allocator(&probe)),
+                     KEDGE_OK);
+    return session;
+}
+
+START_TEST(too_many_passing_skips_stop_the_cursors_that_lag_and_no_others)
+{
+    kedge_session *session = session_with_skips(1);
+    kedge_log *typing = passing_new(10);
+    kedge_cursor swift;
+    kedge_cursor slow;
+    follow(session, typing);
+    ck_assert_int_eq(kedge_cursor_open(&swift, session, 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_cursor_open(&slow, session, 0), KEDGE_OK);
+    publish(typing);
+    skip(session, true, stamp + 1);
+    skip(session, true, stamp + 2);
+    check_passing(&swift, 0, typing, 1);
+    ck_assert(!kedge_session_bound_skips(session));
+    check_outrun(&slow);
+    publish(typing);
+    check_passing(&swift, 0, typing, 2);
+    check_end(&swift);
+    kedge_cursor_close(&swift);
+    kedge_cursor_close(&slow);
+    kedge_session_destroy(session);
+    kedge_log_destroy(typing);
+}
+END_TEST
+
+/* However the newest entry of each log lies to those of the others. */
+START_TEST(too_many_skips_forget_the_history_of_every_log)
+{
+    kedge_session *session = session_with_skips(1);
+    kedge_log *logs[] = {log_new(10), log_new(10), passing_new(10)};
+    kedge_cursor cursor;
+    for (size_t i = 0; i < 3; i++) {
+        follow(session, logs[i]);
+    }
+    publish(logs[1]);
+    for (int i = 0; i < 2; i++) {
+        publish(logs[0]);
+        skip(session, false, stamp);
+    }
+    publish(logs[2]);
+    ck_assert_uint_eq(kedge_session_last(session), 1);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_OK);
+    ck_assert(kedge_session_bound_skips(session));
+    check_outrun(&cursor);
+    kedge_cursor_close(&cursor);
+    ck_assert_uint_eq(kedge_session_last(session), 1);
+    ck_assert_uint_eq(kedge_session_base(session), 1);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 0), KEDGE_HISTORY_LOST);
+    ck_assert_int_eq(kedge_cursor_open(&cursor, session, 1), KEDGE_OK);
+    publish(logs[1]);
+    check_next(&cursor, 2, logs[1], 2);
+    check_end(&cursor);
+    kedge_cursor_close(&cursor);
+    kedge_session_destroy(session);
+    for (size_t i = 0; i < 3; i++) {
+        kedge_log_destroy(logs[i]);
+    }
+}
+END_TEST
+
+START_TEST(only_what_is_held_is_restored_as_skipped)
+{
+    kedge_session *session = session_with_skips(5);
+    kedge_log *log = log_new(10);
+    publish_many(log, 3);
+    const kedge_session_span spans[] = {{NULL, 1, KEDGE_SPAN_OPEN, 0},
+                                        {log, 2, KEDGE_SPAN_OPEN, 0}};
+    ck_assert_int_eq(kedge_session_restore(session, 0, 0, spans, 2), KEDGE_OK);
+    ck_assert_int_eq(kedge_session_restore_skip(session, 1), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore_skip(session, 4), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore_skip(session, 2), KEDGE_OK);
+    ck_assert_int_eq(kedge_session_restore_skip(session, 2), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore_skip(session, 3), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(session), 0);
+    kedge_session_destroy(session);
+    kedge_log_destroy(log);
+}
+END_TEST
+
 /* ---- Restore ------------------------------------------------------------------------------------- */
 
 /* The same log once more: its base, then its entries. */
@@ -1448,6 +1545,13 @@ Suite *kedge_session_suite(void)
     tcase_add_test(memory, a_failed_return_to_a_log_changes_nothing);
     tcase_add_test(memory, what_was_reserved_does_not_fail);
     suite_add_tcase(suite, memory);
+
+    TCase *skips = tcase_create("skips");
+    tcase_add_checked_fixture(skips, set_up, tear_down);
+    tcase_add_test(skips, too_many_passing_skips_stop_the_cursors_that_lag_and_no_others);
+    tcase_add_test(skips, too_many_skips_forget_the_history_of_every_log);
+    tcase_add_test(skips, only_what_is_held_is_restored_as_skipped);
+    suite_add_tcase(suite, skips);
 
     TCase *restore = tcase_create("restore");
     tcase_add_checked_fixture(restore, set_up, tear_down);
