@@ -41,13 +41,19 @@ size_t sim_user_of(sim_world *world, kedge_span token)
     sim_break(&world->trace, "a token came that nobody has");
 }
 
+void sim_need_not_see(sim_wire *wire, size_t topic)
+{
+    for (size_t i = 0; i < wire->passed_count; i++) {
+        wire->passed[i].optional |= wire->passed[i].topic == topic;
+    }
+}
+
 /* What no link has written yet of it is not written any more. */
 static void leave_passing(sim_world *world, const sim_session *session, size_t topic)
 {
     for (size_t i = 0; i < SIM_WIRES; i++) {
-        sim_wire *wire = &world->wires[i];
-        for (size_t k = 0; wire->used && wire->session == session && k < wire->passed_count; k++) {
-            wire->passed[k].optional |= wire->passed[k].topic == topic;
+        if (world->wires[i].used && world->wires[i].session == session) {
+            sim_need_not_see(&world->wires[i], topic);
         }
     }
 }
@@ -355,6 +361,13 @@ static bool is_left_out(const sim_session *session, const sim_except *except)
     return false;
 }
 
+void sim_must_see(sim_world *world, sim_wire *wire, size_t topic, uint64_t n, bool optional)
+{
+    SIM_EXPECT(world, wire->passed_count < SIM_PASSING, "too much passes for this model");
+    sim_passed passed = {n, topic, sim_wall(world), optional};
+    wire->passed[wire->passed_count++] = passed;
+}
+
 /* What every link has to tell that follows the topic now. */
 void sim_pass_on(sim_world *world, size_t topic, uint64_t n, const sim_except *except)
 {
@@ -370,9 +383,7 @@ void sim_pass_on(sim_world *world, size_t topic, uint64_t n, const sim_except *e
         if (!told) {
             continue;
         }
-        SIM_EXPECT(world, wire->passed_count < SIM_PASSING, "too much passes for this model");
-        sim_passed passed = {n, topic, sim_wall(world), false};
-        wire->passed[wire->passed_count++] = passed;
+        sim_must_see(world, wire, topic, n, false);
     }
 }
 

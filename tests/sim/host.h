@@ -42,8 +42,14 @@ bool sim_passed_too_much(const sim_world *world, const sim_wire *wire);
 void sim_saw(sim_world *world, const sim_client *client, uint64_t n);
 void sim_saw_passing(sim_world *world, const sim_client *client, uint64_t n);
 
+/* One more that a link's client must see. */
+void sim_must_see(sim_world *world, sim_wire *wire, size_t topic, uint64_t n, bool optional);
+
 /* True where it has seen all that passes. */
 bool sim_saw_all(const sim_wire *wire);
+
+/* A client may see what is still to pass of a topic, or not. */
+void sim_need_not_see(sim_wire *wire, size_t topic);
 
 /* A message that a client sends of itself; `payload` has room for one number. */
 void sim_say(sim_world *world, sim_client *client, const char *name, const char *payload);

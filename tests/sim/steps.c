@@ -267,7 +267,7 @@ static void leave_sessions(sim_world *world, bool kept)
     for (size_t i = 0; i < world->model.session_count; i++) {
         sim_session *session = world->model.sessions[i];
         session->receipt = 0;
-        session->alive = session->alive && kept && !session->ending;
+        session->alive = session->alive && kept && !session->ending && !world->protocol->by_link;
     }
 }
 
@@ -417,7 +417,7 @@ static void kill_client(sim_world *world, sim_client *client)
  * client that lives on, so that two have the same session. */
 static void step_process(sim_world *world)
 {
-    uint8_t saved[512];
+    uint8_t saved[2048];
     size_t size = 0;
     sim_client *client = any_client(world);
     const sim_client *saver = sim_chance(world, 50) ? client : any_client(world);
@@ -429,6 +429,7 @@ static void step_process(sim_world *world)
     client->user = same ? as_saver.user : client->user;
     client->position = as_saver.position;
     memcpy(client->session, as_saver.session, sizeof client->session);
+    memcpy(client->subscribed, as_saver.subscribed, sizeof client->subscribed);
     make_link(world, client);
     do {
         status = kedge_link_load(client->link, kedge_span_of(saved, size));

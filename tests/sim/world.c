@@ -15,7 +15,8 @@ enum { ROUNDS_MAX = 20000, REST_ROUNDS = 12 };
 const char *const sim_users[SIM_USERS] = {"anna", "ben", "cleo"};
 const char *const sim_topics[SIM_TOPICS] = {"news", "sport", "music"};
 
-const sim_protocol *const sim_protocols[] = {&sim_gateway, &sim_messaging, &sim_flowlayer};
+const sim_protocol *const sim_protocols[] = {&sim_gateway, &sim_messaging, &sim_flowlayer,
+                                             &sim_blobhub};
 const size_t sim_protocol_count = sizeof sim_protocols / sizeof sim_protocols[0];
 
 uint64_t sim_below(sim_world *world, uint64_t bound)
@@ -319,7 +320,7 @@ static void close_near(sim_world *world, sim_wire *wire)
     wire->up.ended = true;
 }
 
-static void serve_near(sim_world *world, sim_wire *wire)
+static void pull_near(sim_world *world, sim_wire *wire)
 {
     kedge_connection_event event;
     while (kedge_connection_next_event(wire->near, &event, world->now)) {
@@ -327,7 +328,14 @@ static void serve_near(sim_world *world, sim_wire *wire)
             take_client_event(world, wire->client, &event.link);
         }
     }
+}
+
+/* What cannot be written, for want of memory, is an event. */
+static void serve_near(sim_world *world, sim_wire *wire)
+{
+    pull_near(world, wire);
     (void)write_out(wire->near, &wire->up, world->now, world->now);
+    pull_near(world, wire);
     if (kedge_connection_finished(wire->near)) {
         close_near(world, wire);
     }

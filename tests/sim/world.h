@@ -48,9 +48,11 @@ typedef struct sim_client {
     bool stopped;     /* it does not come back by itself */
     bool credentials; /* ... but with new ones */
     char session[SIM_ID];
-    uint64_t position;     /* the last number that the application saw */
-    uint64_t resumed_from; /* the position with which the connection began */
-    size_t failures;       /* connections that ended since one was well */
+    uint64_t position;           /* the last number that the application saw */
+    uint64_t resumed_from;       /* the position with which the connection began */
+    bool subscribed[SIM_TOPICS]; /* and stays so */
+    bool unsure[SIM_TOPICS];     /* the server may know or not */
+    size_t failures;             /* connections that ended since one was well */
 } sim_client;
 
 /* A passing event that a link's client must see, in this order. */
@@ -147,6 +149,7 @@ typedef struct sim_protocol {
     const char *name;
     kedge_protocol protocol;
     bool passing;                   /* it has passing events */
+    bool by_link;                   /* a session ends with its link */
     bool by_user;                   /* a client's position is good for its user alone */
     const char *error_code;         /* of an answer that says no; null: it has no requests */
     kedge_time accept_timeout;      /* of the first step of an answer; 0: there is but one */
@@ -198,6 +201,7 @@ typedef struct sim_protocol {
 extern const sim_protocol sim_gateway;
 extern const sim_protocol sim_messaging;
 extern const sim_protocol sim_flowlayer;
+extern const sim_protocol sim_blobhub;
 
 struct sim_world {
     sim_trace trace;
