@@ -304,17 +304,24 @@ static bool is_next(const kedge_continuity *continuity, uint64_t seq)
            (continuity->last == 0 || seq - 1 == continuity->last);
 }
 
+/* Is it the entry that was handed out last, for the first time on this connection, and says something else? */
+static bool is_another(const kedge_continuity *continuity, const kedge_flowlayer_log *log)
+{
+    return log->seq == continuity->last && log->seq > continuity->highest &&
+           kedge_flowlayer_fingerprint(log) != continuity->fingerprint;
+}
+
 kedge_status kedge_continuity_live(kedge_continuity *continuity, const kedge_flowlayer_log *log,
                                    kedge_span raw)
 {
     kedge_status status = KEDGE_OK;
-    if (continuity->unverified && log->seq <= continuity->last) {
+    bool differs = is_another(continuity, log);
+    if (differs && continuity->verify) {
+        continuity->differs = true;
+    } else if (differs || (continuity->unverified && log->seq <= continuity->last)) {
         start_epoch(continuity);
     }
     continuity->unverified = false;
-    if (continuity->verify && log->seq == continuity->last) {
-        continuity->differs |= kedge_flowlayer_fingerprint(log) != continuity->fingerprint;
-    }
     if (log->seq <= continuity->highest || (!continuity->verify && log->seq <= continuity->last)) {
         continuity->duplicates++;
         return KEDGE_OK;

@@ -328,6 +328,25 @@ START_TEST(a_live_entry_that_differs_is_a_new_epoch)
 }
 END_TEST
 
+/* Answers overtake what is live. */
+START_TEST(a_live_entry_that_differs_after_the_answer_is_a_new_epoch)
+{
+    reconnect_at(5);
+    ck_assert_str_eq(ask(), "after=4 limit=10");
+    answer(0, 0, false);
+    ck_assert_str_eq(ask(), "limit=1");
+    answer_as(7, 7, true, "another");
+    ck_assert_str_eq(tell(), "");
+    ck_assert_int_eq(live_of(4, "another"), KEDGE_OK);
+    ck_assert_str_eq(tell(), "");
+    ck_assert_int_eq(live_of(5, "another"), KEDGE_OK);
+    ck_assert_str_eq(tell(), "EPOCH(5) 5 ");
+    ck_assert_int_eq(live_of(5, "yet another"), KEDGE_OK);
+    ck_assert_int_eq(live_of(6, "another"), KEDGE_OK);
+    ck_assert_str_eq(tell(), "6 ");
+}
+END_TEST
+
 START_TEST(a_live_entry_that_is_the_same_is_no_new_epoch)
 {
     reconnect_at(5);
@@ -688,6 +707,7 @@ Suite *kedge_flowlayer_continuity_suite(void)
     tcase_add_test(tests, a_newest_entry_below_is_a_new_epoch);
     tcase_add_test(tests, an_entry_that_differs_is_a_new_epoch);
     tcase_add_test(tests, a_live_entry_that_differs_is_a_new_epoch);
+    tcase_add_test(tests, a_live_entry_that_differs_after_the_answer_is_a_new_epoch);
     tcase_add_test(tests, a_live_entry_that_is_the_same_is_no_new_epoch);
     tcase_add_test(tests, the_newest_entry_that_differs_is_a_new_epoch);
     tcase_add_test(tests, no_entries_at_all_are_a_new_epoch);
