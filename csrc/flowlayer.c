@@ -34,6 +34,7 @@ kedge_flowlayer_client_config kedge_flowlayer_client_config_default(void)
     config.result_timeout = 30 * KEDGE_SECOND;
     config.requests_max = 100;
     config.logs_hold = 10000;
+    config.logs_hold_bytes = (size_t)64 << 20;
     config.services_max = 10000;
     config.logs_kept = 500;
     config.logs_kept_bytes = (size_t)4 << 20;

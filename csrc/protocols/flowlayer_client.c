@@ -820,6 +820,7 @@ static kedge_status client_create(kedge_link *link)
     self->timer = kedge_deadline_at(KEDGE_NEVER);
     self->requests.max = settings->requests_max;
     kedge_continuity_init(&self->continuity, settings->logs_hold, link->allocator);
+    self->continuity.hold_bytes = settings->logs_hold_bytes;
     kedge_flowlayer_services_init(&self->services, settings->services_max,
                                   kedge_random_key(&link->commons->random), link->allocator);
     kedge_flowlayer_client_keep_none(self);

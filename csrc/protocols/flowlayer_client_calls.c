@@ -14,7 +14,7 @@ kedge_status kedge_flowlayer_client_check(const kedge_link_config *config)
     bool right = kedge_is_token(own->token) && kedge_is_path(own->path) &&
                  own->greeting_timeout > 0 && own->ack_timeout > 0 && own->result_timeout > 0 &&
                  own->requests_max > 0 && own->logs_hold > 0 && own->services_max > 0 &&
-                 own->logs_kept_bytes > 0;
+                 own->logs_kept_bytes > 0 && own->logs_hold_bytes > 0;
     return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
 }
 

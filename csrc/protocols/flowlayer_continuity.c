@@ -95,6 +95,7 @@ void kedge_continuity_init(kedge_continuity *continuity, size_t hold, kedge_allo
     memset(continuity, 0, sizeof *continuity);
     continuity->allocator = allocator;
     continuity->hold = hold;
+    continuity->hold_bytes = SIZE_MAX;
 }
 
 void kedge_continuity_tidy(kedge_continuity *continuity)
@@ -114,6 +115,7 @@ static void spend_page(kedge_continuity *continuity)
 {
     kedge_continuity_page *page = continuity->pages;
     continuity->pages = page->next;
+    continuity->bytes -= page->size;
     page->next = continuity->spent_pages;
     continuity->spent_pages = page;
 }
@@ -128,6 +130,7 @@ static void spend_held(kedge_continuity *continuity)
     held->next = continuity->spent_held;
     continuity->spent_held = held;
     continuity->held--;
+    continuity->bytes -= sizeof *held + held->size;
 }
 
 void kedge_continuity_end(kedge_continuity *continuity)
@@ -262,10 +265,17 @@ static void give_verifying_up(kedge_continuity *continuity)
 
 /* ---- Live --------------------------------------------------------------------------------------- */
 
+/* No room for one more entry of that many bytes? */
+static bool is_full(const kedge_continuity *continuity, size_t size)
+{
+    return continuity->held >= continuity->hold || continuity->bytes >= continuity->hold_bytes ||
+           size > continuity->hold_bytes - continuity->bytes;
+}
+
 static kedge_status hold(kedge_continuity *continuity, const kedge_flowlayer_log *log,
                          kedge_span raw)
 {
-    if (continuity->held >= continuity->hold) {
+    if (is_full(continuity, sizeof(kedge_continuity_held) + raw.size)) {
         continuity->lost++;
         continuity->authority = greater(continuity->authority, log->seq);
         return KEDGE_OK;
@@ -286,6 +296,7 @@ static kedge_status hold(kedge_continuity *continuity, const kedge_flowlayer_log
     }
     continuity->last_held = held;
     continuity->held++;
+    continuity->bytes += sizeof *held + held->size;
     return KEDGE_OK;
 }
 
@@ -394,6 +405,7 @@ static kedge_status keep_page(kedge_continuity *continuity, kedge_json_value ent
     page->next = continuity->pages;
     continuity->pages = page;
     continuity->held += seen->count;
+    continuity->bytes += size;
     return KEDGE_OK;
 }
 
@@ -416,8 +428,7 @@ static bool goes_on(const kedge_continuity *continuity, bool truncated, const su
 {
     uint64_t before = continuity->question.before;
     bool brings = seen->count > 0 && (before == 0 || seen->first < before);
-    return truncated && brings && seen->first > continuity->last &&
-           continuity->held < continuity->hold;
+    return truncated && brings && seen->first > continuity->last && !is_full(continuity, 0);
 }
 
 static void judge_range(kedge_continuity *continuity, bool truncated, const survey *seen)

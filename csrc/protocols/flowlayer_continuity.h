@@ -72,7 +72,8 @@ typedef struct kedge_continuity_held {
 
 typedef struct kedge_continuity {
     kedge_allocator allocator;
-    size_t hold; /* entries held at most, those of pages included */
+    size_t hold;       /* entries held at most, those of pages included */
+    size_t hold_bytes; /* and bytes, but for the last page; SIZE_MAX until it is set */
     kedge_continuity_state state;
     kedge_continuity_question question;
 
@@ -94,7 +95,8 @@ typedef struct kedge_continuity {
     kedge_continuity_held *last_held;
     kedge_continuity_page *spent_pages; /* handed out, not freed yet */
     kedge_continuity_held *spent_held;
-    size_t held;       /* entries of both */
+    size_t held; /* entries of both */
+    size_t bytes;
     kedge_span direct; /* the live entry that needs no holding; null: none */
     uint64_t direct_seq;
     uint64_t direct_fingerprint;
@@ -104,7 +106,7 @@ typedef struct kedge_continuity {
     uint64_t lost;       /* live entries past the bound */
 } kedge_continuity;
 
-/* All but the allocator and the bound is zero. */
+/* All but the allocator and the bounds is zero. */
 void kedge_continuity_init(kedge_continuity *continuity, size_t hold, kedge_allocator allocator);
 void kedge_continuity_free(kedge_continuity *continuity);
 

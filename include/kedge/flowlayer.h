@@ -67,6 +67,7 @@ typedef struct kedge_flowlayer_client_config {
     kedge_time result_timeout; /* 30 s from there to its result, where the command names no other */
     size_t requests_max;       /* 100 commands that are open */
     size_t logs_hold;          /* 10 000 entries held while what is missing is fetched */
+    size_t logs_hold_bytes;    /* 64 MiB of them, but for one answer more */
     size_t logs_kept;          /* 500 of the newest that were handed out; 0: none */
     size_t logs_kept_bytes;    /* 4 MiB of them */
     bool trim_to_effective_limit; /* true: no more of them than the effective_limit that the server

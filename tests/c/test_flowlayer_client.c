@@ -1202,6 +1202,9 @@ static void spoil(int which)
     case 7:
         settings()->services_max = 0;
         break;
+    case 8:
+        settings()->logs_hold_bytes = 0;
+        break;
     default:
         settings()->logs_kept_bytes = 0;
     }
@@ -1478,7 +1481,7 @@ static void add_logs(TCase *all)
                         COUNT_OF(trims));
     tcase_add_test(all, another_server_begins_with_no_entries);
     tcase_add_test(all, entries_need_not_be_kept);
-    tcase_add_loop_test(all, a_configuration_that_cannot_work_is_refused, 0, 9);
+    tcase_add_loop_test(all, a_configuration_that_cannot_work_is_refused, 0, 10);
     tcase_add_test(all, the_defaults_are_the_contracts);
     tcase_add_test(all, numbers_are_exact_to_64_bits);
     tcase_add_test(all, the_raw_text_is_handed_on_untouched);

@@ -220,6 +220,29 @@ START_TEST(past_the_bound_live_entries_are_lost_and_the_hole_is_told)
 }
 END_TEST
 
+START_TEST(past_the_bytes_live_entries_are_lost_too)
+{
+    begin_with(10);
+    kedge_continuity_begin(&logs);
+    live(1);
+    ck_assert_str_eq(tell(), "1 ");
+    live(3);
+    ck_assert_str_eq(ask(), "after=0 limit=10");
+    size_t each = logs.bytes;
+    logs.hold_bytes = 2 * each + each / 2;
+    live(4);
+    live(5);
+    ck_assert_uint_eq(logs.lost, 1);
+    logs.hold_bytes = each;
+    live(6);
+    ck_assert_uint_eq(logs.lost, 2);
+    answer(2, 3, true);
+    ck_assert_str_eq(ask(), ""); /* no room for the page before */
+    ck_assert_str_eq(tell(), "2 3 4 ");
+    ck_assert_uint_eq(logs.bytes, 0);
+}
+END_TEST
+
 /* ---- After a reconnect -------------------------------------------------------------------------- */
 
 START_TEST(the_entry_comes_back_as_it_was)
@@ -699,6 +722,7 @@ Suite *kedge_flowlayer_continuity_suite(void)
     tcase_add_test(tests, a_hole_is_asked_for_once);
     tcase_add_test(tests, a_hole_that_nobody_can_fill_is_a_gap);
     tcase_add_test(tests, past_the_bound_live_entries_are_lost_and_the_hole_is_told);
+    tcase_add_test(tests, past_the_bytes_live_entries_are_lost_too);
     tcase_add_test(tests, the_entry_comes_back_as_it_was);
     tcase_add_test(tests, nothing_new_is_nothing_told);
     tcase_add_test(tests, what_is_cut_is_asked_for_page_by_page);
