@@ -1233,10 +1233,10 @@ END_TEST
 
 /* ---- What a session was left out of ---- */
 
-static void skip(kedge_session *session, bool passing, uint64_t at)
+static void skip(kedge_session *session, kedge_log *log, uint64_t at)
 {
-    ck_assert_int_eq(kedge_session_reserve_skip(session, passing), KEDGE_OK);
-    ck_assert(kedge_session_skip(session, passing, at));
+    ck_assert_int_eq(kedge_session_reserve_skip(session, log->passing), KEDGE_OK);
+    ck_assert(kedge_session_skip(session, log, at));
 }
 
 static kedge_session *session_with_skips(size_t skips_max)
@@ -1259,8 +1259,8 @@ START_TEST(too_many_passing_skips_stop_the_cursors_that_lag_and_no_others)
     ck_assert_int_eq(kedge_cursor_open(&swift, session, 0), KEDGE_OK);
     ck_assert_int_eq(kedge_cursor_open(&slow, session, 0), KEDGE_OK);
     publish(typing);
-    skip(session, true, stamp + 1);
-    skip(session, true, stamp + 2);
+    skip(session, typing, stamp + 1);
+    skip(session, typing, stamp + 2);
     check_passing(&swift, 0, typing, 1);
     ck_assert(!kedge_session_bound_skips(session));
     check_outrun(&slow);
@@ -1286,7 +1286,7 @@ START_TEST(too_many_skips_forget_the_history_of_every_log)
     publish(logs[1]);
     for (int i = 0; i < 2; i++) {
         publish(logs[0]);
-        skip(session, false, stamp);
+        skip(session, logs[0], stamp);
     }
     publish(logs[2]);
     ck_assert_uint_eq(kedge_session_last(session), 1);
