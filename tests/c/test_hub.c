@@ -85,8 +85,8 @@ START_TEST(a_hub_is_made_with_right_settings_only)
     kedge_entropy entropy = {{0}};
     kedge_allocator allocator = kedge_allocator_default();
     kedge_hub_config right = kedge_hub_config_default(KEDGE_GATEWAY);
-    kedge_hub_config wrong[14];
-    for (size_t i = 0; i < 14; i++) {
+    kedge_hub_config wrong[15];
+    for (size_t i = 0; i < 15; i++) {
         wrong[i] = right;
     }
     wrong[0].topic_limits.count = 0;
@@ -103,8 +103,9 @@ START_TEST(a_hub_is_made_with_right_settings_only)
     wrong[11].spans_per_session_max = SIZE_MAX;
     wrong[12].topic_limits.age = 0;
     wrong[13].link.as.gateway_server.protocol_version = 0;
+    wrong[14].skips_per_session_max = 0;
     kedge_hub *hub = NULL;
-    for (size_t i = 0; i < 14; i++) {
+    for (size_t i = 0; i < 15; i++) {
         ck_assert_int_eq(kedge_hub_create(&hub, &wrong[i], &entropy, allocator, 0),
                          KEDGE_INVALID_ARGUMENT);
     }
@@ -199,6 +200,8 @@ START_TEST(the_caller_is_told_of_missing_arguments)
     ck_assert_int_eq(kedge_hub_restore(NULL, topic, 0, 0), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_hub_restore(hub, missing, 0, 0), KEDGE_INVALID_ARGUMENT);
     ck_assert_uint_eq(kedge_hub_counts_now(NULL).links, 0);
+    acceptance.user = kedge_span_of((const uint8_t *)"u", 0);
+    ck_assert_int_eq(kedge_hub_accept(hub, 1, &acceptance, 0), KEDGE_INVALID_ARGUMENT);
 }
 END_TEST
 

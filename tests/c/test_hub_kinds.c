@@ -560,6 +560,123 @@ START_TEST(a_links_own_session_ends_with_it)
 }
 END_TEST
 
+/* ---- Telling thousands -------------------------------------------------------------------------- */
+
+/* Three links that follow a topic, all pulled dry; telling two or more is put off. */
+static void follow_and_put_off(void)
+{
+    kedge_span news = kedge_text("news");
+    kedge_acceptance acceptance = acceptance_of("anna");
+    acceptance.topics = &news;
+    acceptance.topic_count = 1;
+    begin_hub(KEDGE_SESSIONS_PER_LINK);
+    hub->teller.least = 2;
+    for (size_t i = 0; i < 3; i++) {
+        ask(i);
+        ck_assert_int_eq(kedge_hub_accept(hub, tickets[i], &acceptance, now), KEDGE_OK);
+        check_answer(i, KEDGE_OUTPUT_UPGRADE, 0);
+    }
+    while (kedge_hub_next_ready(hub, now) != NULL) {
+    }
+}
+
+START_TEST(what_is_put_off_is_told_to_who_looks)
+{
+    follow_and_put_off();
+    ck_assert(!kedge_hub_ready_waiting(hub));
+    ck_assert_int_eq(publish("news", false, NULL), KEDGE_OK);
+    ck_assert_ptr_null(hub->commons.ready);
+    ck_assert(kedge_hub_ready_waiting(hub));
+    ck_assert(kedge_cursor_pending(&links[2]->cursor));
+    ck_assert_ptr_null(hub->teller.first);
+    ck_assert_ptr_eq(hub->commons.ready, links[0]);
+    check_step(links[1], false, 1);
+}
+END_TEST
+
+START_TEST(what_is_put_off_is_not_read_out_of_turn)
+{
+    follow_and_put_off();
+    kedge_session *session = kedge_link_session(links[0]);
+    ck_assert_int_eq(publish("news", false, NULL), KEDGE_OK);
+    kedge_publication *publication = publication_of(false);
+    ck_assert_int_eq(kedge_hub_send(hub, session, publication, now), KEDGE_OK);
+    kedge_publication_release(publication);
+    ck_assert_int_eq(publish("news", false, NULL), KEDGE_OK);
+    const kedge_log *own = kedge_session_own_log(session);
+    for (uint64_t number = 1; number <= 3; number++) {
+        kedge_step step;
+        ck_assert_int_eq(kedge_cursor_next(&links[0]->cursor, &step), KEDGE_OK);
+        ck_assert_uint_eq(step.number, number);
+        ck_assert_int_eq(step.log == own, number == 2);
+    }
+}
+END_TEST
+
+START_TEST(who_left_a_log_is_not_told_of_it)
+{
+    follow_and_put_off();
+    kedge_session *session = kedge_link_session(links[0]);
+    ck_assert_int_eq(publish("news", false, NULL), KEDGE_OK);
+    check_step(links[0], false, 1);
+    ck_assert_int_eq(kedge_hub_unfollow(hub, session, kedge_text("news"), now), KEDGE_OK);
+    ck_assert_int_eq(publish("news", false, NULL), KEDGE_OK);
+    ck_assert(!kedge_cursor_pending(&links[0]->cursor));
+    ck_assert_ptr_nonnull(hub->teller.first);
+    check_step(links[1], false, 1);
+    check_step(links[1], false, 2);
+}
+END_TEST
+
+/* ---- What a session of a kind is ------------------------------------------------------------------ */
+
+/* A session of a hub of that kind, with one passing topic of that name, or a numbered one. */
+static kedge_hub_record *make_record(kedge_sessions_kind kind, const char *user,
+                                     const char *passing, const char *numbered)
+{
+    kedge_span topics[2] = {kedge_text(passing), kedge_text(numbered)};
+    kedge_acceptance acceptance = acceptance_of(user);
+    acceptance.passing_topics = &topics[0];
+    acceptance.passing_count = passing != NULL;
+    acceptance.topics = &topics[1];
+    acceptance.topic_count = numbered != NULL;
+    operations.sessions = kind;
+    size_t at = links[0] == NULL ? 0 : 1;
+    ask(at);
+    ck_assert_int_eq(kedge_hub_accept(hub, tickets[at], &acceptance, now), KEDGE_OK);
+    operations.sessions = KEDGE_SESSIONS_SHARED;
+    return kedge_hub_record_of(hub, kedge_link_session(links[at]));
+}
+
+START_TEST(the_session_that_all_share_is_of_its_own_kind)
+{
+    static const struct {
+        kedge_sessions_kind kind;
+        const char *user;
+        const char *passing;
+        const char *numbered;
+        bool right;
+    } made[] = {{KEDGE_SESSIONS_PER_LINK, "server", "", NULL, true},
+                {KEDGE_SESSIONS_PER_LINK, "anna", "", NULL, false},
+                {KEDGE_SESSIONS_PER_LINK, "server", NULL, NULL, false},
+                {KEDGE_SESSIONS_PER_LINK, "server", NULL, "news", false},
+                {KEDGE_SESSIONS_PER_LINK, "server", "news", NULL, false},
+                {KEDGE_SESSIONS_PER_USER, "server", "", NULL, false}};
+    begin_hub(KEDGE_SESSIONS_PER_LINK);
+    kedge_hub_record *record =
+        make_record(made[_i].kind, made[_i].user, made[_i].passing, made[_i].numbered);
+    ck_assert_int_eq(kedge_hub_is_of_its_kind(hub, record), made[_i].right);
+    if (made[_i].right) {
+        ck_assert_int_eq(kedge_session_reserve_skip(record->session, false), KEDGE_OK);
+        ck_assert(kedge_session_skip(record->session, &record->session->own, 5));
+        ck_assert(!kedge_hub_is_of_its_kind(hub, record));
+        kedge_session_unskip(record->session, false, 5);
+        (void)make_record(KEDGE_SESSIONS_PER_LINK, "server", "", NULL);
+        ck_assert(!kedge_hub_is_of_its_kind(hub, record));
+    }
+}
+END_TEST
+
 /* ---- Snapshots ---------------------------------------------------------------------------------- */
 
 static uint8_t snapshot[SNAPSHOT_MAX];
@@ -869,6 +986,10 @@ Suite *kedge_hub_kinds_suite(void)
     tcase_add_loop_test(kinds, without_memory_the_question_still_stands, 0, 3);
     tcase_add_test(kinds, a_first_link_that_is_not_attached_leaves_no_session);
     tcase_add_test(kinds, links_outlive_their_hub);
+    tcase_add_test(kinds, what_is_put_off_is_told_to_who_looks);
+    tcase_add_test(kinds, what_is_put_off_is_not_read_out_of_turn);
+    tcase_add_test(kinds, who_left_a_log_is_not_told_of_it);
+    tcase_add_loop_test(kinds, the_session_that_all_share_is_of_its_own_kind, 0, 6);
     suite_add_tcase(suite, kinds);
 
     TCase *snapshots = tcase_create("snapshots");

@@ -408,6 +408,111 @@ START_TEST(who_lags_and_is_left_out_of_too_much_that_passes_is_outrun)
 }
 END_TEST
 
+START_TEST(who_has_read_what_passes_stays_where_others_are_outrun)
+{
+    kedge_cursor lagging;
+    kedge_cursor live;
+    follow_both();
+    followers[0]->skips_max = 2;
+    kedge_publication *publication = passing_new();
+    ck_assert_int_eq(kedge_cursor_open(&lagging, followers[0], 0), KEDGE_OK);
+    ck_assert_int_eq(kedge_cursor_open(&live, followers[0], 1), KEDGE_OK);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(kedge_hub_publish_except(world.hub, typing[0], publication, followers, 1,
+                                                  NULL, world.now),
+                         KEDGE_OK);
+    }
+    ck_assert(kedge_cursor_outrun(&lagging));
+    ck_assert(!kedge_cursor_outrun(&live));
+    kedge_cursor_close(&lagging);
+    kedge_cursor_close(&live);
+    kedge_publication_release(publication);
+}
+END_TEST
+
+START_TEST(what_is_forgotten_ends_with_the_newest_of_all_logs)
+{
+    follow_both();
+    followers[0]->skips_max = 1;
+    ck_assert_int_eq(kedge_hub_follow(world.hub, followers[0], kedge_text("sport"), world.now),
+                     KEDGE_OK);
+    ck_assert_int_eq(hub_world_publish(&world, "sport", 1, NULL), KEDGE_OK);
+    ck_assert_int_eq(publish_except(2, followers, 1, NULL), KEDGE_OK);
+    ck_assert_int_eq(publish_except(3, followers, 1, NULL), KEDGE_OK);
+    ck_assert_uint_eq(kedge_session_last(followers[0]), 2);
+    ck_assert_uint_eq(kedge_session_base(followers[0]), 2);
+}
+END_TEST
+
+START_TEST(only_who_follows_is_left_out_and_only_of_this_hub)
+{
+    kedge_session *stranger = NULL;
+    size_t sessions = 9;
+    kedge_session_config config = {0};
+    follow_both();
+    ck_assert_int_eq(kedge_hub_unfollow(world.hub, followers[0], kedge_text("news"), world.now),
+                     KEDGE_OK);
+    ck_assert_int_eq(publish_except(1, followers, 1, &sessions), KEDGE_OK);
+    ck_assert_uint_eq(sessions, 1);
+    ck_assert_uint_eq(followers[0]->skips.count, 0);
+    config.id = kedge_text("0123456789abcdef0123456789abcdef");
+    config.own_limits = kedge_log_limits_default();
+    ck_assert_int_eq(kedge_session_create(&stranger, &config, kedge_allocator_default()), KEDGE_OK);
+    ck_assert_int_eq(publish_except(1, &stranger, 1, NULL), KEDGE_UNKNOWN);
+    kedge_session_destroy(stranger);
+    stranger = NULL;
+    ck_assert_int_eq(publish_except(1, &stranger, 1, NULL), KEDGE_UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_restored_skip_is_of_the_time_in_which_the_log_was_followed)
+{
+    hub_client late;
+    kedge_span news = kedge_text("news");
+    follow_both();
+    ck_assert_int_eq(publish_except(1, NULL, 0, NULL), KEDGE_OK);
+    uint64_t before = world.hub->stamp;
+    hub_client_begin(&late, &world, "dora");
+    hub_client_login(&late, &news, 1);
+    hub_client_lose(&late);
+    ck_assert_int_eq(publish_except(2, NULL, 0, NULL), KEDGE_OK);
+    kedge_session *session = hub_client_session(&late);
+    ck_assert_int_eq(kedge_session_restore_skip(session, before), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_session_restore_skip(session, world.hub->stamp), KEDGE_OK);
+}
+END_TEST
+
+START_TEST(a_topic_that_was_left_without_the_hub_goes_too)
+{
+    follow_both();
+    kedge_hub_topic *news = kedge_hub_topic_find(world.hub, kedge_text("news"), false);
+    hub_world_pump(&world);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(kedge_session_unfollow(followers[i], &news->log), KEDGE_OK);
+    }
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).topics, 2);
+    ck_assert_ptr_null(kedge_hub_next_ready(world.hub, world.now));
+    ck_assert_uint_eq(kedge_hub_counts_now(world.hub).topics, 1);
+}
+END_TEST
+
+START_TEST(a_publication_is_of_the_hubs_protocol)
+{
+    kedge_publication *publication = NULL;
+    kedge_publication_source source = {0};
+    source.protocol = KEDGE_MESSAGING;
+    source.name = kedge_text("new");
+    follow_both();
+    ck_assert_int_eq(kedge_publication_create(&publication, kedge_allocator_default(), &source),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_publish(world.hub, kedge_text("news"), publication, NULL, world.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_publish(world.hub, kedge_text("news"), NULL, NULL, world.now),
+                     KEDGE_INVALID_ARGUMENT);
+    kedge_publication_release(publication);
+}
+END_TEST
+
 START_TEST(without_memory_nobody_is_left_out)
 {
     kedge_status status = KEDGE_NO_MEMORY;
@@ -596,6 +701,12 @@ Suite *kedge_hub_topics_suite(void)
     tcase_add_test(except, what_nobody_is_to_have_is_not_stored);
     tcase_add_test(except, who_is_left_out_too_often_starts_afresh);
     tcase_add_test(except, who_lags_and_is_left_out_of_too_much_that_passes_is_outrun);
+    tcase_add_test(except, who_has_read_what_passes_stays_where_others_are_outrun);
+    tcase_add_test(except, what_is_forgotten_ends_with_the_newest_of_all_logs);
+    tcase_add_test(except, only_who_follows_is_left_out_and_only_of_this_hub);
+    tcase_add_test(except, a_restored_skip_is_of_the_time_in_which_the_log_was_followed);
+    tcase_add_test(except, a_topic_that_was_left_without_the_hub_goes_too);
+    tcase_add_test(except, a_publication_is_of_the_hubs_protocol);
     tcase_add_test(except, without_memory_nobody_is_left_out);
     tcase_add_test(except, a_snapshot_knows_who_was_left_out);
     tcase_add_test(except, a_restored_skip_may_be_dropped_but_not_more_than_there_was);
