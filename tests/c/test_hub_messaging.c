@@ -470,6 +470,62 @@ START_TEST(the_senders_own_stream_can_be_left_out)
 }
 END_TEST
 
+/* Who does not follow is left out of nothing; a session of nobody's is unknown. */
+START_TEST(only_the_hubs_own_sessions_can_be_left_out)
+{
+    kedge_span chat = kedge_text("chat 7");
+    kedge_acceptance acceptance = acceptance_of("anna");
+    acceptance.topics = &chat;
+    acceptance.topic_count = 1;
+    open_as(0, &acceptance);
+    says(0, SUBSCRIBE("s", "{}"));
+    kedge_session *follows_not = open_link(1, "bert");
+    size_t sessions = 0;
+    kedge_publication *publication = publication_of("new", 1, false);
+    ck_assert_int_eq(
+        kedge_hub_publish_except(hub, chat, publication, &follows_not, 1, &sessions, now),
+        KEDGE_OK);
+    ck_assert_uint_eq(sessions, 1);
+    kedge_session_config config_of_other;
+    kedge_session *other = NULL;
+    memset(&config_of_other, 0, sizeof config_of_other);
+    config_of_other.id = kedge_text("id");
+    config_of_other.user = kedge_text("u");
+    config_of_other.own_limits = kedge_log_limits_default();
+    config_of_other.spans_max = 1;
+    ck_assert_int_eq(kedge_session_create(&other, &config_of_other, memory_probe_allocator(&probe)),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_publish_except(hub, chat, publication, &other, 1, &sessions, now),
+                     KEDGE_UNKNOWN);
+    kedge_session_destroy(other);
+    kedge_publication_release(publication);
+    pump();
+    check_events(0, 1, 1, 1);
+}
+END_TEST
+
+START_TEST(what_is_no_event_or_no_user_of_this_hub_is_refused)
+{
+    kedge_publication *foreign = NULL;
+    kedge_publication_source source;
+    memset(&source, 0, sizeof source);
+    source.protocol = KEDGE_GATEWAY;
+    source.name = kedge_text("new");
+    ck_assert_int_eq(kedge_publication_create(&foreign, memory_probe_allocator(&probe), &source),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_publish(hub, kedge_text("chat"), foreign, NULL, now),
+                     KEDGE_INVALID_ARGUMENT);
+    kedge_publication_release(foreign);
+    kedge_acceptance nobody = acceptance_of("");
+    ck_assert_int_eq(ask(&devices[0]), KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_accept(hub, devices[0].ticket, &nobody, now),
+                     KEDGE_INVALID_ARGUMENT);
+    nobody.user = kedge_text(NULL);
+    ck_assert_int_eq(kedge_hub_accept(hub, devices[0].ticket, &nobody, now),
+                     KEDGE_INVALID_ARGUMENT);
+}
+END_TEST
+
 START_TEST(a_device_that_lags_too_far_ends_alone)
 {
     kedge_session *stream = open_link(0, "anna");
@@ -699,6 +755,8 @@ Suite *kedge_hub_messaging_suite(void)
     tcase_add_test(messaging, an_ack_trims_nothing);
     tcase_add_test(messaging, what_is_published_reaches_all_streams_that_follow);
     tcase_add_test(messaging, the_senders_own_stream_can_be_left_out);
+    tcase_add_test(messaging, only_the_hubs_own_sessions_can_be_left_out);
+    tcase_add_test(messaging, what_is_no_event_or_no_user_of_this_hub_is_refused);
     tcase_add_test(messaging, a_device_that_lags_too_far_ends_alone);
     tcase_add_test(messaging, only_an_outrun_link_counts_as_lost_history);
     tcase_add_test(messaging, a_stream_that_is_ended_closes_all_its_devices);
