@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("include", "docs/design/include")
+INCLUDE = "include"
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 LANGUAGES = (
     ("C11", (os.environ.get("CC", "cc"), "-x", "c", "-std=c11")),
@@ -19,9 +19,8 @@ LANGUAGES = (
 
 def compile_alone(header: str, compiler: tuple[str, ...]) -> str:
     """What the compiler says against the header: nothing, if all is well."""
-    includes = [f"-I{folder}" for folder in FOLDERS]
     run = subprocess.run(
-        [*compiler, *WARNINGS, *includes, "-fsyntax-only", "-"],
+        [*compiler, *WARNINGS, f"-I{INCLUDE}", "-fsyntax-only", "-"],
         input=f'#include "{header}"\n' * 2,
         cwd=ROOT,
         capture_output=True,
@@ -32,9 +31,7 @@ def compile_alone(header: str, compiler: tuple[str, ...]) -> str:
 
 def main() -> int:
     headers = sorted(
-        str(path.relative_to(ROOT / folder))
-        for folder in FOLDERS
-        for path in (ROOT / folder).rglob("*.h")
+        str(path.relative_to(ROOT / INCLUDE)) for path in (ROOT / INCLUDE).rglob("*.h")
     )
     cases = [(header, *language) for header in headers for language in LANGUAGES]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
