@@ -277,9 +277,8 @@ void kedge_watch_renew_server(kedge_watch *watch)
 
 static void lose(kedge_watch *watch)
 {
-    for (kedge_role role = KEDGE_CLIENT; watch->connected && role <= KEDGE_SERVER; role++) {
-        (void)kedge_link_lost(watch->links[role], watch->now);
-    }
+    (void)kedge_link_lost(watch->links[KEDGE_CLIENT], watch->now);
+    (void)kedge_link_lost(watch->links[KEDGE_SERVER], watch->now);
     watch->connected = false;
 }
 

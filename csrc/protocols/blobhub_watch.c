@@ -41,7 +41,7 @@ static const char *response_said(kedge_watch *watch, kedge_role from,
     }
     bool initialize = kedge_span_equal(request->name, kedge_text("status/initialize"));
     kedge_watch_answer(watch, asker, request);
-    if (initialize && asker == KEDGE_CLIENT && !watch->as.blobhub.initialized) {
+    if (initialize) {
         initialized(watch, envelope);
     }
     return NULL;

@@ -31,8 +31,11 @@ static const char *ack_said(kedge_watch *watch, const kedge_envelope *envelope)
     if (command == NULL || command->stage == ACCEPTED) {
         return kedge_watch_stray(watch, KEDGE_CLIENT, "an ack answers a command, once");
     }
+    if (kedge_flowlayer_read_ack(envelope->payload.raw, &ack).status != KEDGE_OK) {
+        return "an ack tells whether the command is accepted";
+    }
     command->stage = ACCEPTED;
-    if (kedge_flowlayer_read_ack(envelope->payload.raw, &ack).status == KEDGE_OK && !ack.accepted) {
+    if (!ack.accepted) {
         kedge_watch_answer(watch, KEDGE_CLIENT, command);
     }
     return NULL;

@@ -35,9 +35,10 @@ static void begin(kedge_watch *watch, kedge_role from, const kedge_envelope *env
     uint64_t interval = 0;
     if (from == KEDGE_SERVER && is_called(envelope, "hello") &&
         kedge_members_read_payload(&member, 1, envelope->payload.raw, NULL, &value).status ==
-            KEDGE_OK &&
-        kedge_json_unsigned(value, &interval) == KEDGE_OK && interval > 0 &&
-        interval <= KEDGE_NEVER / 4 / KEDGE_MILLISECOND) {
+            KEDGE_OK) {
+        (void)kedge_json_unsigned(value, &interval);
+    }
+    if (interval > 0 && interval <= KEDGE_NEVER / 4 / KEDGE_MILLISECOND) {
         watch->config.server.as.gateway_server.heartbeat_interval = interval * KEDGE_MILLISECOND;
     }
 }

@@ -323,6 +323,27 @@ START_TEST(ready_has_a_session_and_the_first_number)
 }
 END_TEST
 
+START_TEST(a_session_with_too_long_a_name_is_not_followed)
+{
+    char text[1024];
+    greeted();
+    right(KEDGE_CLIENT, IDENTIFY);
+    (void)snprintf(text, sizeof text,
+                   "{\"type\":\"ready\",\"seq\":1,\"d\":{\"session_id\":\"%0300d\"}}", 1);
+    wrong(KEDGE_SERVER, text, KEDGE_SERVER, "ready names the session");
+}
+END_TEST
+
+START_TEST(a_heartbeat_may_come_while_the_token_is_looked_at)
+{
+    greeted();
+    right(KEDGE_CLIENT, IDENTIFY);
+    right(KEDGE_CLIENT, HEARTBEAT);
+    right(KEDGE_SERVER, ACK);
+    right(KEDGE_SERVER, READY);
+}
+END_TEST
+
 START_TEST(ready_is_the_first_number)
 {
     greeted();
@@ -857,7 +878,6 @@ START_TEST(a_right_talk_of_flowlayers_is_one)
     right(KEDGE_SERVER, "{\"type\":\"of another time\"}");
     closes(KEDGE_SERVER, 1001);
     closes(KEDGE_CLIENT, 1001);
-    now += 3 * KEDGE_SECOND;
     operational();
     right(KEDGE_CLIENT, START_ALL("1"));
 }
@@ -872,6 +892,8 @@ static const breach flowlayer_breaches[] = {
     {operational, KEDGE_SERVER, ACCEPT("1"), "an ack answers a command, once"},
     {operational, KEDGE_SERVER, RESULT("1"), "a result answers a command that was accepted, once"},
     {commanded, KEDGE_SERVER, RESULT("1"), "an ack comes before its result"},
+    {commanded, KEDGE_SERVER, "{\"type\":\"ack\",\"id\":\"1\",\"payload\":{}}",
+     "an ack tells whether the command is accepted"},
     {commanded, KEDGE_CLIENT, START_ALL("1"),
      "an id is free again when it was answered, not before"},
     {commanded, KEDGE_CLIENT, COMMAND("2", "dance", "{}"), "there is no such command"},
@@ -981,6 +1003,8 @@ Suite *kedge_watch_suite(void)
     tcase_add_test(tests, a_server_that_acknowledges_nothing_is_told);
     tcase_add_test(tests, nothing_is_said_behind_a_close);
     tcase_add_loop_test(tests, ready_has_a_session_and_the_first_number, 0, 3);
+    tcase_add_test(tests, a_session_with_too_long_a_name_is_not_followed);
+    tcase_add_test(tests, a_heartbeat_may_come_while_the_token_is_looked_at);
     tcase_add_test(tests, ready_is_the_first_number);
     tcase_add_loop_test(tests, a_hello_without_an_interval_is_judged_by_the_client, 0, 4);
     tcase_add_test(tests, a_resume_that_is_none_is_the_clients_fault);
