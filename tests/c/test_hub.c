@@ -202,6 +202,8 @@ START_TEST(the_caller_is_told_of_missing_arguments)
     ck_assert_uint_eq(kedge_hub_counts_now(NULL).links, 0);
     acceptance.user = kedge_span_of((const uint8_t *)"u", 0);
     ck_assert_int_eq(kedge_hub_accept(hub, 1, &acceptance, 0), KEDGE_INVALID_ARGUMENT);
+    acceptance.user = kedge_span_of(NULL, 1);
+    ck_assert_int_eq(kedge_hub_accept(hub, 1, &acceptance, 0), KEDGE_INVALID_ARGUMENT);
 }
 END_TEST
 

@@ -510,6 +510,19 @@ START_TEST(a_publication_is_of_the_hubs_protocol)
     ck_assert_int_eq(kedge_hub_publish(world.hub, kedge_text("news"), NULL, NULL, world.now),
                      KEDGE_INVALID_ARGUMENT);
     kedge_publication_release(publication);
+    ck_assert_int_eq(kedge_publication_control(&publication, kedge_allocator_default(),
+                                               KEDGE_GATEWAY, kedge_text("{}")),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_publish(world.hub, kedge_text("news"), publication, NULL, world.now),
+                     KEDGE_INVALID_ARGUMENT);
+    kedge_publication_release(publication);
+    source.protocol = KEDGE_GATEWAY;
+    source.name = kedge_text("ready");
+    ck_assert_int_eq(kedge_publication_create(&publication, kedge_allocator_default(), &source),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_publish(world.hub, kedge_text("news"), publication, NULL, world.now),
+                     KEDGE_INVALID_ARGUMENT);
+    kedge_publication_release(publication);
 }
 END_TEST
 

@@ -65,6 +65,15 @@ START_TEST(defaults_are_those_of_the_header)
 }
 END_TEST
 
+START_TEST(a_protocol_that_there_is_not_has_no_settings)
+{
+    for (int role = 0; role < 2; role++) {
+        kedge_link_config config = kedge_link_config_default((kedge_protocol)4, (kedge_role)role);
+        ck_assert_int_eq(create(&config), KEDGE_INVALID_ARGUMENT);
+    }
+}
+END_TEST
+
 START_TEST(settings_that_are_refused)
 {
     kedge_link_config config = host.config;
@@ -904,6 +913,7 @@ END_TEST
 static void add_life(TCase *tests)
 {
     tcase_add_test(tests, defaults_are_those_of_the_header);
+    tcase_add_test(tests, a_protocol_that_there_is_not_has_no_settings);
     tcase_add_loop_test(tests, settings_that_are_refused, 0, 6);
     tcase_add_test(tests, creating_needs_all_its_arguments);
     tcase_add_test(tests, creating_without_memory_changes_nothing);
