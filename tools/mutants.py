@@ -28,6 +28,7 @@ class Mutant(NamedTuple):
     file: str
     find: str
     put: str
+    protocol: str = ""  # whose worlds are looked at; none: all
 
     def source(self) -> str:
         """The changed file. What is to be found must be there exactly once."""
@@ -57,7 +58,7 @@ def broken(mutant: Mutant, folder: Path, seeds: str) -> tuple[int, int]:
     program = build(mutant, folder)
     try:
         run = subprocess.run(
-            [str(program), "count", seeds],
+            [str(program), "count", seeds, "0", *([mutant.protocol] if mutant.protocol else [])],
             capture_output=True,
             text=True,
             timeout=SECONDS,
