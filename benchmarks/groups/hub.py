@@ -11,7 +11,9 @@ FLOOR = (
     "10 000 links that had read everything, one event of 200 bytes. The floor: a pass that reads"
     " and writes one field of 8 bytes in each of 10 000 structs of a link's size, shuffled."
 )
-PUBLISH = f"{FLOOR} Publish: logged; that many links have to be told is noted, and done by the pull."
+PUBLISH = (
+    f"{FLOOR} Publish: logged; that many links have to be told is noted, and done by the pull."
+)
 PULL = f"{FLOOR} Pull: every link found to be ready, and its output as a list of parts."
 COMPRESSED = (
     "An event of 1 KiB to 10 000 links: encoded, published, compressed once, every link's output"

@@ -119,8 +119,8 @@ KEDGE_API void kedge_hub_tick(kedge_hub *hub, kedge_time now);
 
 /* The answer yes to IDENTIFY, RESUME and CREDENTIALS. For CREDENTIALS the link is given the session
  * that the protocol has for it: the user's stream (messaging), the server's own (FlowLayer), or a new
- * one that ends with the link (BlobHub); it follows the topics from now on, and the upgrade goes out. For IDENTIFY a session is made, it follows the topics, and
- * `ready` carries the members; for RESUME the session is looked up, its owner compared with `user`,
+ * one that ends with the link (BlobHub); it follows the topics from now on, and the upgrade goes out.
+ * For IDENTIFY a session is made, it follows the topics, and `ready` carries the members; for RESUME the session is looked up, its owner compared with `user`,
  * the topics that it does not follow yet are followed, and the rest is unfollowed if
  * `topics_exact`. What such a topic had for the session before stays part of its history. A resume
  * that fails changes nothing about topics. */
@@ -228,7 +228,8 @@ KEDGE_API kedge_status kedge_hub_limit_topic(kedge_hub *hub, kedge_span topic,
 
 /* What happens to a link that lags until a numbered topic drops what it has to read next: false, it is
  * closed (messaging: 1013, gateway: 4010); true, it counts what it lost and goes on (kedge_link_counts.lost).
- * Only FlowLayer's log knows lost numbers, and begins with true: there the topic is empty. UNSUPPORTED for other protocols; NO_MEMORY. */
+ * Only FlowLayer's log knows lost numbers, and begins with true: there the topic is empty. UNSUPPORTED for
+ * other protocols; NO_MEMORY. */
 KEDGE_API kedge_status kedge_hub_lossy_topic(kedge_hub *hub, kedge_span topic, bool lossy);
 
 /* ---- Sessions -------------------------------------------------------------------------------- */
@@ -283,8 +284,8 @@ KEDGE_API bool kedge_hub_next_event(kedge_hub *hub, kedge_hub_event *event);
  * before is still sent. Only what is sealed can be restored. */
 KEDGE_API void kedge_hub_seal(kedge_hub *hub, kedge_time now);
 
-/* Stops every link, for the gateway with 4008, else with 1001; their sessions stay, but for BlobHub's. What was not written yet waits
- * for their resume. Write out what is ready, then destroy the links. */
+/* Stops every link, for the gateway with 4008, else with 1001; their sessions stay, but for BlobHub's.
+ * What was not written yet waits for their resume. Write out what is ready, then destroy the links. */
 KEDGE_API void kedge_hub_stop(kedge_hub *hub, kedge_time now);
 
 /* The hub's state as bytes: topics, logs, sessions. `wall` is the wall clock in nanoseconds since
