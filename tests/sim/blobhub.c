@@ -131,16 +131,19 @@ static bool keeps(uint16_t sent)
 static void take(sim_world *world, size_t topic, uint64_t n, size_t told)
 {
     size_t right = 0;
+    size_t outrun = 0; /* maybe, though they have not told that yet */
     for (size_t i = 0; i < SIM_WIRES; i++) {
         sim_wire *wire = &world->wires[i];
         if (wire->used && wire->attached && wire->link != NULL &&
             is_subscribed(wire->link, topic)) {
             bool wanted = wire->client != NULL && wire->client->subscribed[topic];
+            outrun += sim_passed_too_much(world, wire);
             sim_must_see(world, wire, topic, n, !wanted);
             right++;
         }
     }
-    SIM_EXPECT(world, told == right, "%zu links are told instead of %zu", told, right);
+    SIM_EXPECT(world, told <= right && told + outrun >= right, "%zu links are told instead of %zu",
+               told, right);
 }
 
 static void step_broadcast(sim_world *world)
