@@ -337,6 +337,9 @@ static void step_sleep(sim_world *world)
     world->trace.now = world->now;
     sim_note(&world->trace, "all slept");
     sim_trouble(world, &world->trouble, world->now);
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        sim_trouble(world, &world->wires[i].trouble, world->now);
+    }
 }
 
 /* The server's clock stands earlier for a moment. */
