@@ -251,15 +251,16 @@ static void start_epoch(kedge_continuity *continuity)
     continuity->fingerprint = 0;
 }
 
-/* The server could not be asked. On a new connection a live entry is newer than all that there was: one
- * that is not above `last` is another process's. */
+/* The server could not be asked. What it told before may be enough; and on a new connection a live entry is
+ * newer than all that there was: one that is not above `last` is another process's. */
 static void give_verifying_up(kedge_continuity *continuity)
 {
+    const kedge_continuity_held *live = continuity->first_held;
     continuity->verify = false;
-    if (continuity->first_held == NULL) {
-        continuity->unverified = true;
-    } else if (continuity->first_held->seq <= continuity->last) {
+    if (continuity->differs || (live != NULL && live->seq <= continuity->last)) {
         start_epoch(continuity);
+    } else {
+        continuity->unverified = live == NULL;
     }
 }
 

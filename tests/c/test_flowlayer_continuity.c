@@ -336,6 +336,18 @@ START_TEST(an_entry_that_differs_is_a_new_epoch)
 }
 END_TEST
 
+/* What was known differs: whether its newest can be asked for or not. */
+START_TEST(an_entry_that_differs_is_a_new_epoch_without_a_further_answer)
+{
+    reconnect_at(5);
+    ck_assert_str_eq(ask(), "after=4 limit=10");
+    answer_as(5, 7, false, "another");
+    ck_assert_str_eq(ask(), "limit=1");
+    kedge_continuity_failed(&logs);
+    ck_assert_str_eq(tell(), "EPOCH(5) 5 6 7 ");
+}
+END_TEST
+
 /* The other process has logged more by the time that it is asked for its newest. */
 START_TEST(a_live_entry_that_differs_is_a_new_epoch)
 {
@@ -730,6 +742,7 @@ Suite *kedge_flowlayer_continuity_suite(void)
     tcase_add_test(tests, pages_end_at_the_bound);
     tcase_add_test(tests, a_newest_entry_below_is_a_new_epoch);
     tcase_add_test(tests, an_entry_that_differs_is_a_new_epoch);
+    tcase_add_test(tests, an_entry_that_differs_is_a_new_epoch_without_a_further_answer);
     tcase_add_test(tests, a_live_entry_that_differs_is_a_new_epoch);
     tcase_add_test(tests, a_live_entry_that_differs_after_the_answer_is_a_new_epoch);
     tcase_add_test(tests, a_live_entry_that_is_the_same_is_no_new_epoch);
