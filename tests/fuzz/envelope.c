@@ -238,6 +238,9 @@ static void check_rewritten(const kedge_envelope *envelope, const kedge_envelope
     size_t needed = 0;
     size_t size = 0;
     kedge_protocol protocol = envelope->protocol;
+    if (envelope->type.value.kind == KEDGE_JSON_KIND_TEXT && parts->type.size == 0) {
+        return; /* the writer takes an empty name for none */
+    }
     kedge_status status = kedge_envelope_encode(protocol, parts, NULL, 0, &needed);
     if (status != KEDGE_NO_SPACE) {
         FUZZ_CHECK(status != KEDGE_OK && needed == 0 && !must_encode(envelope, parts));
