@@ -1,5 +1,6 @@
 #include "protocols/blobhub_client.h"
 
+#include "client_end.h"
 #include "protocols/blobhub_client_state.h"
 #include "protocols/blobhub_messages.h"
 #include "protocols/blobhub_writer.h"
@@ -14,24 +15,13 @@ enum { TELL_CLOSED = 1, TELL_CONNECT = 2 };
 /* Rule 6. */
 #define LASTED (30 * KEDGE_SECOND)
 
-/* Why a connection is over, and what the lists say of that. */
-typedef struct ending {
-    kedge_status cause;
-    uint16_t sent;
-    uint16_t received;
-    uint16_t http_status;
-    kedge_span reason;
-    kedge_time retry_after;
-    kedge_action action;
-} ending;
-
 /* What a move may need besides the state. */
 typedef struct particulars {
     kedge_envelope envelope;
     kedge_blobhub_client_input input;
     kedge_blobhub_event event;
     kedge_open_request *request; /* ANSWER: ours; TIMER_ANSWER: the server's */
-    ending ending;
+    kedge_client_end ending;
 } particulars;
 
 static bool is_connected(const client *self)
@@ -67,7 +57,7 @@ static bool client_next_output(kedge_link *link, kedge_output *output)
 
 /* ---- The end of a connection -------------------------------------------------------------------- */
 
-static kedge_time delay_after(client *self, const ending *why)
+static kedge_time delay_after(client *self, const kedge_client_end *why)
 {
     const kedge_blobhub_client_config *settings = kedge_blobhub_client_settings(self);
     if (why->action != KEDGE_ACTION_RESUME) {
@@ -84,25 +74,18 @@ static kedge_time delay_after(client *self, const ending *why)
 }
 
 /* What the application said and nobody will hear. */
-static size_t unsent(const client *self, const ending *why)
+static size_t unsent(const client *self, const kedge_client_end *why)
 {
     bool gone = why->sent == 0 || why->cause == KEDGE_HOST_CLOSED;
     return gone && self->state == KEDGE_BLOBHUB_CLIENT_ACTIVE ? self->base.queue.count : 0;
 }
 
 /* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
-static void tell_closed(client *self, const ending *why, kedge_time after)
+static void tell_closed(client *self, const kedge_client_end *why, kedge_time after)
 {
     kedge_event *closed = &self->closed;
     if ((self->tells & TELL_CLOSED) == 0) {
-        memset(closed, 0, sizeof *closed);
-        closed->kind = KEDGE_EVENT_CLOSED;
-        closed->as.closed.cause = why->cause;
-        closed->as.closed.sent = why->sent;
-        closed->as.closed.received = why->received;
-        closed->as.closed.http_status = why->http_status;
-        closed->as.closed.reason = kedge_link_keep_reason(&self->base, why->reason);
-        closed->as.closed.unsent = unsent(self, why);
+        kedge_client_end_tell(why, &self->base, unsent(self, why), closed);
     }
     closed->as.closed.action = why->action;
     closed->as.closed.after = after;
@@ -112,7 +95,7 @@ static void tell_closed(client *self, const ending *why, kedge_time after)
 /* The conversation is over: nobody is answered any more, and all has to be asked for again. */
 static void conclude(client *self, particulars *all)
 {
-    ending *why = &all->ending;
+    kedge_client_end *why = &all->ending;
     if (!self->base.open) {
         why->sent = 0;
     }
@@ -305,7 +288,7 @@ static kedge_status move_excuse(client *self, particulars *all)
 /* Closes what is ours to close, and lets go of it. */
 static kedge_status move_end(client *self, particulars *all)
 {
-    const ending *why = &all->ending;
+    const kedge_client_end *why = &all->ending;
     conclude(self, all);
     if (why->sent != 0 && why->cause != KEDGE_HOST_CLOSED) {
         kedge_link_send_close(&self->base, why->sent, why->reason);
@@ -374,19 +357,12 @@ static kedge_status step(client *self, kedge_blobhub_client_input input, particu
 
 /* ---- Classifying: how a connection ended ------------------------------------------------------- */
 
-/* The closes that this side decides on lead back, whatever their code means from the server. */
-static ending own_ending(kedge_status cause, uint16_t code)
+static kedge_client_end own_ending(kedge_status cause, uint16_t code)
 {
-    ending why;
-    memset(&why, 0, sizeof why);
-    why.cause = cause;
-    why.sent = code;
-    why.reason = kedge_text(kedge_status_text(cause));
-    why.action = KEDGE_ACTION_RESUME;
-    return why;
+    return kedge_client_end_own(cause, code, KEDGE_ACTION_RESUME);
 }
 
-static particulars particulars_of(ending why)
+static particulars particulars_of(kedge_client_end why)
 {
     particulars all;
     memset(&all, 0, sizeof all);
@@ -394,7 +370,7 @@ static particulars particulars_of(ending why)
     return all;
 }
 
-static kedge_status end_by(client *self, ending why)
+static kedge_status end_by(client *self, kedge_client_end why)
 {
     particulars all = particulars_of(why);
     return step(self,
@@ -406,17 +382,8 @@ static kedge_status end_by(client *self, ending why)
 static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t code,
                                  kedge_span reason)
 {
-    ending why = own_ending(KEDGE_LOST, 0);
-    why.reason = reason;
-    if (how == KEDGE_ENDING_PEER_CLOSED) {
-        why.cause = KEDGE_PEER_CLOSED;
-        why.received = code;
-        why.action = kedge_retry_after_close(code, KEDGE_ACTION_RESUME);
-    } else if (how == KEDGE_ENDING_HOST_CLOSED) {
-        why.cause = KEDGE_HOST_CLOSED;
-        why.sent = code;
-    }
-    return end_by(kedge_blobhub_client_of(link), why);
+    return end_by(kedge_blobhub_client_of(link),
+                  kedge_client_end_of(how, code, reason, KEDGE_ACTION_RESUME));
 }
 
 static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status,
@@ -424,12 +391,8 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
 {
     client *self = kedge_blobhub_client_of(link);
     kedge_time most = kedge_blobhub_client_settings(self)->retry_after_max;
-    particulars all =
-        particulars_of(own_ending(http_status == 0 ? KEDGE_LOST : KEDGE_UPGRADE_REFUSED, 0));
-    all.ending.reason = kedge_text(NULL);
-    all.ending.http_status = http_status;
-    all.ending.retry_after = retry_after < most ? retry_after : most;
-    all.ending.action = kedge_retry_after_http(http_status, KEDGE_ACTION_RESUME);
+    particulars all = particulars_of(
+        kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME));
     switch (all.ending.action) {
     case KEDGE_ACTION_CREDENTIALS:
         return step(self, KEDGE_BLOBHUB_CLIENT_INPUT_FAILED_WANT, &all);
@@ -440,20 +403,15 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
     }
 }
 
-/* The application's code is judged as if the server had sent it. */
 static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span reason)
 {
-    ending why = own_ending(KEDGE_STOPPED, code);
-    why.reason = reason;
-    why.action = kedge_retry_after_close(code, KEDGE_ACTION_RESUME);
-    return end_by(kedge_blobhub_client_of(link), why);
+    return end_by(kedge_blobhub_client_of(link),
+                  kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME));
 }
 
 static kedge_status client_stop(kedge_link *link)
 {
-    particulars all = particulars_of(own_ending(KEDGE_STOPPED, 1000));
-    all.ending.reason = kedge_text(NULL);
-    all.ending.action = KEDGE_ACTION_STOP;
+    particulars all = particulars_of(kedge_client_end_stopped());
     return step(kedge_blobhub_client_of(link), KEDGE_BLOBHUB_CLIENT_INPUT_STOP, &all);
 }
 

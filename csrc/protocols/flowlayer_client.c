@@ -1,27 +1,15 @@
 #include "protocols/flowlayer_client.h"
 
+#include "client_end.h"
 #include "memory.h"
 #include "protocols/flowlayer_client_state.h"
 #include "protocols/flowlayer_retry.h"
-#include "retry.h"
 
 typedef kedge_flowlayer_client client;
 
 /* Events that are not in the ring, in the order in which they are told; what comes of the logs, and the
  * ends of commands, are told before. */
 enum { TELL_CLOSED = 1, TELL_CONNECT = 2 };
-
-/* Why a connection is over, and what the lists say of that. */
-typedef struct ending {
-    kedge_status cause;
-    uint16_t sent;
-    uint16_t received;
-    uint16_t http_status;
-    kedge_span reason;
-    kedge_time retry_after;
-    kedge_action action;
-    bool spoilt; /* something could not be read, or kept */
-} ending;
 
 /* What a move may need besides the state. */
 typedef struct particulars {
@@ -35,7 +23,7 @@ typedef struct particulars {
     kedge_flowlayer_service service;
     kedge_flowlayer_log log;
     kedge_flowlayer_logs logs;
-    ending ending;
+    kedge_client_end ending;
 } particulars;
 
 static bool is_connected(const client *self)
@@ -55,7 +43,7 @@ static kedge_deadline in(const client *self, kedge_time span)
 
 /* ---- The end of a connection -------------------------------------------------------------------- */
 
-static kedge_time delay_after(client *self, const ending *why)
+static kedge_time delay_after(client *self, const kedge_client_end *why)
 {
     if (why->action != KEDGE_ACTION_IDENTIFY) {
         return 0;
@@ -69,18 +57,11 @@ static kedge_time delay_after(client *self, const ending *why)
 }
 
 /* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
-static void tell_closed(client *self, const ending *why, kedge_time after)
+static void tell_closed(client *self, const kedge_client_end *why, kedge_time after)
 {
     kedge_event *closed = &self->closed;
     if ((self->tells & TELL_CLOSED) == 0) {
-        memset(closed, 0, sizeof *closed);
-        closed->kind = KEDGE_EVENT_CLOSED;
-        closed->as.closed.cause = why->cause;
-        closed->as.closed.sent = why->sent;
-        closed->as.closed.received = why->received;
-        closed->as.closed.http_status = why->http_status;
-        closed->as.closed.reason = kedge_link_keep_reason(&self->base, why->reason);
-        closed->as.closed.unsent = self->base.queue.count;
+        kedge_client_end_tell(why, &self->base, self->base.queue.count, closed);
     }
     closed->as.closed.action = why->action;
     closed->as.closed.after = after;
@@ -88,7 +69,7 @@ static void tell_closed(client *self, const ending *why, kedge_time after)
 }
 
 /* The conversation is over: what was to be sent is forgotten. */
-static void conclude(client *self, ending *why)
+static void conclude(client *self, kedge_client_end *why)
 {
     if (!self->base.open) {
         why->sent = 0;
@@ -300,7 +281,7 @@ static kedge_status move_give_up(client *self, particulars *all)
 /* Closes what is ours to close, and lets go of it. */
 static kedge_status move_end(client *self, particulars *all)
 {
-    ending *why = &all->ending;
+    kedge_client_end *why = &all->ending;
     conclude(self, why);
     if (why->sent != 0 && why->cause != KEDGE_HOST_CLOSED) {
         kedge_link_send_close(&self->base, why->sent, why->reason);
@@ -353,19 +334,12 @@ static kedge_status step(client *self, kedge_flowlayer_client_input input, parti
 
 /* ---- Classifying: how a connection ended ------------------------------------------------------- */
 
-/* The closes that this side decides on lead back, whatever their code means from the server. */
-static ending own_ending(kedge_status cause, uint16_t code)
+static kedge_client_end own_ending(kedge_status cause, uint16_t code)
 {
-    ending why;
-    memset(&why, 0, sizeof why);
-    why.cause = cause;
-    why.sent = code;
-    why.reason = kedge_text(kedge_status_text(cause));
-    why.action = KEDGE_ACTION_IDENTIFY;
-    return why;
+    return kedge_client_end_own(cause, code, KEDGE_ACTION_IDENTIFY);
 }
 
-static particulars particulars_of(ending why)
+static particulars particulars_of(kedge_client_end why)
 {
     particulars all;
     memset(&all, 0, sizeof all);
@@ -373,7 +347,7 @@ static particulars particulars_of(ending why)
     return all;
 }
 
-static kedge_status end_by(client *self, ending why)
+static kedge_status end_by(client *self, kedge_client_end why)
 {
     particulars all = particulars_of(why);
     return step(self,
@@ -385,17 +359,8 @@ static kedge_status end_by(client *self, ending why)
 static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t code,
                                  kedge_span reason)
 {
-    ending why = own_ending(KEDGE_LOST, 0);
-    why.reason = reason;
-    if (how == KEDGE_ENDING_PEER_CLOSED) {
-        why.cause = KEDGE_PEER_CLOSED;
-        why.received = code;
-        why.action = kedge_retry_after_close(code, KEDGE_ACTION_IDENTIFY);
-    } else if (how == KEDGE_ENDING_HOST_CLOSED) {
-        why.cause = KEDGE_HOST_CLOSED;
-        why.sent = code;
-    }
-    return end_by(kedge_flowlayer_client_of(link), why);
+    return end_by(kedge_flowlayer_client_of(link),
+                  kedge_client_end_of(how, code, reason, KEDGE_ACTION_IDENTIFY));
 }
 
 static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status,
@@ -403,11 +368,8 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
 {
     client *self = kedge_flowlayer_client_of(link);
     kedge_time most = settings_of(self)->retry_after_max;
-    particulars all =
-        particulars_of(own_ending(http_status == 0 ? KEDGE_LOST : KEDGE_UPGRADE_REFUSED, 0));
-    all.ending.reason = kedge_text(NULL);
-    all.ending.http_status = http_status;
-    all.ending.retry_after = retry_after < most ? retry_after : most;
+    particulars all = particulars_of(
+        kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_IDENTIFY));
     all.ending.action =
         kedge_flowlayer_action_of_http(http_status, settings_of(self)->stop_on_refusal);
     switch (all.ending.action) {
@@ -420,20 +382,15 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
     }
 }
 
-/* The application's code is judged as if the server had sent it. */
 static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span reason)
 {
-    ending why = own_ending(KEDGE_STOPPED, code);
-    why.reason = reason;
-    why.action = kedge_retry_after_close(code, KEDGE_ACTION_IDENTIFY);
-    return end_by(kedge_flowlayer_client_of(link), why);
+    return end_by(kedge_flowlayer_client_of(link),
+                  kedge_client_end_told(code, reason, KEDGE_ACTION_IDENTIFY));
 }
 
 static kedge_status client_stop(kedge_link *link)
 {
-    particulars all = particulars_of(own_ending(KEDGE_STOPPED, 1000));
-    all.ending.reason = kedge_text(NULL);
-    all.ending.action = KEDGE_ACTION_STOP;
+    particulars all = particulars_of(kedge_client_end_stopped());
     return step(kedge_flowlayer_client_of(link), KEDGE_FLOWLAYER_CLIENT_INPUT_STOP, &all);
 }
 

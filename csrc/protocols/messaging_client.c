@@ -1,5 +1,6 @@
 #include "protocols/messaging_client.h"
 
+#include "client_end.h"
 #include "memory.h"
 #include "protocols/messaging_client_state.h"
 #include "protocols/messaging_messages.h"
@@ -13,18 +14,6 @@ typedef kedge_messaging_client_connection connection;
  * before. */
 enum { TELL_READY = 1, TELL_RESUMED = 2, TELL_CLOSED = 4, TELL_SYNC = 8, TELL_CONNECT = 16 };
 
-/* Why a connection is over, and what the lists say of that. */
-typedef struct ending {
-    kedge_status cause;
-    uint16_t sent;
-    uint16_t received;
-    uint16_t http_status;
-    bool unreadable; /* the peer's messages could not be read */
-    kedge_span reason;
-    kedge_time retry_after;
-    kedge_action action;
-} ending;
-
 /* What a move may need besides the state. */
 typedef struct particulars {
     kedge_span text;
@@ -32,7 +21,7 @@ typedef struct particulars {
     kedge_messaging_subscribed subscribed;
     kedge_messaging_refusal refusal;
     kedge_open_request *request; /* that is answered */
-    ending ending;
+    kedge_client_end ending;
 } particulars;
 
 static bool is_connected(const client *self)
@@ -99,12 +88,12 @@ static void forget_position(client *self, kedge_status why)
 }
 
 /* Rule 8: what cannot be read would come again and again. */
-static void count_unreadable(client *self, const ending *why)
+static void count_unreadable(client *self, const kedge_client_end *why)
 {
     if (self->connection.progressed) {
         self->unreadable = 0;
     }
-    if (!why->unreadable) {
+    if (!why->spoilt) {
         return;
     }
     self->unreadable++;
@@ -115,7 +104,7 @@ static void count_unreadable(client *self, const ending *why)
     }
 }
 
-static kedge_time delay_after(client *self, const ending *why)
+static kedge_time delay_after(client *self, const kedge_client_end *why)
 {
     if (why->action != KEDGE_ACTION_RESUME) {
         return 0;
@@ -131,18 +120,11 @@ static kedge_time delay_after(client *self, const ending *why)
 }
 
 /* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
-static void tell_closed(client *self, const ending *why, kedge_time after)
+static void tell_closed(client *self, const kedge_client_end *why, kedge_time after)
 {
     kedge_event *closed = &self->closed;
     if ((self->tells & TELL_CLOSED) == 0) {
-        memset(closed, 0, sizeof *closed);
-        closed->kind = KEDGE_EVENT_CLOSED;
-        closed->as.closed.cause = why->cause;
-        closed->as.closed.sent = why->sent;
-        closed->as.closed.received = why->received;
-        closed->as.closed.http_status = why->http_status;
-        closed->as.closed.reason = kedge_link_keep_reason(&self->base, why->reason);
-        closed->as.closed.unsent = self->waiting.count;
+        kedge_client_end_tell(why, &self->base, self->waiting.count, closed);
     }
     closed->as.closed.action = why->action;
     closed->as.closed.after = after;
@@ -152,7 +134,7 @@ static void tell_closed(client *self, const ending *why, kedge_time after)
 /* The conversation is over: what was to be sent is forgotten. */
 static void conclude(client *self, particulars *all)
 {
-    ending *why = &all->ending;
+    kedge_client_end *why = &all->ending;
     if (!self->base.open) {
         why->sent = 0;
     }
@@ -367,7 +349,7 @@ static kedge_status move_beat(client *self, particulars *all)
 /* Closes what is ours to close, and lets go of it. */
 static kedge_status move_end(client *self, particulars *all)
 {
-    const ending *why = &all->ending;
+    const kedge_client_end *why = &all->ending;
     conclude(self, all);
     if (why->sent != 0 && why->cause != KEDGE_HOST_CLOSED) {
         kedge_link_send_close(&self->base, why->sent, why->reason);
@@ -420,27 +402,20 @@ static kedge_status step(client *self, kedge_messaging_client_input input, parti
 
 /* ---- Classifying: how a connection ended ------------------------------------------------------- */
 
-/* The closes that this side decides on lead back, whatever their code means from the server. */
-static ending own_ending(kedge_status cause, uint16_t code)
+static kedge_client_end own_ending(kedge_status cause, uint16_t code)
 {
-    ending why;
-    memset(&why, 0, sizeof why);
-    why.cause = cause;
-    why.sent = code;
-    why.reason = kedge_text(kedge_status_text(cause));
-    why.action = KEDGE_ACTION_RESUME;
-    return why;
+    return kedge_client_end_own(cause, code, KEDGE_ACTION_RESUME);
 }
 
 /* Rule 8. */
-static ending unreadable_ending(kedge_status cause)
+static kedge_client_end unreadable_ending(kedge_status cause)
 {
-    ending why = own_ending(cause, cause == KEDGE_MESSAGE_TOO_LARGE ? 1009 : 1007);
-    why.unreadable = true;
+    kedge_client_end why = own_ending(cause, cause == KEDGE_MESSAGE_TOO_LARGE ? 1009 : 1007);
+    why.spoilt = true;
     return why;
 }
 
-static particulars particulars_of(ending why)
+static particulars particulars_of(kedge_client_end why)
 {
     particulars all;
     memset(&all, 0, sizeof all);
@@ -448,7 +423,7 @@ static particulars particulars_of(ending why)
     return all;
 }
 
-static kedge_status end_by(client *self, ending why)
+static kedge_status end_by(client *self, kedge_client_end why)
 {
     particulars all = particulars_of(why);
     return step(self,
@@ -460,16 +435,9 @@ static kedge_status end_by(client *self, ending why)
 static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t code,
                                  kedge_span reason)
 {
-    ending why = own_ending(KEDGE_LOST, 0);
-    why.reason = reason;
-    if (how == KEDGE_ENDING_PEER_CLOSED) {
-        why.cause = KEDGE_PEER_CLOSED;
-        why.received = code;
-        why.action = kedge_retry_after_close(code, KEDGE_ACTION_RESUME);
-    } else if (how == KEDGE_ENDING_HOST_CLOSED) {
-        why.cause = KEDGE_HOST_CLOSED;
-        why.sent = code;
-        why.unreadable = code == 1002 || code == 1007 || code == 1009;
+    kedge_client_end why = kedge_client_end_of(how, code, reason, KEDGE_ACTION_RESUME);
+    if (how == KEDGE_ENDING_HOST_CLOSED) {
+        why.spoilt = code == 1002 || code == 1007 || code == 1009;
     }
     return end_by(kedge_messaging_client_of(link), why);
 }
@@ -479,12 +447,8 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
 {
     client *self = kedge_messaging_client_of(link);
     kedge_time most = kedge_messaging_client_settings(self)->retry_after_max;
-    particulars all =
-        particulars_of(own_ending(http_status == 0 ? KEDGE_LOST : KEDGE_UPGRADE_REFUSED, 0));
-    all.ending.reason = kedge_text(NULL);
-    all.ending.http_status = http_status;
-    all.ending.retry_after = retry_after < most ? retry_after : most;
-    all.ending.action = kedge_retry_after_http(http_status, KEDGE_ACTION_RESUME);
+    particulars all = particulars_of(
+        kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME));
     switch (all.ending.action) {
     case KEDGE_ACTION_CREDENTIALS:
         return step(self, KEDGE_MESSAGING_CLIENT_INPUT_FAILED_WANT, &all);
@@ -495,20 +459,15 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
     }
 }
 
-/* The application's code is judged as if the server had sent it. */
 static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span reason)
 {
-    ending why = own_ending(KEDGE_STOPPED, code);
-    why.reason = reason;
-    why.action = kedge_retry_after_close(code, KEDGE_ACTION_RESUME);
-    return end_by(kedge_messaging_client_of(link), why);
+    return end_by(kedge_messaging_client_of(link),
+                  kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME));
 }
 
 static kedge_status client_stop(kedge_link *link)
 {
-    particulars all = particulars_of(own_ending(KEDGE_STOPPED, 1000));
-    all.ending.reason = kedge_text(NULL);
-    all.ending.action = KEDGE_ACTION_STOP;
+    particulars all = particulars_of(kedge_client_end_stopped());
     return step(kedge_messaging_client_of(link), KEDGE_MESSAGING_CLIENT_INPUT_STOP, &all);
 }
 
