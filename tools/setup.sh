@@ -124,6 +124,7 @@ make_venv() {
 install_python_packages() {
     local lists=(build) stale=() files=() list
     [[ $scope = @(package|bench) ]] || lists+=("$scope")
+    [ "$scope" != test ] || lists+=(wheel)
     for list in "${lists[@]}"; do
         cmp -s "tools/requirements-$list.txt" ".venv/requirements-$list.txt" && continue
         stale+=("$list")
