@@ -55,22 +55,6 @@ static PyObject *closed_from(const core_link *link, const kedge_event *event, co
         boolean(event->as.closed.resumable), id);
 }
 
-static PyObject *text_from(kedge_json_value value)
-{
-    if (!value.escaped) {
-        return core_str(kedge_json_text_raw(value));
-    }
-    size_t size = 0;
-    uint8_t *buffer = PyMem_Malloc(value.raw.size);
-    if (buffer == NULL) {
-        return PyErr_NoMemory();
-    }
-    (void)kedge_json_text(value, buffer, value.raw.size, &size);
-    PyObject *text = core_str(kedge_span_of(buffer, size));
-    PyMem_Free(buffer);
-    return text;
-}
-
 /* The texts of a JSON array, which the link has checked. */
 static PyObject *texts_from(kedge_span array)
 {
@@ -85,7 +69,7 @@ static PyObject *texts_from(kedge_span array)
         return texts;
     }
     while (texts != NULL && kedge_json_next_element(&reader, &value)) {
-        if (core_append(texts, text_from(value)) < 0) {
+        if (core_append(texts, core_json_text(value)) < 0) {
             Py_CLEAR(texts);
         }
     }

@@ -77,53 +77,6 @@ FEED(stop)
 
 /* ---- Messages -------------------------------------------------------------------------------- */
 
-static void set_message(core_slice *message, PyObject *owner, const void *data, Py_ssize_t size)
-{
-    message->owner = owner;
-    message->data = data;
-    message->size = (size_t)size;
-}
-
-/* The text as UTF-8. A lone surrogate is the peer's fault: its bytes are handed on, and refused. */
-static int message_of_text(PyObject *text, core_slice *message)
-{
-    Py_ssize_t size;
-    const char *data = PyUnicode_AsUTF8AndSize(text, &size);
-    if (data != NULL) {
-        set_message(message, Py_NewRef(text), data, size);
-        return 0;
-    }
-    if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
-        return -1;
-    }
-    PyErr_Clear();
-    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
-    if (bytes == NULL) {
-        return -1;
-    }
-    set_message(message, bytes, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
-    return 0;
-}
-
-/* What may change is copied, so that events can be slices of it. */
-static int message_of_bytes(PyObject *object, core_slice *message)
-{
-    PyObject *bytes = NULL;
-    if (PyBytes_CheckExact(object)) {
-        bytes = Py_NewRef(object);
-    } else if (core_is_bytes(object)) {
-        bytes = PyBytes_FromObject(object);
-    } else {
-        PyErr_Format(PyExc_TypeError, "a message is str or bytes, not %.200s",
-                     Py_TYPE(object)->tp_name);
-    }
-    if (bytes == NULL) {
-        return -1;
-    }
-    set_message(message, bytes, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
-    return 0;
-}
-
 /* Events that came about otherwise are told first: the library takes no message while they wait. */
 static PyObject *receive(core_link *self, kedge_message_kind kind, core_slice *message,
                          kedge_time now)
@@ -159,8 +112,7 @@ static PyObject *receive_object(PyObject *object, PyObject *const *values, bool 
     core_slice message;
     kedge_time now;
     if (core_now(self->state, values[1], self->clock, &now) < 0 ||
-        (PyUnicode_Check(values[0]) ? message_of_text(values[0], &message)
-                                    : message_of_bytes(values[0], &message)) < 0) {
+        core_message_of(values[0], &message) < 0) {
         return NULL;
     }
     if (core_enter(self->state, self->guard) < 0) {

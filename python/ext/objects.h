@@ -5,6 +5,8 @@
 #include "core.h"
 #include "values.h"
 
+#include <kedge/json.h>
+
 /* ---- Publications and sessions --------------------------------------------------------------- */
 
 typedef struct core_publication {
@@ -31,6 +33,15 @@ PyObject *core_session_from(core_hub *hub, const kedge_session *session);
 
 /* The id that a Session or a str names. */
 int core_session_id(core_state *state, PyObject *session, kedge_span *id);
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+/* A message that was given as str or bytes, in a form that cannot change: the caller releases its
+ * owner. A lone surrogate is the peer's fault: its bytes are handed on, to be refused. */
+int core_message_of(PyObject *object, core_slice *message);
+
+/* The str of a JSON text, its escapes decoded. */
+PyObject *core_json_text(kedge_json_value value);
 
 /* ---- Links and hubs -------------------------------------------------------------------------- */
 

@@ -436,8 +436,7 @@ PyObject *core_slice_view(core_state *state, const core_slice *slice)
     return view;
 }
 
-/* The bytes of a slice for a decoder or a pickle. */
-static PyObject *slice_bytes(const core_slice *slice)
+PyObject *core_slice_bytes(const core_slice *slice)
 {
     if (slice->owner == NULL) {
         Py_RETURN_NONE;
@@ -783,7 +782,7 @@ static Py_hash_t value_hash(PyObject *self)
         PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, Py_NewRef(fields_of(self, shape->family)[i]));
     }
     PyObject *payload = shape->family == PAYLOAD_EVENT
-                            ? slice_bytes(&event_of(self)->slices.payload)
+                            ? core_slice_bytes(&event_of(self)->slices.payload)
                             : Py_NewRef(Py_None);
     PyTuple_SET_ITEM(tuple, (Py_ssize_t)count, payload);
     PyTuple_SET_ITEM(tuple, (Py_ssize_t)count + 1, Py_NewRef(Py_TYPE(self)));
@@ -804,9 +803,9 @@ static PyObject *value_reduce(PyObject *self, PyObject *unused)
         if (i < field_count(shape)) {
             argument = Py_NewRef(fields_of(self, shape->family)[i]);
         } else if (i + 1 < total) {
-            argument = slice_bytes(&event_of(self)->slices.payload);
+            argument = core_slice_bytes(&event_of(self)->slices.payload);
         } else {
-            argument = slice_bytes(&event_of(self)->slices.raw);
+            argument = core_slice_bytes(&event_of(self)->slices.raw);
         }
         if (argument == NULL) {
             Py_CLEAR(arguments);
@@ -844,7 +843,7 @@ static PyObject *tell_payload(const value_shape *shape, const core_slice *payloa
     if (shape->private_payload || payload->size > PAYLOAD_TOLD) {
         return PyUnicode_FromFormat("payload=<%zu bytes>", payload->size);
     }
-    PyObject *bytes = slice_bytes(payload);
+    PyObject *bytes = core_slice_bytes(payload);
     PyObject *told = bytes == NULL ? NULL : PyUnicode_FromFormat("payload=%R", bytes);
     Py_XDECREF(bytes);
     return told;
@@ -899,21 +898,18 @@ static PyObject *event_payload(PyObject *self, void *unused)
     return core_slice_view(core_state_of(self), &event_of(self)->slices.payload);
 }
 
-static PyObject *decode(PyObject *self)
+PyObject *core_payload_data(core_state *state, const core_slice *payload, PyObject *decoder)
 {
-    const core_slice *payload = &event_of(self)->slices.payload;
-    PyObject *decoder = event_of(self)->decoder;
     if (payload->owner == NULL) {
         Py_RETURN_NONE;
     }
-    PyObject *input = decoder != NULL ? slice_bytes(payload)
+    PyObject *input = decoder != NULL ? core_slice_bytes(payload)
                                       : PyUnicode_DecodeUTF8((const char *)payload->data,
                                                              (Py_ssize_t)payload->size, NULL);
     if (input == NULL) {
         return NULL;
     }
-    PyObject *data =
-        PyObject_CallOneArg(decoder != NULL ? decoder : core_state_of(self)->json_loads, input);
+    PyObject *data = PyObject_CallOneArg(decoder != NULL ? decoder : state->json_loads, input);
     Py_DECREF(input);
     return data;
 }
@@ -923,7 +919,8 @@ static PyObject *event_data(PyObject *self, void *unused)
     (void)unused;
     core_event_object *event = event_of(self);
     if (event->data == NULL) {
-        PyObject *data = decode(self);
+        PyObject *data =
+            core_payload_data(core_state_of(self), &event->slices.payload, event->decoder);
         if (data == NULL) {
             return NULL;
         }
@@ -963,16 +960,21 @@ static PyObject *decode_into(PyObject *payload, PyObject *type)
     return result;
 }
 
-static PyObject *event_into(PyObject *self, PyObject *type)
+PyObject *core_payload_into(const core_slice *payload, PyObject *type)
 {
-    const core_slice *payload = &event_of(self)->slices.payload;
-    PyObject *bytes = payload->owner == NULL ? PyBytes_FromString("null") : slice_bytes(payload);
+    PyObject *bytes =
+        payload->owner == NULL ? PyBytes_FromString("null") : core_slice_bytes(payload);
     if (bytes == NULL) {
         return NULL;
     }
     PyObject *result = decode_into(bytes, type);
     Py_DECREF(bytes);
     return result;
+}
+
+static PyObject *event_into(PyObject *self, PyObject *type)
+{
+    return core_payload_into(&event_of(self)->slices.payload, type);
 }
 
 static PyGetSetDef event_getset[] = {

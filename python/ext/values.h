@@ -28,6 +28,15 @@ void core_slices_clear(core_slices *slices);
 /* A memoryview of a slice, None if there is none. */
 PyObject *core_slice_view(core_state *state, const core_slice *slice);
 
+/* Its bytes, for a decoder or a pickle; None if there is none. */
+PyObject *core_slice_bytes(const core_slice *slice);
+
+/* A payload, decoded by json or by `decoder` (may be null); None if there is none. */
+PyObject *core_payload_data(core_state *state, const core_slice *payload, PyObject *decoder);
+
+/* The same as that type, by msgspec. */
+PyObject *core_payload_into(const core_slice *payload, PyObject *type);
+
 /* Makes a value of its fields, in their order, and gives them away. Null if one of them is null. */
 PyObject *core_value(core_state *state, core_kind kind, ...);
 
