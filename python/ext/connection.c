@@ -285,10 +285,10 @@ static PyObject *disconnected_from(core_state *state, const kedge_connection_eve
     uint16_t sent = event->sent == KEDGE_CLOSE_NO_CODE ? 0 : event->sent;
     uint16_t received = event->received == KEDGE_CLOSE_NO_CODE ? 0 : event->received;
     bool theirs = event->received != 0 && event->cause == KEDGE_PEER_CLOSED;
-    return core_value(
-        state, CORE_DISCONNECTED, core_code_or_none(theirs || sent == 0 ? received : sent),
-        core_str(event->reason), PyUnicode_FromString(kedge_status_name(event->cause)),
-        core_code_or_none(sent), core_code_or_none(received));
+    return core_value(state, CORE_DISCONNECTED,
+                      core_code_or_none(theirs || sent == 0 ? received : sent),
+                      core_str(event->reason), core_status_word(state, event->cause),
+                      core_code_or_none(sent), core_code_or_none(received));
 }
 
 static PyObject *event_from(core_connection *self, const kedge_connection_event *event)

@@ -56,7 +56,17 @@
     X(HTTP_REQUEST)                                                                                \
     X(REFUSED)                                                                                     \
     X(RECEIVED)                                                                                    \
-    X(DISCONNECTED)
+    X(DISCONNECTED)                                                                                \
+    X(CREDENTIALS)                                                                                 \
+    X(SNAPSHOT)                                                                                    \
+    X(REQUEST)                                                                                     \
+    X(OUTCOME)                                                                                     \
+    X(ACKNOWLEDGED)                                                                                \
+    X(STRAY)                                                                                       \
+    X(EPOCH)                                                                                       \
+    X(RECONNECTED)                                                                                 \
+    X(SUBSCRIPTION)                                                                                \
+    X(COORDINATES)
 
 typedef enum core_kind {
 #define CORE_KIND_CONSTANT(name) CORE_##name,
@@ -77,7 +87,17 @@ typedef enum core_error {
     CORE_ERROR_COUNT
 } core_error;
 
+/* The enums of kedge._enums. */
+typedef enum core_enum {
+    CORE_ENUM_STATUS,
+    CORE_ENUM_OUTCOME,
+    CORE_ENUM_CREDENTIALS,
+    CORE_ENUM_COUNT
+} core_enum;
+
 typedef struct core_state {
+    PyObject *enums[CORE_ENUM_COUNT];
+    PyObject *words[CORE_ENUM_COUNT]; /* a tuple each: the members in the order of C's constants */
     PyObject *errors[CORE_ERROR_COUNT];
     PyTypeObject *event;
     PyTypeObject *payload_event;
@@ -108,6 +128,7 @@ static inline core_state *core_state_of(PyObject *self)
 core_state *core_state_of_type(PyTypeObject *type);
 
 /* Each adds its types (or exceptions) to the module and the state; -1 with an exception. */
+int core_add_enums(PyObject *module, core_state *state);
 int core_add_errors(PyObject *module, core_state *state);
 int core_add_values(PyObject *module, core_state *state);
 int core_add_slice(PyObject *module, core_state *state);
@@ -130,6 +151,13 @@ void core_free(PyObject *self);
 
 /* Where the library's memory comes from, so that tracemalloc sees it. */
 kedge_allocator core_allocator(void);
+
+/* ---- Enums ----------------------------------------------------------------------------------- */
+
+/* The member that stands for a constant; a new reference. */
+PyObject *core_status_word(const core_state *state, kedge_status status);
+PyObject *core_outcome_word(const core_state *state, kedge_outcome outcome);
+PyObject *core_credentials_word(const core_state *state, kedge_credentials_kind kind);
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* What raises: one exception a kind of mistake, with the library's status by name. */
+/* What raises: one exception a kind of mistake, with the library's status. */
 #include "core.h"
 
 typedef struct error_row {
@@ -25,24 +25,29 @@ static PyObject *make_error(const error_row *row, PyObject *parent)
 /* What an exception has that was raised by somebody else. */
 static int set_defaults(const core_state *state)
 {
-    PyObject *status = PyUnicode_FromString("");
-    if (status == NULL) {
-        return -1;
+    static const kedge_status defaults[CORE_ERROR_COUNT] = {
+        [CORE_ERROR] = KEDGE_UNSUPPORTED,        [CORE_ARGUMENT_ERROR] = KEDGE_INVALID_ARGUMENT,
+        [CORE_STATE_ERROR] = KEDGE_WRONG_STATE,  [CORE_STALE_TICKET_ERROR] = KEDGE_STALE_TICKET,
+        [CORE_LIMIT_ERROR] = KEDGE_LIMIT,        [CORE_UNKNOWN_ERROR] = KEDGE_UNKNOWN,
+        [CORE_DECODE_ERROR] = KEDGE_JSON_SYNTAX, [CORE_SNAPSHOT_ERROR] = KEDGE_SNAPSHOT_BROKEN,
+    };
+    for (int i = 0; i < CORE_ERROR_COUNT; i++) {
+        PyObject *status = core_status_word(state, defaults[i]);
+        int failed = PyObject_SetAttrString(state->errors[i], "status", status);
+        Py_DECREF(status);
+        if (failed < 0) {
+            return -1;
+        }
     }
-    int failed = PyObject_SetAttrString(state->errors[CORE_ERROR], "status", status);
-    Py_DECREF(status);
-    return failed < 0 ? -1
-                      : PyObject_SetAttrString(state->errors[CORE_DECODE_ERROR], "offset", Py_None);
+    return PyObject_SetAttrString(state->errors[CORE_DECODE_ERROR], "offset", Py_None);
 }
 
 int core_add_errors(PyObject *module, core_state *state)
 {
     const error_row rows[CORE_ERROR_COUNT] = {
-        [CORE_ERROR] =
-            {"kedge._core.Error",
-             "A call that could not be carried out; `status` is the name of the library's "
-             "status.",
-             NULL},
+        [CORE_ERROR] = {"kedge._core.Error",
+                        "A call that could not be carried out; `status` is the library's Status.",
+                        NULL},
         [CORE_ARGUMENT_ERROR] = {"kedge._core.ArgumentError",
                                  "An argument is empty, out of range or otherwise not to be used.",
                                  &PyExc_ValueError},
@@ -111,16 +116,16 @@ static core_error error_of(kedge_status status)
 }
 
 /* Raises an exception with a message and a status; gives the message away. */
-static void raise_with(core_state *state, core_error kind, PyObject *message, const char *status,
+static void raise_with(core_state *state, core_error kind, PyObject *message, kedge_status status,
                        PyObject *offset)
 {
     PyObject *error = message == NULL ? NULL : PyObject_CallOneArg(state->errors[kind], message);
-    PyObject *name = error == NULL ? NULL : PyUnicode_FromString(status);
-    if (name != NULL && PyObject_SetAttrString(error, "status", name) == 0 &&
+    PyObject *word = core_status_word(state, status);
+    if (error != NULL && PyObject_SetAttrString(error, "status", word) == 0 &&
         (offset == NULL || PyObject_SetAttrString(error, "offset", offset) == 0)) {
         PyErr_SetObject(state->errors[kind], error);
     }
-    Py_XDECREF(name);
+    Py_DECREF(word);
     Py_XDECREF(error);
     Py_XDECREF(message);
 }
@@ -130,8 +135,8 @@ PyObject *core_raise(core_state *state, kedge_status status)
     if (status == KEDGE_NO_MEMORY) {
         return PyErr_NoMemory();
     }
-    raise_with(state, error_of(status), PyUnicode_FromString(kedge_status_text(status)),
-               kedge_status_name(status), NULL);
+    raise_with(state, error_of(status), PyUnicode_FromString(kedge_status_text(status)), status,
+               NULL);
     return NULL;
 }
 
@@ -145,7 +150,7 @@ PyObject *core_raise_at(core_state *state, kedge_result result)
     raise_with(
         state, kind,
         PyUnicode_FromFormat("%s, at byte %zu", kedge_status_text(result.status), result.offset),
-        kedge_status_name(result.status), offset);
+        result.status, offset);
     Py_DECREF(offset);
     return NULL;
 }
@@ -156,15 +161,13 @@ int core_raise_argument(core_state *state, const char *format, ...)
     va_start(arguments, format);
     PyObject *message = PyUnicode_FromFormatV(format, arguments);
     va_end(arguments);
-    raise_with(state, CORE_ARGUMENT_ERROR, message, kedge_status_name(KEDGE_INVALID_ARGUMENT),
-               NULL);
+    raise_with(state, CORE_ARGUMENT_ERROR, message, KEDGE_INVALID_ARGUMENT, NULL);
     return -1;
 }
 
 int core_raise_state(core_state *state, const char *sentence)
 {
-    raise_with(state, CORE_STATE_ERROR, PyUnicode_FromString(sentence),
-               kedge_status_name(KEDGE_WRONG_STATE), NULL);
+    raise_with(state, CORE_STATE_ERROR, PyUnicode_FromString(sentence), KEDGE_WRONG_STATE, NULL);
     return -1;
 }
 

@@ -149,8 +149,9 @@ typedef int (*adder)(PyObject *module, core_state *state);
 static int module_exec(PyObject *module)
 {
     static const adder adders[] = {
-        core_add_errors, core_add_values, core_add_slice,    core_add_session, core_add_publication,
-        core_add_link,   core_add_client, core_add_hub_link, core_add_hub,     core_add_connection,
+        core_add_enums,    core_add_errors,      core_add_values,     core_add_slice,
+        core_add_session,  core_add_publication, core_add_link,       core_add_client,
+        core_add_hub_link, core_add_hub,         core_add_connection,
     };
     core_state *state = PyModule_GetState(module);
     if (add_tables(module) < 0 || import_all(state) < 0) {
@@ -167,6 +168,10 @@ static int module_exec(PyObject *module)
 /* Does something with every object that the state holds. */
 #define FOR_EACH_IN_STATE(state, DO)                                                               \
     do {                                                                                           \
+        for (int i = 0; i < CORE_ENUM_COUNT; i++) {                                                \
+            DO((state)->enums[i]);                                                                 \
+            DO((state)->words[i]);                                                                 \
+        }                                                                                          \
         for (int i = 0; i < CORE_ERROR_COUNT; i++) {                                               \
             DO((state)->errors[i]);                                                                \
         }                                                                                          \

@@ -4,7 +4,20 @@
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-typedef enum field_kind { ANY, STR, INT, BOOL, SECONDS, BYTES, TUPLE, MESSAGE_DATA } field_kind;
+typedef enum field_kind {
+    ANY,
+    STR,
+    INT,
+    BOOL,
+    SECONDS,
+    BYTES,
+    TUPLE,
+    MESSAGE_DATA,
+    PLACE, /* Coordinates */
+    STATUS,
+    OUTCOME,
+    CREDENTIALS
+} field_kind;
 
 /* What stands where a constructor was not given a field. */
 typedef enum field_default {
@@ -59,18 +72,17 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
     [CORE_STOP] = {.name = "kedge._core.Stop", .doc = "The client does not come back by itself."},
     [CORE_CLOSED] =
         {.name = "kedge._core.Closed",
-         .doc =
-             "A connection's conversation is over.\n\n"
-             "`code` is the close code on the wire: the peer's if it closed first, else ours; "
-             "None:\nthere was none. `cause` is why, as the name of a status. `action` is what a "
-             "client does\nnext; a server's link tells `session_id` and whether that session is "
-             "kept\n(`resumable`). `unsent` counts what a client had accepted and did not send.",
+         .doc = "A connection's conversation is over.\n\n"
+                "`code` is the close code on the wire: the peer's if it closed first, else ours; "
+                "None:\nthere was none. `cause` is why, a Status. `action` is what a "
+                "client does\nnext; a server's link tells `session_id` and whether that session is "
+                "kept\n(`resumable`). `unsent` counts what a client had accepted and did not send.",
          .family = EVENT,
          .matched = 3,
          .fields = {{"code", INT, NONE, true, false},
                     {"reason", STR, NO_TEXT, false, false},
                     {"action", ANY, NONE, true, false},
-                    {"cause", STR, OK_TEXT, false, false},
+                    {"cause", STATUS, OK_TEXT, false, false},
                     {"sent", INT, NONE, true, false},
                     {"received", INT, NONE, true, false},
                     {"http_status", INT, NONE, true, false},
@@ -158,7 +170,7 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
                        "where the\nold one had expired (4009), say, while the client was away.",
                    .family = EVENT,
                    .matched = 1,
-                   .fields = {{"why", STR, REQUIRED, false, false}}},
+                   .fields = {{"why", STATUS, REQUIRED, false, false}}},
     [CORE_ERROR_REPORT] = {.name = "kedge._core.ErrorReport",
                            .doc = "The server reports an error; the connection stays.",
                            .family = PAYLOAD_EVENT,
@@ -247,9 +259,85 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
                            .matched = 3,
                            .fields = {{"code", INT, NONE, true, false},
                                       {"reason", STR, NO_TEXT, false, false},
-                                      {"cause", STR, OK_TEXT, false, false},
+                                      {"cause", STATUS, OK_TEXT, false, false},
                                       {"sent", INT, NONE, true, false},
                                       {"received", INT, NONE, true, false}}},
+    [CORE_CREDENTIALS] =
+        {.name = "kedge._core.Credentials",
+         .doc =
+             "A server's question before the upgrade: whose are they? Answer with accept or "
+             "refuse.\n\n`kind` is a CredentialsKind; where it is NONE there is no `secret`. The "
+             "repr hides it.",
+         .family = EVENT,
+         .matched = 2,
+         .fields = {{"kind", CREDENTIALS, REQUIRED, false, false},
+                    {"secret", STR, NO_TEXT, false, true},
+                    {"ticket", INT, ZERO, false, false}}},
+    [CORE_SNAPSHOT] = {.name = "kedge._core.Snapshot",
+                       .doc = "A server's question: what is the state that a new client begins "
+                              "with? Answer with reply.",
+                       .family = EVENT,
+                       .fields = {{"ticket", INT, ZERO, false, false}}},
+    [CORE_REQUEST] = {.name = "kedge._core.Request",
+                      .doc =
+                          "The peer asks. Answer with reply, reply_error or reply_failed, at any "
+                          "later time.\n\n`id` is how the peer calls it; `known`: it is one of "
+                          "the protocol's own, checked by its table.",
+                      .family = PAYLOAD_EVENT,
+                      .matched = 1,
+                      .fields = {{"name", STR, REQUIRED, false, false},
+                                 {"id", STR, NO_TEXT, false, false},
+                                 {"known", BOOL, YES, false, false},
+                                 {"ticket", INT, ZERO, false, false}}},
+    [CORE_OUTCOME] =
+        {.name = "kedge._core.Outcome",
+         .doc = "A request of ours ended: the one with that `number`, called `name`.\n\n`outcome` "
+                "is an OutcomeKind. ANSWERED: the payload is the result. REFUSED: the payload is\n"
+                "the error; `code` and `message` stand in it. `about`: what a subscription/add "
+                "asked for.",
+         .family = PAYLOAD_EVENT,
+         .matched = 2,
+         .fields = {{"number", INT, REQUIRED, false, false},
+                    {"outcome", OUTCOME, REQUIRED, false, false},
+                    {"name", STR, NO_TEXT, false, false},
+                    {"code", ANY, NONE, true, false},
+                    {"message", STR, NONE, true, false},
+                    {"about", ANY, NONE, true, false}}},
+    [CORE_ACKNOWLEDGED] = {.name = "kedge._core.Acknowledged",
+                           .doc = "The client has what this link sent, up to `position`.",
+                           .family = EVENT,
+                           .matched = 1,
+                           .fields = {{"position", INT, REQUIRED, false, false}}},
+    [CORE_STRAY] = {.name = "kedge._core.Stray",
+                    .doc = "An answer to nothing: late, a second one, or of an unknown `id`.",
+                    .family = PAYLOAD_EVENT,
+                    .matched = 1,
+                    .fields = {{"id", STR, NO_TEXT, false, false}}},
+    [CORE_EPOCH] = {.name = "kedge._core.Epoch",
+                    .doc = "Another server process: the numbers start again, the position "
+                           "`last_before` is void.",
+                    .family = EVENT,
+                    .matched = 1,
+                    .fields = {{"last_before", INT, REQUIRED, false, false}}},
+    [CORE_RECONNECTED] = {.name = "kedge._core.Reconnected",
+                          .doc =
+                              "The client is initialized again; what happened meanwhile is lost: "
+                              "fetch the state.",
+                          .family = PAYLOAD_EVENT},
+    [CORE_SUBSCRIPTION] = {.name = "kedge._core.Subscription",
+                           .doc = "An event of what the client subscribed to; it is the payload.",
+                           .family = PAYLOAD_EVENT,
+                           .matched = 2,
+                           .fields = {{"coordinates", PLACE, REQUIRED, false, false},
+                                      {"type", STR, REQUIRED, false, false}}},
+    [CORE_COORDINATES] = {.name = "kedge._core.Coordinates",
+                          .doc =
+                              "What a subscription is about; matching is exact, any may be empty.",
+                          .matched = 4,
+                          .fields = {{"scope", STR, NO_TEXT, false, false},
+                                     {"scope_id", STR, NO_TEXT, false, false},
+                                     {"target", STR, NO_TEXT, false, false},
+                                     {"target_id", STR, NO_TEXT, false, false}}},
 };
 
 static unsigned field_count(const value_shape *shape)
@@ -562,11 +650,14 @@ static const char *const kind_names[] = {
     [BYTES] = "bytes",
     [TUPLE] = "a sequence",
     [MESSAGE_DATA] = "str or bytes",
+    [PLACE] = "Coordinates",
 };
 
-static bool is_of_kind(PyObject *value, field_kind kind)
+static bool is_of_kind(const core_state *state, PyObject *value, field_kind kind)
 {
     switch (kind) {
+    case PLACE:
+        return core_is(state, value, CORE_COORDINATES);
     case STR:
         return PyUnicode_Check(value);
     case INT:
@@ -580,12 +671,13 @@ static bool is_of_kind(PyObject *value, field_kind kind)
     }
 }
 
-static PyObject *convert(const value_shape *shape, const value_field *field, PyObject *value)
+static PyObject *convert(const core_state *state, const value_shape *shape,
+                         const value_field *field, PyObject *value)
 {
     if (value == Py_None && field->optional) {
         return Py_NewRef(value);
     }
-    if (!is_of_kind(value, field->kind)) {
+    if (!is_of_kind(state, value, field->kind)) {
         PyErr_Format(PyExc_TypeError, "%s() argument '%s' must be %s, not %.200s",
                      short_name(shape->name), field->name, kind_names[field->kind],
                      Py_TYPE(value)->tp_name);
@@ -600,9 +692,26 @@ static PyObject *convert(const value_shape *shape, const value_field *field, PyO
         return PyNumber_Float(value);
     case TUPLE:
         return PySequence_Tuple(value);
+    case STATUS:
+        return PyObject_CallOneArg(state->enums[CORE_ENUM_STATUS], value);
+    case OUTCOME:
+        return PyObject_CallOneArg(state->enums[CORE_ENUM_OUTCOME], value);
+    case CREDENTIALS:
+        return PyObject_CallOneArg(state->enums[CORE_ENUM_CREDENTIALS], value);
     default:
         return Py_NewRef(value);
     }
+}
+
+/* The field of a value that is made by hand. */
+static PyObject *make_field(const core_state *state, const value_shape *shape,
+                            const value_field *field, PyObject *value)
+{
+    if (value != NULL) {
+        return convert(state, shape, field, value);
+    }
+    return field->otherwise == OK_TEXT ? core_status_word(state, KEDGE_OK)
+                                       : make_default(field->otherwise);
 }
 
 /* The names that a constructor knows: the fields, then payload and raw. */
@@ -647,7 +756,8 @@ static int keep_bytes(core_slice *slice, PyObject *object)
 
 static PyObject *value_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    const value_shape *shape = shape_of(PyType_GetModuleState(type), type);
+    const core_state *state = PyType_GetModuleState(type);
+    const value_shape *shape = shape_of(state, type);
     unsigned count = field_count(shape);
     core_signature signature;
     PyObject *values[CORE_ARGUMENTS_MAX];
@@ -658,10 +768,7 @@ static PyObject *value_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
     }
     bool failed = false;
     for (unsigned i = 0; i < count; i++) {
-        const value_field *field = &shape->fields[i];
-        given[i] = failed              ? NULL
-                   : values[i] == NULL ? make_default(field->otherwise)
-                                       : convert(shape, field, values[i]);
+        given[i] = failed ? NULL : make_field(state, shape, &shape->fields[i], values[i]);
         failed = given[i] == NULL;
     }
     PyObject *self = fill(failed ? NULL : allocate(type), shape, given);

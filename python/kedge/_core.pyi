@@ -20,6 +20,8 @@ from typing import Any, Literal, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
 
+from kedge._enums import CredentialsKind, OutcomeKind, Status
+
 _T = TypeVar("_T")
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 _Message: TypeAlias = str | bytes | bytearray | memoryview
@@ -38,9 +40,9 @@ gateway_close_codes: tuple[tuple[str, int, bool, str], ...]
 # ---- errors --------------------------------------------------------------------------------------
 
 class Error(Exception):
-    """A call that could not be carried out; `status` is the name of the library's status."""
+    """A call that could not be carried out; `status` is the library's Status."""
 
-    status: str
+    status: Status
 
 class ArgumentError(Error, ValueError):
     """An argument is empty, out of range or otherwise not to be used."""
@@ -124,9 +126,9 @@ class Closed(Event):
     """A connection's conversation is over.
 
     `code` is the close code on the wire: the peer's if it closed first, else ours; None: there was
-    none. `cause` is why, as the name of a status. `action` is what a client does next; a server's
-    link tells `session_id` and whether that session is kept (`resumable`). `unsent` counts what a
-    client had accepted and did not send.
+    none. `cause` is why, a Status. `action` is what a client does next; a server's link tells
+    `session_id` and whether that session is kept (`resumable`). `unsent` counts what a client had
+    accepted and did not send.
     """
 
     __match_args__ = ("code", "reason", "action")
@@ -135,7 +137,7 @@ class Closed(Event):
         code: int | None = None,
         reason: str = "",
         action: _Action | None = None,
-        cause: str = "OK",
+        cause: Status | str = "OK",
         sent: int | None = None,
         received: int | None = None,
         http_status: int | None = None,
@@ -151,7 +153,7 @@ class Closed(Event):
     @property
     def action(self) -> _Action | None: ...
     @property
-    def cause(self) -> str: ...
+    def cause(self) -> Status: ...
     @property
     def sent(self) -> int | None: ...
     @property
@@ -328,17 +330,17 @@ class Gap(Event):
 class Sync(Event):
     """The application should fetch its state anew by other means (`/sync`).
 
-    `why`: "HISTORY_LOST" (the server's history was too short), "LIMIT" (resuming was given up),
-    "OK" (after each resume, by the setting sync_after_resume).
+    `why`: HISTORY_LOST (the server's history was too short), LIMIT (resuming was given up), OK
+    (after each resume, by the setting sync_after_resume).
 
     A new session needs the same and is told by Ready alone: without a Sync where the old one had
     expired (4009), say, while the client was away.
     """
 
     __match_args__ = ("why",)
-    def __new__(cls, why: str, raw: _Bytes | None = None) -> Self: ...
+    def __new__(cls, why: Status | str, raw: _Bytes | None = None) -> Self: ...
     @property
-    def why(self) -> str: ...
+    def why(self) -> Status: ...
 
 @final
 class ErrorReport(_PayloadEvent):
@@ -356,6 +358,167 @@ class ErrorReport(_PayloadEvent):
     def code(self) -> Any: ...
     @property
     def message(self) -> Any: ...
+
+@final
+class Credentials(Event):
+    """A server's question before the upgrade: whose are they? Answer with accept or refuse.
+
+    `kind` is a CredentialsKind; where it is NONE there is no `secret`. The repr hides it.
+    """
+
+    __match_args__ = ("kind", "secret")
+    def __new__(
+        cls,
+        kind: CredentialsKind | str,
+        secret: str = "",
+        ticket: int = 0,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def kind(self) -> CredentialsKind: ...
+    @property
+    def secret(self) -> str: ...
+    @property
+    def ticket(self) -> int: ...
+
+@final
+class Snapshot(Event):
+    """A server's question: what is the state that a new client begins with? Answer with reply."""
+
+    __match_args__ = ()
+    def __new__(cls, ticket: int = 0, raw: _Bytes | None = None) -> Self: ...
+    @property
+    def ticket(self) -> int: ...
+
+@final
+class Request(_PayloadEvent):
+    """The peer asks. Answer with reply, reply_error or reply_failed, at any later time.
+
+    `id` is how the peer calls it; `known`: it is one of the protocol's own, checked by its table.
+    """
+
+    __match_args__ = ("name",)
+    def __new__(
+        cls,
+        name: str,
+        id: str = "",
+        known: bool = True,
+        ticket: int = 0,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def known(self) -> bool: ...
+    @property
+    def ticket(self) -> int: ...
+
+@final
+class Outcome(_PayloadEvent):
+    """A request of ours ended: the one with that `number`, called `name`.
+
+    `outcome` is an OutcomeKind. ANSWERED: the payload is the result. REFUSED: the payload is the
+    error; `code` and `message` stand in it. `about`: what a subscription/add asked for.
+    """
+
+    __match_args__ = ("number", "outcome")
+    def __new__(
+        cls,
+        number: int,
+        outcome: OutcomeKind | str,
+        name: str = "",
+        code: str | int | None = None,
+        message: str | None = None,
+        about: Any = None,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def outcome(self) -> OutcomeKind: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def code(self) -> str | int | None: ...
+    @property
+    def message(self) -> str | None: ...
+    @property
+    def about(self) -> Any: ...
+
+@final
+class Acknowledged(Event):
+    """The client has what this link sent, up to `position`."""
+
+    __match_args__ = ("position",)
+    def __new__(cls, position: int, raw: _Bytes | None = None) -> Self: ...
+    @property
+    def position(self) -> int: ...
+
+@final
+class Stray(_PayloadEvent):
+    """An answer to nothing: late, a second one, or of an unknown `id`."""
+
+    __match_args__ = ("id",)
+    def __new__(
+        cls, id: str = "", payload: _Bytes | None = None, raw: _Bytes | None = None
+    ) -> Self: ...
+    @property
+    def id(self) -> str: ...
+
+@final
+class Epoch(Event):
+    """Another server process: the numbers start again, the position `last_before` is void."""
+
+    __match_args__ = ("last_before",)
+    def __new__(cls, last_before: int, raw: _Bytes | None = None) -> Self: ...
+    @property
+    def last_before(self) -> int: ...
+
+@final
+class Reconnected(_PayloadEvent):
+    """The client is initialized again; what happened meanwhile is lost: fetch the state."""
+
+    __match_args__ = ()
+    def __new__(cls, payload: _Bytes | None = None, raw: _Bytes | None = None) -> Self: ...
+
+@final
+class Coordinates:
+    """What a subscription is about; matching is exact, any may be empty."""
+
+    __match_args__ = ("scope", "scope_id", "target", "target_id")
+    def __new__(
+        cls, scope: str = "", scope_id: str = "", target: str = "", target_id: str = ""
+    ) -> Self: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def scope_id(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def target_id(self) -> str: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Subscription(_PayloadEvent):
+    """An event of what the client subscribed to; it is the payload."""
+
+    __match_args__ = ("coordinates", "type")
+    def __new__(
+        cls,
+        coordinates: Coordinates,
+        type: str,
+        payload: _Bytes | None = None,
+        raw: _Bytes | None = None,
+    ) -> Self: ...
+    @property
+    def coordinates(self) -> Coordinates: ...
+    @property
+    def type(self) -> str: ...
 
 @final
 class SessionEnded:
@@ -914,7 +1077,7 @@ class Disconnected:
         cls,
         code: int | None = None,
         reason: str = "",
-        cause: str = "OK",
+        cause: Status | str = "OK",
         sent: int | None = None,
         received: int | None = None,
     ) -> Self: ...
@@ -923,7 +1086,7 @@ class Disconnected:
     @property
     def reason(self) -> str: ...
     @property
-    def cause(self) -> str: ...
+    def cause(self) -> Status: ...
     @property
     def sent(self) -> int | None: ...
     @property

@@ -17,6 +17,7 @@ from kedge._core import (
     StateError,
     UnknownError,
 )
+from kedge._enums import Status
 
 __all__ = [
     "ArgumentError",
@@ -35,14 +36,14 @@ __all__ = [
 class ClosedError(StateError):
     """The connection is over. A handler of kedge.serve may let it pass: that is no failure."""
 
-    status = "CLOSED"
+    status = Status.PEER_CLOSED
 
 
 class RefusedError(Error):
     """The server answered a plain WebSocket's request otherwise: `code` is the HTTP status, 0 if
     the connection ended without one; `headers` are the answer's."""
 
-    status = "REFUSED"
+    status = Status.REFUSED
 
     def __init__(self, code: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(f"the server answered {code}" if code else "the server hung up")

@@ -755,7 +755,6 @@ def test_errors_are_told_apart_by_class() -> None:
     assert issubclass(_core.DecodeError, ValueError)
     assert issubclass(_core.SnapshotError, ValueError)
     assert issubclass(_core.UnknownError, LookupError)
-    assert _core.Error("x").status == ""
     assert _core.DecodeError("x").offset is None
 
 

@@ -12,14 +12,18 @@ import pytest
 from kedge import _core
 from kedge._core import (
     Abort,
+    Acknowledged,
     Attached,
     Binary,
     Close,
     Closed,
     Connect,
+    Coordinates,
+    Credentials,
     Decline,
     Disconnected,
     Dispatch,
+    Epoch,
     ErrorReport,
     Event,
     Gap,
@@ -28,17 +32,23 @@ from kedge._core import (
     Identify,
     Message,
     Opened,
+    Outcome,
     Publication,
     Ready,
     Received,
+    Reconnected,
     Refused,
+    Request,
     Requested,
     Resume,
     Resumed,
     Retry,
     Session,
     SessionEnded,
+    Snapshot,
     Stop,
+    Stray,
+    Subscription,
     Sync,
     Text,
     Upgrade,
@@ -52,8 +62,8 @@ VALUES: list[Any] = [
     WantCredentials(),
     Stop(),
     Closed(4009, "gone", Retry(1.0), "PEER_CLOSED", None, 4009, None, 3, False, "id", b"{}"),
-    Identify("secret", 2, ("a", "b"), 7, b'{"token":"secret"}', b"raw"),
-    Resume("secret", "id", 41, 7, b'{"token":"secret"}', b"raw"),
+    Identify("sesame", 2, ("a", "b"), 7, b'{"token":"sesame"}', b"raw"),
+    Resume("sesame", "id", 41, 7, b'{"token":"sesame"}', b"raw"),
     Attached(Session("id", "ann"), True, 41),
     Message("typing", True, b'{"feed_id":1}', b"raw"),
     Connect(2, True),
@@ -77,6 +87,16 @@ VALUES: list[Any] = [
     Refused(403, HEADERS, b"go away"),
     Received("text"),
     Disconnected(1006, "x", "LOST", None, None),
+    Credentials("bearer", "sesame", 7),
+    Snapshot(8),
+    Request("start_service", "a1", False, 9, b'{"service":"db"}', b"raw"),
+    Outcome(3, "refused", "status/get", 403, "no", "params", b"{}", b"raw"),
+    Acknowledged(17),
+    Stray("41", b"null", b"raw"),
+    Epoch(12),
+    Reconnected(b'{"server_info":{}}', b"raw"),
+    Subscription(Coordinates("scope", "1", "target", "2"), "changed", b"[1]", b"raw"),
+    Coordinates("scope", "1", "target", "2"),
 ]
 
 value = pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
@@ -161,7 +181,7 @@ def test_the_repr_is_one_line_that_begins_with_the_name(value: Any) -> None:
     assert repr(value).startswith(type(value).__name__ + "(")
     assert repr(value).endswith(")")
     assert "\n" not in repr(value)
-    assert "secret" not in repr(value)
+    assert "sesame" not in repr(value)
 
 
 @pytest.mark.parametrize(
@@ -172,20 +192,35 @@ def test_the_repr_is_one_line_that_begins_with_the_name(value: Any) -> None:
         (Dispatch("a", 4, b'{"x":1}'), "Dispatch(name='a', seq=4, payload=b'{\"x\":1}')"),
         (Dispatch("a", 4, b'"%s"' % (b"x" * 99)), "Dispatch(name='a', seq=4, payload=<101 bytes>)"),
         (
-            Identify("secret", payload=b'{"token":"secret"}'),
+            Identify("sesame", payload=b'{"token":"sesame"}'),
             "Identify(token=<hidden>, payload=<18 bytes>)",
         ),
         (
-            Resume("secret", "id", 4, 9, b"{}"),
+            Resume("sesame", "id", 4, 9, b"{}"),
             "Resume(token=<hidden>, session_id='id', position=4, ticket=9, payload=<2 bytes>)",
         ),
         (
             Closed(4007, "why", Stop(), "TIMED_OUT", sent=4007),
-            "Closed(code=4007, reason='why', action=Stop(), cause='TIMED_OUT', sent=4007)",
+            "Closed(code=4007, reason='why', action=Stop(), cause=Status.TIMED_OUT, sent=4007)",
         ),
         (Closed(), "Closed(code=None, reason='', action=None)"),
         (
-            Requested("/?token=x", (("Authorization", "Bearer secret"),)),
+            Credentials("bearer", "sesame", 5),
+            "Credentials(kind=CredentialsKind.BEARER, secret=<hidden>, ticket=5)",
+        ),
+        (
+            Outcome(3, "refused", code=403, about={"type": "x"}),
+            "Outcome(number=3, outcome=OutcomeKind.REFUSED, code=403, about={'type': 'x'})",
+        ),
+        (Outcome(3, "answered", "a"), "Outcome(number=3, outcome=OutcomeKind.ANSWERED, name='a')"),
+        (Snapshot(), "Snapshot()"),
+        (
+            Subscription(Coordinates("a"), "b"),
+            "Subscription(coordinates=Coordinates(scope='a', scope_id='', target='',"
+            " target_id=''), type='b')",
+        ),
+        (
+            Requested("/?token=x", (("Authorization", "Bearer sesame"),)),
             "Requested(target='/?token=x', headers=<hidden>, subprotocols=<hidden>)",
         ),
     ],
@@ -219,7 +254,7 @@ def test_raw_is_not_compared_but_the_payload_is() -> None:
 
 def test_events_have_a_base() -> None:
     events = [value for value in VALUES if isinstance(value, Event)]
-    assert len(events) == 12
+    assert len(events) == 21
     assert all(event.raw is None or isinstance(event.raw, memoryview) for event in events)
     with pytest.raises(TypeError, match="cannot create"):
         Event()
@@ -303,6 +338,11 @@ def test_into_hands_the_payload_and_the_type_to_msgspec(monkeypatch: pytest.Monk
         (lambda: Retry("soon"), "soon"),
         (lambda: Upgrade(headers=5), "iterable"),
         (lambda: Gap(None, 1), "must be int"),
+        (lambda: Subscription("a", "b"), "'coordinates' must be Coordinates, not str"),
+        (lambda: Closed(cause="SAD"), "'SAD' is not a valid Status"),
+        (lambda: Sync("SAD"), "'SAD' is not a valid Status"),
+        (lambda: Outcome(1, "sad"), "'sad' is not a valid OutcomeKind"),
+        (lambda: Credentials("sad"), "'sad' is not a valid CredentialsKind"),
     ],
 )
 def test_wrong_fields_are_refused(make: Any, match: str) -> None:

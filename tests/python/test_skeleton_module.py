@@ -36,7 +36,7 @@ def load():
 def blocks():
     gc.collect()
     return sys.getallocatedblocks()
-for _ in range(3):
+for _ in range(60):  # until the interpreter's own caches are full
     load()
 before = blocks()
 for _ in range(50):
