@@ -16,7 +16,7 @@ export PYTHON
 CHECK = .venv/bin/python tools/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-counts lint test-c test-python test-32 sanitize valgrind coverage fuzz sim sim-mutants docs format wheel install clean
+.PHONY: help demo test bench bench-counts lint test-c test-python test-32 sanitize valgrind coverage fuzz sim sim-mutants docs site format wheel install clean
 
 help:
 	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
@@ -34,6 +34,7 @@ help:
 	@echo 'make sim          SEEDS=$(SEEDS) simulated worlds, from FIRST=$(FIRST) on; one that breaks is made short'
 	@echo 'make sim-mutants  planted bugs, and in how many worlds the simulation finds each'
 	@echo 'make docs         the protocol pages, from the tables of the code'
+	@echo 'make site         the documentation as a site, in build/site'
 	@echo 'make format       bring all sources into shape'
 	@echo 'make wheel        an sdist, and a wheel built from it, in dist/'
 	@echo 'make install      the C library, to PREFIX ($(PREFIX))'
@@ -77,6 +78,10 @@ docs:
 	@tools/setup.sh test
 	@$(CHECK) build-examples
 	@for page in build/c/pages/*; do $$page > docs/protocols/$${page##*/}.md; done
+
+site:
+	@tools/setup.sh docs
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build -q
 
 bench:
 	@tools/setup.sh bench

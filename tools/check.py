@@ -187,6 +187,13 @@ STEPS = (
     Step("ruff-format", "ruff format", f"{TOOLS}/ruff format -q --check .", ("lint",)),
     Step("mypy", "mypy --strict", f"{TOOLS}/mypy python/kedge tools benchmarks", ("lint",)),
     Step(
+        "site",
+        "the documentation's site",
+        f"{TOOLS}/mkdocs build -q",
+        ("lint",),
+        environment={"NO_MKDOCS_2_WARNING": "1"},
+    ),
+    Step(
         "stubs",
         "stubs against the extension",
         f"{PYTHON} -m mypy.stubtest --mypy-config-file pyproject.toml kedge._core",

@@ -4,6 +4,7 @@
 #   tools/setup.sh library    to build the C library
 #   tools/setup.sh package    to build the Python package
 #   tools/setup.sh wheel      to make a wheel that needs nothing
+#   tools/setup.sh docs       to make the site of the documentation
 #   tools/setup.sh test       everything else, but for
 #   tools/setup.sh sanitize   besides that, clang, its sanitizers and libFuzzer; the same for fuzz
 #   tools/setup.sh valgrind   besides that, valgrind
@@ -14,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-case ${1:?library, package, wheel, bench, test, sanitize, fuzz, valgrind or coverage} in
+case ${1:?library, package, wheel, docs, bench, test, sanitize, fuzz, valgrind or coverage} in
 sanitize | fuzz | valgrind | coverage) scope=test extra=$1 ;;
 *) scope=$1 extra= ;;
 esac
@@ -38,7 +39,7 @@ missing_packages() {
     has_command cc || echo gcc libc6-dev
     has_command pkg-config || echo pkg-config
     has_library 'libzstd >= 1.4.0' || echo libzstd-dev
-    [[ $scope = @(package|wheel) ]] || has_command cmake || echo cmake
+    [[ $scope = @(package|wheel|docs) ]] || has_command cmake || echo cmake
     [[ $scope != @(test|bench) ]] || has_command c++ || echo g++
     [[ $scope != @(test|bench) ]] || has_header wslay/wslay.h || echo libwslay-dev
     if [ "$scope" = test ]; then
@@ -124,7 +125,7 @@ make_venv() {
 install_python_packages() {
     local lists=(build) stale=() files=() list
     [[ $scope = @(package|bench) ]] || lists+=("$scope")
-    [ "$scope" != test ] || lists+=(wheel)
+    [ "$scope" != test ] || lists+=(wheel docs)
     for list in "${lists[@]}"; do
         cmp -s "tools/requirements-$list.txt" ".venv/requirements-$list.txt" && continue
         stale+=("$list")

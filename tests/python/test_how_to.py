@@ -1,0 +1,130 @@
+"""Every program on the how-to pages does what its page says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import urllib.request
+from pathlib import Path
+
+import kedge
+import pytest
+import websockets
+from kedge import Closed, Dispatch, Ready, WantCredentials
+from pages import ROOT, Page, Program, untaken, workshop
+
+PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))
+
+# Those with programs, each with a test below.
+TESTED = ("fastapi", "from-a-deque", "limits", "restart", "security")
+
+
+def test_each_page_with_programs_has_a_test() -> None:
+    assert tuple(path.stem for path in PAGES if Page(path).left) == TESTED
+
+
+async def events_until(stream: kedge.aio.Stream, last: type[kedge.Event]) -> list[kedge.Event]:
+    """The events of a stream up to the first of that type."""
+    events = []
+    while not (events and isinstance(events[-1], last)):
+        events.append(await asyncio.wait_for(anext(stream), 30))
+    return events
+
+
+async def said(program: Program, pattern: str) -> None:
+    await asyncio.to_thread(program.wait_for, pattern)
+
+
+async def test_fastapi(tmp_path: Path) -> None:
+    with workshop("how-to/fastapi.md", tmp_path) as shop:
+        shop.write("app.py")
+        assert untaken(shop) == []
+        port = shop.port("8765")
+        app = shop.run("-m", "uvicorn", "app:app", "--port", port)
+        await said(app, "Uvicorn running on")
+        client = kedge.gateway.Client(token="t0ken-of-ben")
+        async with kedge.connect(f"ws://127.0.0.1:{port}", client) as stream:
+            await events_until(stream, Ready)
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/feeds/1/messages",
+                data=b'{"text":"hello"}',
+                headers={"Content-Type": "application/json"},
+            )
+            answer = await asyncio.to_thread(urllib.request.urlopen, request)
+            with answer:
+                assert json.load(answer) == {"told": 1}
+            (told,) = await events_until(stream, Dispatch)
+            assert told == Dispatch("message_create", 2, payload=b'{"text":"hello"}')
+
+
+async def test_from_a_deque(tmp_path: Path) -> None:
+    with workshop("how-to/from-a-deque.md", tmp_path) as shop:
+        for title in ("by_hand.py", "server.py"):
+            shop.write(title)
+        assert untaken(shop) == []
+        url = f"ws://127.0.0.1:{shop.port('8765')}"
+
+        by_hand = shop.run("by_hand.py")
+        await said(by_hand, "^listening$")
+        async with websockets.connect(url) as ws:
+            await ws.send('{"last_seq": 0}')
+            await ws.send("anything")
+            assert json.loads(await ws.recv())["seq"] == 1
+        async with websockets.connect(url) as ws:
+            await ws.send('{"last_seq": 0}')
+            assert json.loads(await ws.recv())["seq"] == 1
+        by_hand.end()
+
+        await said(shop.run("server.py"), "^listening$")
+        client = kedge.gateway.Client(token="anna", any_type=True)
+        async with kedge.connect(url, client) as stream:
+            await events_until(stream, Ready)
+            await stream.notify("anything")
+            (told,) = await events_until(stream, Dispatch)
+            assert told == Dispatch("said", 2, payload=b'"somebody said something"')
+
+
+def test_limits(tmp_path: Path) -> None:
+    with workshop("how-to/limits.md", tmp_path) as shop:
+        program = shop.run(shop.write("limits.py"))
+        program.wait_for("^0 sessions$")
+        assert untaken(shop) == []
+
+
+async def test_restart(tmp_path: Path) -> None:
+    with workshop("how-to/restart.md", tmp_path) as shop:
+        shop.run(shop.write("by_hand.py")).wait_for("^0 sessions came over$")
+        shop.write("server.py")
+        assert untaken(shop) == []
+        url = f"ws://127.0.0.1:{shop.port('8765')}"
+        client = kedge.gateway.Client(token="anna", restart_spread=0.1)
+        server = shop.run("server.py")
+        async with kedge.connect(url, client) as stream:
+            await events_until(stream, Ready)
+            assert await asyncio.to_thread(server.signal, signal.SIGTERM) == 0
+            state = tmp_path / "gateway.state"
+            assert state.stat().st_mode & 0o777 == 0o600
+            shop.run("server.py")
+            events = await events_until(stream, kedge.Resumed)
+            assert not state.exists()
+    (told,) = (event for event in events if isinstance(event, Dispatch))
+    assert told == Dispatch("started", 2, payload=b'{"sessions":1}')
+
+
+@pytest.mark.parametrize(("token", "known"), [("t0ken-of-anna", True), ("anna", False)])
+async def test_security(token: str, known: bool, tmp_path: Path) -> None:
+    with workshop("how-to/security.md", tmp_path) as shop:
+        program = shop.run(shop.write("who.py"))
+        assert untaken(shop) == []
+        await said(program, "^listening on")
+        client = kedge.gateway.Client(token=token)
+        async with kedge.connect(f"ws://127.0.0.1:{shop.port('8765')}", client) as stream:
+            if not known:
+                closed = (await events_until(stream, Closed))[-1]
+                assert (closed.code, closed.action) == (4004, WantCredentials())
+                return
+            await events_until(stream, Ready)
+            await stream.notify("presence_update", {"status": "idle", "user": "ben"})
+            (told,) = await events_until(stream, Dispatch)
+            assert told.data == {"status": "idle", "user": "anna"}
