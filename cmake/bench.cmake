@@ -22,6 +22,11 @@ kedge_bench_program(hub benchmarks/c/hub.c)
 target_link_libraries(bench-hub PRIVATE PkgConfig::kedge_libzstd)
 kedge_bench_program(frame benchmarks/c/frame.c)
 target_link_libraries(bench-frame PRIVATE wslay)
+if(CMAKE_SYSTEM_NAME STREQUAL Linux) # epoll
+    add_executable(bench-load EXCLUDE_FROM_ALL benchmarks/c/load.c)
+    target_link_libraries(bench-load PRIVATE kedge_flags)
+    target_compile_definitions(bench-load PRIVATE _GNU_SOURCE)
+endif()
 
 # What is ours compiles without the peers.
 add_library(bench-envelope-ours OBJECT EXCLUDE_FROM_ALL benchmarks/c/envelope.c)

@@ -54,6 +54,7 @@ class Outcome:
 # Those whose peers are system packages, and our part of the one whose are fetched by `make bench`.
 BENCHES = (
     "-t bench-mask -t bench-utf8 -t bench-zstd -t bench-hub -t bench-frame -t bench-envelope-ours"
+    " -t bench-load"
 )
 TARGETS = "-t kedge_shared -t kedge-tests -t kedge-fuzz -t kedge-sim"
 

@@ -5,6 +5,7 @@
 #   tools/setup.sh package    to build the Python package
 #   tools/setup.sh wheel      to make a wheel that needs nothing
 #   tools/setup.sh docs       to make the site of the documentation
+#   tools/setup.sh bench      what `make bench` compares with, too
 #   tools/setup.sh test       everything else, but for
 #   tools/setup.sh sanitize   besides that, clang, its sanitizers and libFuzzer; the same for fuzz
 #   tools/setup.sh valgrind   besides that, valgrind
@@ -174,6 +175,18 @@ fetch_peer_sources() {
     cp "tools/$list" build/peers/
 }
 
+# The Python packages among the peers, into build/peers/venv, made of .venv's Python, so that the
+# extension built for that one can be imported there.
+install_peer_packages() {
+    local list=requirements-bench.txt venv=build/peers/venv
+    cmp -s "tools/$list" "$venv/$list" && "$venv/bin/python" -c '' 2>/dev/null && return 0
+    say "installing the peers from PyPI into $venv"
+    logged .venv/bin/python -m venv --clear "$venv"
+    logged "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps \
+        -r "tools/$list"
+    cp "tools/$list" "$venv/"
+}
+
 # ---- the work ----
 
 mkdir -p build
@@ -197,4 +210,5 @@ if [ "$scope" != library ]; then
 fi
 if [ "$scope" = bench ]; then
     fetch_peer_sources
+    install_peer_packages
 fi

@@ -2,4 +2,4 @@
 
 To add one: the file, and its name here; a program in C is added to cmake/bench.cmake."""
 
-GROUPS = ("frame", "mask", "utf8", "envelope", "zstd", "hub")
+GROUPS = ("frame", "mask", "utf8", "envelope", "zstd", "hub", "python")
