@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import kedge
@@ -114,10 +114,13 @@ class Record:
 
 @asynccontextmanager
 async def following(
-    url: str, client: Client | None = None, **options: Any
+    url: str,
+    client: Client | None = None,
+    connect: Callable[..., AbstractAsyncContextManager[Stream]] = kedge.connect,
+    **options: Any,
 ) -> AsyncIterator[Record]:
     """A stream with somebody who takes its events."""
-    async with kedge.connect(url, client or client_of(), **options) as stream:
+    async with connect(url, client or client_of(), **options) as stream:
         record = Record(stream)
         task = asyncio.create_task(record.follow())
         try:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import signal
-import socket
 import threading
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import kedge
 import pytest
-import uvicorn
-import websockets.asyncio.client as websockets_client
-import zstandard
 from aio_world import (
     TOPIC,
     Cable,
@@ -32,6 +25,7 @@ from aio_world import (
     until,
 )
 from fastapi import FastAPI, WebSocket
+from hosts import uvicorn_of
 from kedge.adapters import starlette
 from kedge.gateway import (
     CloseCode,
@@ -42,11 +36,8 @@ from kedge.gateway import (
     Message,
     Ready,
     Resume,
-    Retry,
-    Stop,
 )
 from starlette.websockets import WebSocketDisconnect
-from websockets.exceptions import ConnectionClosed
 
 with warnings.catch_warnings():
     # Of the HTTP library that it would rather have.
@@ -109,93 +100,9 @@ def application(hub: Hub, **options: Any) -> FastAPI:
     return app
 
 
-class Uvicorn(uvicorn.Server):
-    """A server in the test's own loop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
-@asynccontextmanager
-async def running(app: FastAPI, ws: str, **options: Any) -> AsyncIterator[int]:
-    """The application on a port of its own."""
-    config = uvicorn.Config(app, ws=ws, log_config=None, ws_per_message_deflate=False, **options)
-    server = Uvicorn(config)
-    listening = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    await until(lambda: server.started or task.done())
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await soon(task)
-
-
-@pytest.mark.parametrize("compress", [False, True], ids=["plain", "compressed"])
-async def test_a_cut_cable_is_noticed_by_nobody(ws: str, compress: bool) -> None:
-    hub = Hub()
-    async with running(application(hub), ws) as port, Cable().laid() as cable:
-        cable.target = port
-        async with following(cable.url, client_of(compress=compress)) as record:
-            await record.ready()
-            publish(hub, 1, 10)
-            await record.came(10)
-            for cut in range(1, 3):
-                cable.pull()
-                await record.closed(cut)
-                publish(hub, cut * 10 + 1, cut * 10 + 10, size=100)
-                cable.plug()
-                await record.resumed(cut)
-            await record.came(30)
-            await record.stream.notify("presence_update", {"status": "idle"})
-            await until(lambda: record.numbers[-1:] == [32])
-            record.check(30)
-
-
-async def test_another_librarys_client_is_served(ws: str) -> None:
-    hub = Hub()
-    async with running(application(hub), ws) as port:
-        url = f"ws://127.0.0.1:{port}/gateway"
-        async with websockets_client.connect(url) as plain:
-            hello = await soon(plain.recv())
-            assert isinstance(hello, str)
-            assert json.loads(hello)["d"]["heartbeat_interval"] == 45_000
-            await plain.send('{"type":"identify","d":{"token":"anna"}}')
-            assert json.loads(await soon(plain.recv()))["type"] == "ready"
-            await plain.send(b"\x00")
-            with pytest.raises(ConnectionClosed) as closed:
-                await soon(plain.recv())
-            assert closed.value.rcvd.code == CloseCode.DECODE_ERROR
-        async with websockets_client.connect(f"{url}?compress=zstd") as compressed:
-            packed = await soon(compressed.recv())
-            assert isinstance(packed, bytes)
-            assert json.loads(zstandard.ZstdDecompressor().decompress(packed))["type"] == "hello"
-        async with websockets_client.connect(f"{url}?v=7") as strange:
-            await soon(strange.recv())
-            with pytest.raises(ConnectionClosed) as closed:
-                await soon(strange.recv())
-            assert closed.value.rcvd.code == CloseCode.VERSION_MISMATCH
-
-
-async def test_a_request_that_is_wrong_is_declined(ws: str) -> None:
-    hub = Hub(links_max=1)
-    async with running(application(hub), ws) as port:
-        wrong = client_of(path="/gateway?encoding=etf")
-        async with following(f"ws://127.0.0.1:{port}", wrong) as record:
-            closed = await record.closed()
-            assert (closed.http_status, closed.action) == (400, Stop())
-        async with following(f"ws://127.0.0.1:{port}") as record:
-            await record.ready()
-            async with following(f"ws://127.0.0.1:{port}") as other:
-                closed = await other.closed()
-                assert closed.http_status == 503
-                assert isinstance(closed.action, Retry)
-
-
 async def test_a_websocket_that_was_accepted_is_taken_over(ws: str) -> None:
     hub = Hub()
-    async with running(application(hub), ws) as port:
+    async with uvicorn_of(application(hub), ws) as port:
         url = f"ws://127.0.0.1:{port}"
         async with following(url, client_of(path="/accepted")) as record:
             await record.ready()
@@ -204,70 +111,10 @@ async def test_a_websocket_that_was_accepted_is_taken_over(ws: str) -> None:
             assert websocket.closed.code == 1008
 
 
-async def test_a_handler_that_raises_costs_its_own_link_only(
-    ws: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    hub = Hub()
-    async with running(application(hub), ws) as port:
-        url = f"ws://127.0.0.1:{port}"
-        async with following(url) as record, following(url) as other:
-            await record.ready()
-            await other.ready()
-            await record.stream.notify("typing", {"feed_id": 1})
-            assert (await record.closed()).code == CloseCode.UNKNOWN_ERROR
-            await record.resumed()
-            publish(hub, 1, 1)
-            await record.came(1)
-            await other.came(1)
-            assert other.of(Closed) == []
-    assert "as it should" in caplog.text
-    assert "Traceback" in caplog.text
-
-
-@pytest.mark.parametrize("how", ["hub", "core"])
-async def test_somebody_is_thrown_out(ws: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
-    hub = Hub()
-    async with (
-        running(application(hub), ws) as port,
-        following(f"ws://127.0.0.1:{port}/gateway") as record,
-    ):
-        await record.ready()
-        (session,) = hub.sessions()
-        if how == "hub":
-            assert hub.close(session, 1000, "out")
-        else:
-            core = hub.link_of(session)
-            assert core is not None
-            core.close(1000, "out")
-        closed = await record.closed()
-        assert (closed.code, closed.reason) == (1000, "out")
-        await until(lambda: "_Courier" not in str(asyncio.all_tasks()))
-    assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
-
-
-async def test_a_block_that_ends_says_goodbye(ws: str) -> None:
-    hub = Hub()
-    async with running(application(hub), ws) as port:
-        async with following(f"ws://127.0.0.1:{port}", client_of(path="/brief")) as record:
-            closed = await record.closed()
-            assert (closed.code, closed.action) == (1000, Stop())
-            assert len(record.of(Ready)) == 1
-        await until(lambda: not hub.sessions())
-
-
-async def test_a_block_that_raises_after_its_answer_has_given_it(ws: str) -> None:
-    hub = Hub()
-    async with running(application(hub), ws) as port:
-        async with following(f"ws://127.0.0.1:{port}", client_of(path="/broken")) as record:
-            assert (await record.closed()).code == CloseCode.UNKNOWN_ERROR
-            assert len(record.of(Ready)) == 1
-        assert len(hub.sessions()) == 1
-
-
 async def test_a_route_in_a_thread_publishes(ws: str) -> None:
     hub = Hub()
     async with (
-        running(application(hub), ws) as port,
+        uvicorn_of(application(hub), ws) as port,
         following(f"ws://127.0.0.1:{port}") as record,
     ):
         await record.ready()
@@ -281,43 +128,11 @@ async def test_a_route_in_a_thread_publishes(ws: str) -> None:
         record.check(3)
 
 
-async def test_a_slow_reader_is_a_cursor(ws: str) -> None:
-    hub = Hub(topic_history=(100_000, 1 << 30, 600.0))
-    async with running(application(hub), ws) as port:
-        url = f"ws://127.0.0.1:{port}"
-        async with kedge.connect(url, client_of("slow"), events_max=4) as slow:
-            while not isinstance(await soon(anext(slow)), Ready):
-                pass
-            async with following(url) as record:
-                await record.ready()
-                publish(hub, 1, 1000, size=20_000)
-                await record.came(1000)
-                (link,) = (link for link in hub.links() if link.session.user == "slow")
-                assert link.output_waiting
-                assert link.queued == 0
-            took = [(await soon(anext(slow))).data["count"] for _ in range(1000)]
-            assert took == list(range(1, 1001))
-
-
-async def test_large_messages_come_one_by_one(ws: str) -> None:
-    """Each is more than what is taken from a link at once."""
-    hub = Hub()
-    async with (
-        running(application(hub), ws) as port,
-        following(f"ws://127.0.0.1:{port}") as record,
-    ):
-        await record.ready()
-        for count in range(1, 6):
-            publish(hub, count, count, size=200_000)
-            await record.came(count)
-        record.check(5)
-
-
 async def test_a_sealed_state_survives_a_restart(ws: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
     hub = Hub()
     async with Cable().laid() as cable, contextlib.AsyncExitStack() as stack:
-        async with running(application(hub, state=state), ws) as port:
+        async with uvicorn_of(application(hub, state=state), ws) as port:
             cable.target = port
             record = await stack.enter_async_context(following(cable.url))
             await record.ready()
@@ -329,7 +144,7 @@ async def test_a_sealed_state_survives_a_restart(ws: str, tmp_path: Path) -> Non
             with pytest.raises(kedge.StateError):
                 publish(hub, 11, 11)
         hub = Hub()
-        async with running(application(hub, state=state), ws) as port:
+        async with uvicorn_of(application(hub, state=state), ws) as port:
             publish(hub, 11, 20)
             cable.target = port
             await record.came(20)
@@ -344,7 +159,7 @@ async def test_a_signal_stops_the_hub_before_the_server(ws: str) -> None:
     try:
         hub = Hub()
         async with (
-            running(application(hub), ws) as port,
+            uvicorn_of(application(hub), ws) as port,
             following(f"ws://127.0.0.1:{port}") as record,
         ):
             await record.ready()
@@ -372,46 +187,13 @@ async def test_a_server_that_closes_by_itself_leaves_the_session(ws: str) -> Non
             await converse(link)
 
     async with contextlib.AsyncExitStack() as stack:
-        async with running(app, ws) as port:
+        async with uvicorn_of(app, ws) as port:
             record = await stack.enter_async_context(following(f"ws://127.0.0.1:{port}"))
             await record.ready()
         closed = await record.closed()
         assert closed.code == 1012
         assert closed.action.resume
     assert [session.attached for session in hub.sessions()] == [False]
-
-
-async def test_a_message_too_large_for_the_server_ends_the_connection(ws: str) -> None:
-    hub = Hub()
-    async with running(application(hub), ws, ws_max_size=1000) as port:
-        async with kedge.connect(f"ws://127.0.0.1:{port}/gateway") as websocket:
-            await websocket.send("x" * 2000)
-            async for _ in websocket:
-                pass
-            assert websocket.closed.code == 1009
-        await until(lambda: not hub.links())
-
-
-async def test_nothing_is_left_of_links_that_end_in_whatever_way(ws: str) -> None:
-    hub = Hub()
-    async with running(application(hub), ws) as port:
-        url = f"ws://127.0.0.1:{port}"
-
-        def carrying() -> bool:
-            return "_Courier" in str(asyncio.all_tasks())
-
-        for way in ("polite", "abrupt", "early"):
-            async with kedge.connect(f"{url}/gateway") as websocket:
-                if way != "early":
-                    await websocket.send('{"type":"identify","d":{"token":"anna"}}')
-                    await soon(anext(websocket))
-                    await soon(anext(websocket))
-                if way == "abrupt":
-                    websocket.abort()
-            await until(lambda: not hub.links())
-            await until(lambda: hub.counts["links"] == 0 and not carrying())
-        assert hub._driver is not None
-    assert hub._driver is None
 
 
 async def test_a_cancelled_block_leaves_nothing() -> None:

@@ -15,7 +15,7 @@ from kedge.aio._driver import Driver, driven
 from kedge.aio._link import Link
 from kedge.aio._server import LinkHandler, Server, SocketHandler, check_path
 from kedge.aio._state import StatePath
-from kedge.aio._stream import Stream
+from kedge.aio._stream import Stream, WireStream
 from kedge.aio._websocket import Connecting, WebSocket
 from kedge.gateway import Hub
 
@@ -103,7 +103,7 @@ def connect(
     `ping_interval` seconds of silence (0: never), and is lost `ping_timeout` later.
     """
     if client is not None:
-        return Stream(
+        return WireStream(
             url,
             client,
             ssl=ssl,

@@ -47,6 +47,9 @@ class _NoHost:
         """There is nothing to read from."""
 
 
+NO_HOST: Host = _NoHost()
+
+
 class Link:
     """One client's connection to a gateway: an asynchronous iterator of what it says.
 
@@ -255,7 +258,7 @@ class Link:
     def ended(self) -> None:
         """The connection is gone."""
         self._mailbox.end()
-        self._host = _NoHost()
+        self._host = NO_HOST
         self._on_open = None
         if self._core is not None:
             self._core.context = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl as ssl_module
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from kedge._core import (
     ArgumentError,
@@ -32,7 +33,16 @@ EVENTS_MAX = 256
 logger = logging.getLogger("kedge")
 
 
-class Stream:
+class Line(Protocol):
+    """One connection of a client, whatever carries it."""
+
+    def look(self) -> None: ...
+    def flush_soon(self) -> None: ...
+    def steer(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Stream(ABC):
     """What kedge.connect(url, client) gives: an asynchronous context manager, and in it an
     asynchronous iterator of events.
 
@@ -48,15 +58,7 @@ class Stream:
     """
 
     def __init__(
-        self,
-        url: str,
-        client: GatewayClient,
-        *,
-        ssl: ssl_module.SSLContext | None,
-        open_timeout: float,
-        headers: Iterable[tuple[str, str]],
-        events_max: int | None,
-        options: dict[str, Any],
+        self, url: str, client: GatewayClient, *, open_timeout: float, events_max: int | None
     ) -> None:
         self._address = address_of(url)
         if self._address.target not in ("", "/", client.path):
@@ -65,16 +67,13 @@ class Stream:
                 " kedge.gateway.Client(path=...), and a url without one here"
             )
         self._client = client
-        self._ssl = ssl
         self._open_timeout = open_timeout
         self._events_max = EVENTS_MAX if events_max is None else events_max
-        self._options = dict(options, headers=tuple(headers), handshake_timeout=open_timeout)
-        self._buffer = new_buffer()
         self._mailbox: Mailbox[Event]
         self._alarm: Alarm
-        self._wire: Wire | None = None
-        self._wires: set[Wire] = set()
-        self._dialing: asyncio.Task[None] | None = None
+        self._line: Line | None = None
+        self._lines: set[Line] = set()
+        self._dialing: set[asyncio.Task[None]] = set()
         self._changed: asyncio.Future[None] | None = None
         self._running = False
         self._failure: Exception | None = None
@@ -134,14 +133,12 @@ class Stream:
             except (StateError, LimitError) as error:
                 if error.status not in ("WRONG_STATE", "QUEUE_FULL"):
                     raise
-                if self._wire is not None and self._wire.connection.output_waiting:
-                    self._wire.flush_soon()
+                self._flush_soon()
                 await self._wait_for_change()
             else:
                 break
         self._take(events)
-        if self._wire is not None:
-            self._wire.flush_soon()
+        self._flush_soon()
 
     def set_credentials(self, token: str) -> None:
         """Another token; a client that waits for one (WantCredentials) goes on."""
@@ -155,20 +152,30 @@ class Stream:
                 self._take(self._client.stop())
                 self._running = False
                 self._mailbox.end()
-            if self._wire is not None:
-                self._wire.look()
-            await self._wait_for_wires(2 * CLOSE_TIMEOUT)
+            if self._line is not None:
+                self._line.look()
+            await self._wait_for_lines(2 * CLOSE_TIMEOUT)
         finally:
             self._drop()
             await self._wait_for_dialing()
 
     # ---- connections ---------------------------------------------------------------------------
 
+    @abstractmethod
+    async def _dial(self) -> None:
+        """Makes a connection, in answer to Connect, or tells the client that there is none."""
+
+    def _time_is_watched(self) -> bool:
+        """A line watches the client's time."""
+        return False
+
     def _take(self, events: Sequence[ConnectionEvent]) -> None:
         """Queues the link's events, and does what they ask for."""
         for event in events:
             if type(event) is Connect:
-                self._dialing = asyncio.create_task(self._dial())
+                task = asyncio.create_task(self._dial_safely())
+                self._dialing.add(task)
+                task.add_done_callback(self._dialing.discard)
             elif type(event) is Closed and isinstance(event.action, Stop):
                 self._running = False
         self._mailbox.put(event for event in events if isinstance(event, Event))
@@ -176,45 +183,59 @@ class Stream:
             self._mailbox.end()
         self._settle()
 
+    async def _dial_safely(self) -> None:
+        try:
+            await self._dial()
+        except OSError as error:
+            self._failed(str(error))
+        except Exception as error:
+            self._failure = error
+            self._drop()
+
+    def _failed(self, why: str, status: int = 0, retry_after: float = 0.0) -> None:
+        logger.info("no connection to %s: %s", self._address.host_header, why)
+        self._take(self._client.connect_failed(status, retry_after=retry_after))
+
     def _settle(self) -> None:
-        """While there is no connection, the client's time is ours to watch."""
-        if self._wire is None and self._running:
+        """Where no line does, the client's time is ours to watch."""
+        if self._running and not self._time_is_watched():
             self._alarm.set(self._client.deadline)
         self._tell_change()
 
     def _tick(self) -> None:
-        if self._running and self._wire is None:
+        if self._running and not self._time_is_watched():
             self._take(self._client.tick())
+            self._flush_soon()
 
-    async def _dial(self) -> None:
-        wire = Wire(self, self._begin, self._buffer)
-        try:
-            await open_socket(wire, self._address, self._ssl, self._open_timeout)
-        except OSError as error:
-            logger.info("no connection to %s: %s", self._address.host_header, error)
-            self._take(self._client.connect_failed())
-        except Exception as error:
-            self._failure = error
-            self._drop()
-        else:
-            if not wire.begun:
-                logger.info("no connection to %s: it ended at once", self._address.host_header)
-                self._take(self._client.connect_failed())
+    def _flush_soon(self) -> None:
+        if self._line is not None:
+            self._line.flush_soon()
 
     def _steer(self) -> None:
-        if self._wire is not None:
-            self._wire.steer()
+        if self._line is not None:
+            self._line.steer()
 
     def _drop(self) -> None:
         """Leaves nothing behind that could still happen."""
         self._running = False
         self._alarm.cancel()
         self._mailbox.end()
-        if self._dialing is not None:
-            self._dialing.cancel()
-        for wire in self._wires:
-            wire.abort()
+        for task in self._dialing:
+            if task is not asyncio.current_task():
+                task.cancel()
+        for line in self._lines:
+            line.abort()
         self._tell_change()
+
+    def _begin_line(self, line: Line) -> None:
+        self._line = line
+        self._lines.add(line)
+
+    def _end_line(self, line: Line) -> None:
+        self._lines.discard(line)
+        if self._line is line:
+            self._line = None
+        self._settle()
 
     # ---- waiting -------------------------------------------------------------------------------
 
@@ -230,12 +251,12 @@ class Stream:
 
     async def _wait_for_dialing(self) -> None:
         """It has been cancelled and ends at once."""
-        if self._dialing is not None:
-            await asyncio.wait([self._dialing])
+        if self._dialing:
+            await asyncio.wait(self._dialing)
 
-    async def _wait_for_wires(self, timeout: float) -> None:
+    async def _wait_for_lines(self, timeout: float) -> None:
         async def wait() -> None:
-            while self._wires:
+            while self._lines:
                 await self._wait_for_change()
 
         try:
@@ -243,27 +264,50 @@ class Stream:
         except (asyncio.TimeoutError, TimeoutError):
             logger.debug("%s did not close in time", self._address.host_header)
 
-    # ---- as the owner of wires -----------------------------------------------------------------
+    @property
+    def full(self) -> bool:
+        return self._mailbox.full
+
+
+class WireStream(Stream):
+    """A stream over sockets of our own; it is the owner of their wires."""
+
+    def __init__(
+        self,
+        url: str,
+        client: GatewayClient,
+        *,
+        ssl: ssl_module.SSLContext | None,
+        open_timeout: float,
+        headers: Iterable[tuple[str, str]],
+        events_max: int | None,
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__(url, client, open_timeout=open_timeout, events_max=events_max)
+        self._ssl = ssl
+        self._options = dict(options, headers=tuple(headers), handshake_timeout=open_timeout)
+        self._buffer = new_buffer()
+
+    def _time_is_watched(self) -> bool:
+        return self._line is not None
+
+    async def _dial(self) -> None:
+        wire = Wire(self, self._begin, self._buffer)
+        await open_socket(wire, self._address, self._ssl, self._open_timeout)
+        if not wire.begun:
+            self._failed("it ended at once")
 
     def _begin(self, wire: Wire) -> Connection:
         connection = Connection.open(self._address.host_header, link=self._client, **self._options)
         self._alarm.cancel()
-        self._wire = wire
-        self._wires.add(wire)
+        self._begin_line(wire)
         return connection
 
     def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
         self._take(events)
 
     def gone(self, wire: Wire) -> None:
-        self._wires.discard(wire)
-        if self._wire is wire:
-            self._wire = None
-        self._settle()
+        self._end_line(wire)
 
     def written(self, wire: Wire) -> None:
         self._tell_change()
-
-    @property
-    def full(self) -> bool:
-        return self._mailbox.full
