@@ -167,6 +167,11 @@ int core_number32(core_state *state, PyObject *number, const char *name, uint32_
     return 0;
 }
 
+int core_number64(core_state *state, PyObject *number, const char *name, uint64_t *value)
+{
+    return is_missing(number) ? 0 : number_of(state, number, name, UINT64_MAX, value);
+}
+
 int core_code(core_state *state, PyObject *number, const char *name, uint16_t *code)
 {
     uint64_t value = 0;

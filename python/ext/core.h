@@ -95,6 +95,15 @@ typedef enum core_enum {
     CORE_ENUM_COUNT
 } core_enum;
 
+/* What names.c and envelope.c remember. */
+#define CORE_PROTOCOL_COUNT 4
+#define CORE_MESSAGE_KIND_COUNT 12
+#define CORE_NAME_BITS 8
+#define CORE_NAME_COUNT (1 << CORE_NAME_BITS)
+#define CORE_SPARE_COUNT 16
+
+typedef struct core_envelope core_envelope;
+
 typedef struct core_state {
     PyObject *enums[CORE_ENUM_COUNT];
     PyObject *words[CORE_ENUM_COUNT]; /* a tuple each: the members in the order of C's constants */
@@ -110,6 +119,14 @@ typedef struct core_state {
     PyTypeObject *hub_link;
     PyTypeObject *hub;
     PyTypeObject *connection;
+    PyTypeObject *envelope;
+    core_envelope *spares[CORE_SPARE_COUNT]; /* Envelopes that nobody has, to be had again */
+    int spare_count;
+    int spare_limit;
+    PyObject *protocols[CORE_PROTOCOL_COUNT];
+    PyObject *decoders[CORE_PROTOCOL_COUNT]; /* the functions */
+    PyObject *message_kinds[CORE_MESSAGE_KIND_COUNT];
+    PyObject *names[CORE_NAME_COUNT];
     PyObject *monotonic; /* time.monotonic */
     PyObject *time_ns;   /* time.time_ns */
     PyObject *urandom;   /* os.urandom */
@@ -139,6 +156,11 @@ int core_add_client(PyObject *module, core_state *state);
 int core_add_hub_link(PyObject *module, core_state *state);
 int core_add_hub(PyObject *module, core_state *state);
 int core_add_connection(PyObject *module, core_state *state);
+int core_add_envelope(PyObject *module, core_state *state);
+int core_add_codecs(PyObject *module, core_state *state);
+
+/* Lets go of what is remembered besides objects of Python's. */
+void core_envelopes_clear(core_state *state);
 
 /* Makes a type of the module and adds it under its name; `base` may be null. */
 PyTypeObject *core_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
@@ -164,6 +186,9 @@ PyObject *core_credentials_word(const core_state *state, kedge_credentials_kind 
 /* Raises what goes with a status. Both return null. */
 PyObject *core_raise(core_state *state, kedge_status status);
 PyObject *core_raise_at(core_state *state, kedge_result result);
+
+/* The DecodeError of a broken text, not raised. */
+PyObject *core_decode_error(core_state *state, kedge_result result);
 
 /* Raises an ArgumentError with a sentence of its own. Returns -1. */
 int core_raise_argument(core_state *state, const char *format, ...);
@@ -220,6 +245,7 @@ int core_duration(core_state *state, PyObject *seconds, const char *name, kedge_
 
 int core_size(core_state *state, PyObject *number, const char *name, size_t *size);
 int core_number32(core_state *state, PyObject *number, const char *name, uint32_t *value);
+int core_number64(core_state *state, PyObject *number, const char *name, uint64_t *value);
 int core_code(core_state *state, PyObject *number, const char *name, uint16_t *code);
 int core_boolean(PyObject *object, bool *boolean);
 

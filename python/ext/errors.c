@@ -22,7 +22,7 @@ static PyObject *make_error(const error_row *row, PyObject *parent)
     return error;
 }
 
-/* What an exception has that was raised by somebody else. */
+/* What an exception has that was raised by somebody else, and where there is nothing to tell. */
 static int set_defaults(const core_state *state)
 {
     static const kedge_status defaults[CORE_ERROR_COUNT] = {
@@ -39,7 +39,13 @@ static int set_defaults(const core_state *state)
             return -1;
         }
     }
-    return PyObject_SetAttrString(state->errors[CORE_DECODE_ERROR], "offset", Py_None);
+    PyObject *decode_error = state->errors[CORE_DECODE_ERROR];
+    PyObject *kind = core_status_word(state, KEDGE_JSON_SYNTAX);
+    int failed = PyObject_SetAttrString(decode_error, "kind", kind);
+    Py_DECREF(kind);
+    return failed < 0 || PyObject_SetAttrString(decode_error, "offset", Py_None) < 0
+               ? -1
+               : PyObject_SetAttrString(decode_error, "id", Py_None);
 }
 
 int core_add_errors(PyObject *module, core_state *state)
@@ -115,19 +121,34 @@ static core_error error_of(kedge_status status)
     return text ? CORE_DECODE_ERROR : CORE_ERROR;
 }
 
-/* Raises an exception with a message and a status; gives the message away. */
-static void raise_with(core_state *state, core_error kind, PyObject *message, kedge_status status,
-                       PyObject *offset)
+/* An exception with a message and a status; gives the message away. */
+static PyObject *error_with(core_state *state, core_error kind, PyObject *message,
+                            kedge_status status)
 {
     PyObject *error = message == NULL ? NULL : PyObject_CallOneArg(state->errors[kind], message);
     PyObject *word = core_status_word(state, status);
-    if (error != NULL && PyObject_SetAttrString(error, "status", word) == 0 &&
-        (offset == NULL || PyObject_SetAttrString(error, "offset", offset) == 0)) {
-        PyErr_SetObject(state->errors[kind], error);
+    if (error != NULL &&
+        (PyObject_SetAttrString(error, "status", word) < 0 ||
+         (kind == CORE_DECODE_ERROR && PyObject_SetAttrString(error, "kind", word) < 0))) {
+        Py_CLEAR(error);
     }
     Py_DECREF(word);
-    Py_XDECREF(error);
     Py_XDECREF(message);
+    return error;
+}
+
+/* Raises what may be null, and gives it away. */
+static void raise_error(PyObject *error)
+{
+    if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+    }
+}
+
+static void raise_with(core_state *state, core_error kind, PyObject *message, kedge_status status)
+{
+    raise_error(error_with(state, kind, message, status));
 }
 
 PyObject *core_raise(core_state *state, kedge_status status)
@@ -135,23 +156,30 @@ PyObject *core_raise(core_state *state, kedge_status status)
     if (status == KEDGE_NO_MEMORY) {
         return PyErr_NoMemory();
     }
-    raise_with(state, error_of(status), PyUnicode_FromString(kedge_status_text(status)), status,
-               NULL);
+    raise_with(state, error_of(status), PyUnicode_FromString(kedge_status_text(status)), status);
     return NULL;
+}
+
+PyObject *core_decode_error(core_state *state, kedge_result result)
+{
+    PyObject *error = error_with(
+        state, CORE_DECODE_ERROR,
+        PyUnicode_FromFormat("%s, at byte %zu", kedge_status_text(result.status), result.offset),
+        result.status);
+    PyObject *offset = error == NULL ? NULL : PyLong_FromSize_t(result.offset);
+    if (offset == NULL || PyObject_SetAttrString(error, "offset", offset) < 0) {
+        Py_CLEAR(error);
+    }
+    Py_XDECREF(offset);
+    return error;
 }
 
 PyObject *core_raise_at(core_state *state, kedge_result result)
 {
-    core_error kind = error_of(result.status);
-    PyObject *offset = kind == CORE_DECODE_ERROR ? PyLong_FromSize_t(result.offset) : NULL;
-    if (offset == NULL) {
-        return PyErr_Occurred() != NULL ? NULL : core_raise(state, result.status);
+    if (error_of(result.status) != CORE_DECODE_ERROR) {
+        return core_raise(state, result.status);
     }
-    raise_with(
-        state, kind,
-        PyUnicode_FromFormat("%s, at byte %zu", kedge_status_text(result.status), result.offset),
-        result.status, offset);
-    Py_DECREF(offset);
+    raise_error(core_decode_error(state, result));
     return NULL;
 }
 
@@ -161,13 +189,13 @@ int core_raise_argument(core_state *state, const char *format, ...)
     va_start(arguments, format);
     PyObject *message = PyUnicode_FromFormatV(format, arguments);
     va_end(arguments);
-    raise_with(state, CORE_ARGUMENT_ERROR, message, KEDGE_INVALID_ARGUMENT, NULL);
+    raise_with(state, CORE_ARGUMENT_ERROR, message, KEDGE_INVALID_ARGUMENT);
     return -1;
 }
 
 int core_raise_state(core_state *state, const char *sentence)
 {
-    raise_with(state, CORE_STATE_ERROR, PyUnicode_FromString(sentence), KEDGE_WRONG_STATE, NULL);
+    raise_with(state, CORE_STATE_ERROR, PyUnicode_FromString(sentence), KEDGE_WRONG_STATE);
     return -1;
 }
 

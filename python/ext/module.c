@@ -151,7 +151,8 @@ static int module_exec(PyObject *module)
     static const adder adders[] = {
         core_add_enums,    core_add_errors,      core_add_values,     core_add_slice,
         core_add_session,  core_add_publication, core_add_link,       core_add_client,
-        core_add_hub_link, core_add_hub,         core_add_connection,
+        core_add_hub_link, core_add_hub,         core_add_connection, core_add_envelope,
+        core_add_codecs,
     };
     core_state *state = PyModule_GetState(module);
     if (add_tables(module) < 0 || import_all(state) < 0) {
@@ -205,6 +206,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 static int module_clear(PyObject *module)
 {
     core_state *state = PyModule_GetState(module);
+    core_envelopes_clear(state);
     FOR_EACH_IN_STATE(state, Py_CLEAR);
     return 0;
 }

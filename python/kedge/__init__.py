@@ -20,6 +20,7 @@ from kedge._core import (
     Coordinates,
     Credentials,
     Dispatch,
+    Envelope,
     Epoch,
     ErrorReport,
     Event,
@@ -59,7 +60,7 @@ from kedge.errors import (
 )
 
 if TYPE_CHECKING:
-    from kedge import adapters, aio, gateway, websocket
+    from kedge import adapters, aio, blobhub, flowlayer, gateway, messaging, websocket
     from kedge.aio import connect, serve
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "CredentialsKind",
     "DecodeError",
     "Dispatch",
+    "Envelope",
     "Epoch",
     "Error",
     "ErrorReport",
@@ -108,14 +110,19 @@ __all__ = [
     "__version__",
     "adapters",
     "aio",
+    "blobhub",
     "connect",
+    "flowlayer",
     "gateway",
+    "messaging",
     "serve",
     "websocket",
 ]
 
 # Loaded by those who use them: asyncio is not light.
-_MODULES = frozenset({"adapters", "aio", "gateway", "websocket"})
+_MODULES = frozenset(
+    {"adapters", "aio", "blobhub", "flowlayer", "gateway", "messaging", "websocket"}
+)
 _FUNCTIONS = frozenset({"connect", "serve"})
 
 

@@ -15,6 +15,7 @@ An object must not be called by two threads at once, nor by its own `clock`, `de
 while it is in the midst of a call: that raises StateError.
 """
 
+import builtins
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar, final, overload
 
@@ -60,9 +61,14 @@ class UnknownError(Error, LookupError):
     """There is no such session or topic (any more)."""
 
 class DecodeError(Error, ValueError):
-    """Given text is not what it should be; it goes wrong with the byte at `offset`, if known."""
+    """Given text is not what it should be; it goes wrong with the byte at `offset`, if known.
 
+    `kind` is the `status`; `id` is that of a message, where it could be read: an answer echoes it.
+    """
+
+    kind: Status
     offset: int | None
+    id: str | int | float | None
 
 class SnapshotError(Error, ValueError):
     """A snapshot that cannot be restored."""
@@ -988,6 +994,148 @@ class Publication:
     @property
     def payload(self) -> bytes | None:
         """JSON; None if there is none."""
+
+# ---- envelopes -----------------------------------------------------------------------------------
+
+_Protocol: TypeAlias = Literal["gateway", "flowlayer", "messaging", "blobhub"]
+_EnvelopeKind: TypeAlias = Literal[
+    "unknown",
+    "command",
+    "ack",
+    "result",
+    "event",
+    "error",
+    "request",
+    "notification",
+    "response",
+    "ping",
+    "pong",
+]
+
+@final
+class Envelope:
+    """One message, as decode() gives it. It was read whole and checked; what is asked for is made
+    then.
+
+    Two are equal that say the same; their payloads are compared as they stand. The repr tells no
+    payload.
+    """
+
+    __match_args__ = ("name", "kind")
+    @property
+    def protocol(self) -> _Protocol:
+        """ "gateway", "flowlayer", "messaging" or "blobhub"."""
+    @property
+    def kind(self) -> _EnvelopeKind | None:
+        """What it is: "command", "event", "request", ...; None at the gateway, which has no kinds.
+
+        "unknown": its `type` is none of the protocol's. "ping" is any text of the messenger that
+        is no object.
+        """
+    @property
+    def type(self) -> str | None:
+        """The member `type` as it stands; None where the protocol has none (BlobHub)."""
+    @property
+    def name(self) -> str | None:
+        """What it is called: the gateway's `type`, FlowLayer's `name`, the messenger's `eventType`
+        or `payloadType`, BlobHub's `method`; None: it has no name."""
+    @property
+    def id(self) -> str | int | float | None:
+        """The id of what is asked or answered: str, at BlobHub a number too; or None."""
+    @property
+    def seq(self) -> int | None:
+        """The gateway's `seq`, the messenger's id of an event or ack; or None."""
+    @property
+    def time(self) -> float | str | None:
+        """The messenger's `timestamp`, or None; one that Python cannot have stays a str."""
+    @property
+    def raw(self) -> memoryview:
+        """The whole message, without a copy."""
+    @property
+    def payload(self) -> memoryview | None:
+        """The payload (`d`, `payload`, `params` or `result`) as it came, without a copy: JSON. None
+        if there is none."""
+    @property
+    def data(self) -> Any:
+        """The payload, decoded when first asked for: by json, or the `decoder`."""
+    @property
+    def error(self) -> Any:
+        """BlobHub's `error`, decoded likewise each time; or None."""
+    def into(self, type: builtins.type[_T], /) -> _T:
+        """The payload decoded and checked as that type, by msgspec (which must be installed)."""
+    def __hash__(self) -> int: ...
+
+def gateway_decode(message: _Message, /, *, decoder: _Decoder | None = None) -> Envelope:
+    """Reads one message, str or bytes, whole: its envelope is checked, its payload is found.
+
+    DecodeError if it is broken: `kind` tells how, `offset` with which byte, and `id` is what an
+    answer would echo. `decoder` is what `data` is decoded by, instead of json.
+    """
+
+def flowlayer_decode(message: _Message, /, *, decoder: _Decoder | None = None) -> Envelope: ...
+def messaging_decode(message: _Message, /, *, decoder: _Decoder | None = None) -> Envelope: ...
+def blobhub_decode(message: _Message, /, *, decoder: _Decoder | None = None) -> Envelope: ...
+def blobhub_decode_batch(
+    message: _Message, /, *, limit: int = 100, decoder: _Decoder | None = None
+) -> Envelope | list[Envelope | DecodeError]:
+    """Reads a message, or an array of messages: an Envelope, or a list.
+
+    An element that is broken says nothing about the others: in its place stands a DecodeError.
+    What is wrong with the array itself is raised: no JSON, no elements, or more than `limit`
+    (LimitError).
+    """
+
+def gateway_encode(name: str, payload: Any = None, *, seq: int | None = None) -> bytes:
+    """Writes a message: `name` is its type."""
+
+def flowlayer_encode(
+    kind: Literal["command", "ack", "result", "event", "error"],
+    name: str | None = None,
+    payload: Any = None,
+    *,
+    id: str | None = None,
+    seq: int | None = None,
+) -> bytes:
+    """Writes a message.
+
+    A "command" has a name and an id, and may have a payload; an "ack" or a "result" has an id and
+    a payload; an "event" has a name, and may have a payload and then a seq; an "error" has a
+    payload, and may have an id. A seq is written into the payload.
+    """
+
+def messaging_encode(
+    kind: Literal["request", "response", "event", "ack"],
+    name: str | None = None,
+    payload: Any = None,
+    *,
+    time: float | None = None,
+    id: str | None = None,
+    seq: int | None = None,
+) -> bytes:
+    """Writes a message.
+
+    A "request" has a name, a payload and an id; a "response" has an id, or None, and may have a
+    payload; an "event" has a name, and may have a payload and a seq; an "ack" has a seq alone. All
+    but an ack have a time, in the unit that the two sides agreed upon.
+    """
+
+def blobhub_encode(
+    kind: Literal["request", "notification", "response"],
+    name: str | None = None,
+    payload: Any = None,
+    *,
+    id: str | float | None = None,
+    error: Any = None,
+) -> bytes:
+    """Writes a message.
+
+    A "request" has a name and an id, and may have a payload; a "notification" has a name and may
+    have a payload; a "response" has an id, and a payload (None is null) or an error, whose id may
+    be None.
+    """
+
+def blobhub_encode_batch(messages: Iterable[_Message], /) -> bytes:
+    """Joins messages, as encode() gives them, into one that is an array."""
 
 # ---- connections ---------------------------------------------------------------------------------
 

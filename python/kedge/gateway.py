@@ -46,7 +46,9 @@ from kedge._core import (
     Closed,
     Connect,
     Decline,
+    DecodeError,
     Dispatch,
+    Envelope,
     ErrorReport,
     Event,
     Gap,
@@ -72,6 +74,8 @@ from kedge._core import (
 from kedge._core import (
     GatewayClient as Client,
 )
+from kedge._core import gateway_decode as decode
+from kedge._core import gateway_encode as encode
 
 if TYPE_CHECKING:
     from kedge.aio._driver import Driver
@@ -87,7 +91,9 @@ __all__ = [
     "Closed",
     "Connect",
     "Decline",
+    "DecodeError",
     "Dispatch",
+    "Envelope",
     "ErrorReport",
     "Event",
     "Gap",
@@ -109,6 +115,8 @@ __all__ = [
     "Text",
     "Upgrade",
     "WantCredentials",
+    "decode",
+    "encode",
 ]
 
 _T = TypeVar("_T")

@@ -23,6 +23,7 @@ from kedge._core import (
     Decline,
     Disconnected,
     Dispatch,
+    Envelope,
     Epoch,
     ErrorReport,
     Event,
@@ -109,11 +110,11 @@ def fields(value: Any) -> list[str]:
 
 
 def test_every_value_type_is_tried_here() -> None:
-    made = {type(value) for value in VALUES}
+    made = {type(value) for value in VALUES} | {Envelope, Session}  # made otherwise
     there = {
         type_
         for type_ in vars(_core).values()
-        if isinstance(type_, type) and hasattr(type_, "__match_args__") and type_ is not Session
+        if isinstance(type_, type) and hasattr(type_, "__match_args__")
     }
     assert made == there
 
