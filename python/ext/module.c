@@ -179,6 +179,17 @@ static int module_exec(PyObject *module)
         for (int i = 0; i < CORE_KIND_COUNT; i++) {                                                \
             DO((state)->values[i]);                                                                \
         }                                                                                          \
+        for (int i = 0; i < CORE_PROTOCOL_COUNT; i++) {                                            \
+            DO((state)->protocols[i]);                                                             \
+            DO((state)->decoders[i]);                                                              \
+        }                                                                                          \
+        for (int i = 0; i < CORE_MESSAGE_KIND_COUNT; i++) {                                        \
+            DO((state)->message_kinds[i]);                                                         \
+        }                                                                                          \
+        for (int i = 0; i < CORE_NAME_COUNT; i++) {                                                \
+            DO((state)->names[i]);                                                                 \
+        }                                                                                          \
+        DO((state)->envelope);                                                                     \
         DO((state)->event);                                                                        \
         DO((state)->payload_event);                                                                \
         DO((state)->slice);                                                                        \
