@@ -188,8 +188,8 @@ kedge_status kedge_hub_log_load(kedge_hub *hub, kedge_span topic,
 
 /* ---- Sessions ---------------------------------------------------------------------------------- */
 
-kedge_status kedge_hub_session_save(const kedge_hub *hub, const kedge_session *session,
-                                    uint64_t wall, uint8_t *buffer, size_t capacity, size_t *size)
+kedge_status kedge_hub_session_save(kedge_hub *hub, const kedge_session *session, uint64_t wall,
+                                    uint8_t *buffer, size_t capacity, size_t *size)
 {
     if (hub == NULL || session == NULL || size == NULL || (buffer == NULL && capacity > 0)) {
         return KEDGE_INVALID_ARGUMENT;
@@ -198,6 +198,7 @@ kedge_status kedge_hub_session_save(const kedge_hub *hub, const kedge_session *s
     if (record == NULL) {
         return KEDGE_UNKNOWN;
     }
+    hub->snapshot.step = KEDGE_SNAPSHOT_IDLE; /* whose numbers of topics are others */
     return kedge_snapshot_write_record(hub, record, wall, buffer, capacity, size);
 }
 

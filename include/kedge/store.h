@@ -91,7 +91,7 @@ KEDGE_API kedge_status kedge_hub_log_load(kedge_hub *hub, kedge_span topic,
                                           const kedge_stored_history *history, kedge_time now);
 
 /* The record of a session; buffers as in kedge_hub_snapshot. UNKNOWN: the session is none of this hub. */
-KEDGE_API kedge_status kedge_hub_session_save(const kedge_hub *hub, const kedge_session *session,
+KEDGE_API kedge_status kedge_hub_session_save(kedge_hub *hub, const kedge_session *session,
                                               uint64_t wall, uint8_t *buffer, size_t capacity,
                                               size_t *size);
 

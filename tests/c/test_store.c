@@ -861,6 +861,22 @@ START_TEST(a_record_is_measured_and_is_of_this_hub)
 }
 END_TEST
 
+/* A record names topics by numbers of its own, which are not those of the snapshot. */
+START_TEST(a_record_ends_a_snapshot_in_pieces)
+{
+    uint8_t bytes[RECORD_MAX];
+    size_t size;
+    (void)a_record();
+    kedge_hub *hub = nodes[0].hub;
+    ck_assert_int_eq(kedge_hub_snapshot_begin(hub, WALL, nodes[0].now), KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_snapshot_next(hub, bytes, 64, &size), KEDGE_PARTIAL);
+    ck_assert_int_eq(kedge_hub_session_save(hub, session_of(0), WALL, bytes, RECORD_MAX, &size),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_snapshot_next(hub, bytes, RECORD_MAX, &size), KEDGE_WRONG_STATE);
+    end();
+}
+END_TEST
+
 START_TEST(a_hub_that_lags_behind_a_record_says_so)
 {
     stored_record *record = a_record();
@@ -1029,6 +1045,7 @@ Suite *kedge_store_suite(void)
     tcase_add_test(faults, a_forged_record_is_refused_or_harmless);
     tcase_add_test(faults, a_record_is_no_snapshot_and_a_snapshot_no_record);
     tcase_add_test(faults, a_record_is_measured_and_is_of_this_hub);
+    tcase_add_test(faults, a_record_ends_a_snapshot_in_pieces);
     tcase_add_test(faults, a_hub_that_lags_behind_a_record_says_so);
     tcase_add_test(faults, the_own_log_has_to_be_as_late_as_the_hub);
     tcase_add_test(faults, without_memory_nothing_is_loaded);

@@ -211,9 +211,9 @@ static void step_status(sim_world *world)
     tell(world, true);
 }
 
-static const sim_choice server_steps[] = {{55, step_log},         {13, step_status},
-                                          {10, sim_step_answers}, {4, sim_step_answer},
-                                          {15, sim_step_reply},   {3, sim_step_close}};
+static const sim_choice server_steps[] = {
+    {52, step_log},       {13, step_status},  {10, sim_step_answers}, {4, sim_step_answer},
+    {15, sim_step_reply}, {3, sim_step_trim}, {3, sim_step_close}};
 
 /* ---- What the application sees ---------------------------------------------------------------- */
 

@@ -173,9 +173,9 @@ static void describe(sim_world *world, uint64_t n, kedge_publication_source *sou
     source->payload = kedge_span_of(text, (size_t)size);
 }
 
-static const sim_choice server_steps[] = {{72, sim_step_publish}, {8, sim_step_topics},
-                                          {10, sim_step_answers}, {5, sim_step_answer},
-                                          {2, sim_step_end},      {3, sim_step_close}};
+static const sim_choice server_steps[] = {
+    {70, sim_step_publish}, {8, sim_step_topics}, {10, sim_step_answers}, {5, sim_step_answer},
+    {2, sim_step_trim},     {2, sim_step_end},    {3, sim_step_close}};
 
 /* ---- What the application sees ---------------------------------------------------------------- */
 

@@ -555,6 +555,38 @@ void sim_step_topics(sim_world *world)
              passing ? " what passes of" : "", sim_topics[t]);
 }
 
+/* What all links of the session have acknowledged, of what it was sent alone; nothing, where one does not. */
+static size_t acknowledged(const sim_world *world, const sim_session *session)
+{
+    uint64_t number = session->links == 0 ? 0 : UINT64_MAX;
+    for (size_t i = 0; i < SIM_WIRES; i++) {
+        const sim_wire *wire = &world->wires[i];
+        if (wire->used && wire->attached && wire->session == session &&
+            wire->acknowledged < number) {
+            number = wire->acknowledged;
+        }
+    }
+    return sim_session_own_up_to(session, number);
+}
+
+/* Whatever was acknowledged is needed by nobody; more than that may be lost to those who lag. */
+void sim_step_trim(sim_world *world)
+{
+    sim_session *session = sim_any_session(world);
+    if (session == NULL) {
+        return;
+    }
+    size_t safe = acknowledged(world, session);
+    size_t count = sim_chance(world, 50) ? safe : (size_t)sim_below(world, session->own.count + 1);
+    kedge_log *own = kedge_session_own_log(real_of(world, session));
+    SIM_EXPECT(world, kedge_log_last(own) - kedge_log_base(own) == session->own.count,
+               "%.6s was sent %" PRIu64 " alone that are held, instead of %zu", session->id,
+               kedge_log_last(own) - kedge_log_base(own), session->own.count);
+    kedge_log_trim(own, kedge_log_base(own) + count);
+    sim_model_trim(session, count);
+    sim_note(&world->trace, "server: trims %zu of %.6s", count, session->id);
+}
+
 void sim_step_end(sim_world *world)
 {
     sim_session *session = sim_any_session(world);

@@ -55,12 +55,13 @@ void sim_need_not_see(sim_wire *wire, size_t topic);
 void sim_say(sim_world *world, sim_client *client, const char *name, const char *payload);
 
 /* Steps: publishes what passes; publishes to a topic, to all but some, to one session; follows or leaves; answers all that wait, or
- * any question there ever was; ends a session; closes a link. */
+ * any question there ever was; trims what one session was sent; ends a session; closes a link. */
 void sim_step_pass(sim_world *world);
 void sim_step_publish(sim_world *world);
 void sim_step_topics(sim_world *world);
 void sim_step_answers(sim_world *world);
 void sim_step_answer(sim_world *world);
+void sim_step_trim(sim_world *world);
 void sim_step_end(sim_world *world);
 void sim_step_close(sim_world *world);
 

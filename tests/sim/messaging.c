@@ -194,8 +194,9 @@ static void describe(sim_world *world, uint64_t n, kedge_publication_source *sou
 }
 
 static const sim_choice server_steps[] = {
-    {50, sim_step_publish}, {14, sim_step_pass},  {10, sim_step_topics}, {9, sim_step_answers},
-    {3, sim_step_answer},   {10, sim_step_reply}, {2, sim_step_end},     {2, sim_step_close}};
+    {48, sim_step_publish}, {14, sim_step_pass},  {10, sim_step_topics},
+    {9, sim_step_answers},  {3, sim_step_answer}, {10, sim_step_reply},
+    {2, sim_step_trim},     {2, sim_step_end},    {2, sim_step_close}};
 
 /* ---- What the application sees ---------------------------------------------------------------- */
 

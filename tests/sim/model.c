@@ -141,6 +141,13 @@ void sim_model_send(sim_model *model, sim_session *session, uint64_t n, kedge_ti
     add(&session->history, append(model, &session->own, n, wall), sim_session_last(session));
 }
 
+void sim_model_trim(sim_session *session, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        drop_first(&session->own);
+    }
+}
+
 void sim_model_age(sim_model *model, kedge_time wall)
 {
     for (size_t t = 0; t < SIM_TOPICS; t++) {
@@ -215,4 +222,15 @@ const sim_entry *sim_session_entry(const sim_session *session, uint64_t number)
         return NULL;
     }
     return session->history.items[number - session->first].entry;
+}
+
+size_t sim_session_own_up_to(const sim_session *session, uint64_t number)
+{
+    const sim_entry *newest = sim_session_entry(session, number);
+    size_t count = 0;
+    while (newest != NULL && count < session->own.count &&
+           session->own.held[count]->order <= newest->order) {
+        count++;
+    }
+    return count;
 }

@@ -83,6 +83,11 @@ size_t sim_model_publish(sim_model *model, size_t topic, uint64_t n, const sim_e
                          kedge_time wall);
 void sim_model_send(sim_model *model, sim_session *session, uint64_t n, kedge_time wall);
 
+/* The oldest `count` of what was sent to the session alone are dropped. How many of those have a number up to
+ * this one. */
+void sim_model_trim(sim_session *session, size_t count);
+size_t sim_session_own_up_to(const sim_session *session, uint64_t number);
+
 /* What age does to the logs. */
 void sim_model_age(sim_model *model, kedge_time wall);
 

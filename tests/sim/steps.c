@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "snapshot.h"
 
 /* ---- Processes ------------------------------------------------------------------------------- */
 
@@ -304,7 +305,6 @@ static void restore(sim_world *world, uint8_t *snapshot, size_t size, bool seale
 static void step_restart(sim_world *world)
 {
     static uint8_t snapshot[SIM_SNAPSHOT];
-    size_t size = 0;
     bool sealed = sim_chance(world, 65);
     sim_note(&world->trace, "server: %s", sealed ? "is sealed and stops" : "dies");
     if (sealed) {
@@ -312,9 +312,7 @@ static void step_restart(sim_world *world)
         kedge_hub_stop(world->hub, sim_server_now(world));
         sim_settle(world);
     }
-    kedge_status status = kedge_hub_snapshot(world->hub, sim_wall(world), sim_server_now(world),
-                                             snapshot, sizeof snapshot, &size);
-    SIM_EXPECT(world, status == KEDGE_OK, "no snapshot: %s", kedge_status_name(status));
+    size_t size = sim_take_snapshot(world, snapshot);
     leave_sessions(world, sealed);
     drop_far_ends(world);
     kedge_hub_destroy(world->hub);
