@@ -385,12 +385,17 @@ static void judge(kedge_watch *watch, kedge_role from, const kedge_envelope *env
     }
 }
 
-static void take_envelope(kedge_watch *watch, kedge_role from, const kedge_envelope *envelope)
+static void name_it(kedge_watch *watch, const kedge_envelope *envelope)
 {
     bool named = envelope->name.value.kind == KEDGE_JSON_KIND_TEXT;
+    watch->seen->name = kedge_envelope_name_text(named ? &envelope->name : &envelope->type);
+}
+
+static void take_envelope(kedge_watch *watch, kedge_role from, const kedge_envelope *envelope)
+{
     const char *rule = watch->closed[from] ? "nothing is said behind a close"
                                            : watch->rules->said(watch, from, envelope);
-    watch->seen->name = kedge_envelope_name_text(named ? &envelope->name : &envelope->type);
+    name_it(watch, envelope);
     if (rule != NULL) {
         blame(watch, from, KEDGE_UNEXPECTED, 0, rule);
     }
@@ -424,6 +429,12 @@ static void hear_batch(kedge_watch *watch, kedge_role from, kedge_span message)
     }
 }
 
+/* It may have been said before the other side's close was heard: nobody takes it in, nobody judges it. */
+static bool crosses_close(const kedge_watch *watch, kedge_role from)
+{
+    return watch->closed[other(from)] && !watch->closed[from];
+}
+
 static void hear(kedge_watch *watch, kedge_role from, kedge_message_kind kind, kedge_span message)
 {
     kedge_envelope envelope;
@@ -438,6 +449,10 @@ static void hear(kedge_watch *watch, kedge_role from, kedge_message_kind kind, k
         return;
     }
     kedge_watch_drain(watch);
+    if (crosses_close(watch, from)) {
+        name_it(watch, &envelope);
+        return;
+    }
     if (watch->rules->protocol == KEDGE_BLOBHUB && kind == KEDGE_MESSAGE_TEXT) {
         hear_batch(watch, from, message);
     } else {
@@ -500,13 +515,13 @@ bool kedge_watch_attach(kedge_watch *watch, kedge_span id)
     config.own_limits = kedge_log_limits_default();
     config.spans_max = 1;
     config.first_number = watch->position + 1;
-    kedge_status status = KEDGE_NO_MEMORY;
-    if (kedge_session_create(&watch->session, &config, watch->allocator) == KEDGE_OK) {
+    kedge_status status = kedge_session_create(&watch->session, &config, watch->allocator);
+    if (status == KEDGE_OK) {
         status = kedge_link_attach(watch->links[KEDGE_SERVER], watch->ticket, watch->session,
                                    kedge_text(NULL), ++watch->stamp, watch->now);
         kedge_watch_drain(watch);
     }
-    if (status != KEDGE_OK) {
+    if (status == KEDGE_NO_MEMORY) { /* else its link is over: that was told */
         fail(watch);
     }
     watch->ticket = 0;

@@ -60,6 +60,7 @@ struct kedge_watch {
         struct {
             bool greeted;
             bool replaying;
+            kedge_time asked;    /* when the client wished to resume */
             uint64_t heartbeats; /* that wait for their answer */
             uint8_t id[KEDGE_GATEWAY_SESSION_ID_MAX];
             size_t id_size;

@@ -55,8 +55,21 @@ static bool is_asked(const kedge_watch *watch, kedge_event_kind what)
     return watch->ticket != 0 && watch->asked == what;
 }
 
-static const char *control_said(const kedge_watch *watch, const kedge_envelope *envelope)
+static void resume(kedge_watch *watch)
 {
+    kedge_span id = kedge_span_of(watch->as.gateway.id, watch->as.gateway.id_size);
+    watch->as.gateway.replaying = true;
+    (void)kedge_watch_attach(watch, id);
+}
+
+/* A server may let a resume go on that has nothing to replay without a word: then its next answer names the
+ * position. */
+static const char *control_said(kedge_watch *watch, const kedge_envelope *envelope)
+{
+    if (envelope->sequence > 0 && envelope->sequence == watch->position &&
+        is_asked(watch, KEDGE_EVENT_RESUME)) {
+        resume(watch);
+    }
     return envelope->sequence > kedge_link_position(watch->links[KEDGE_SERVER])
                ? "a control message names no number that is still to come"
                : NULL;
@@ -81,13 +94,6 @@ static const char *ready_said(kedge_watch *watch, const kedge_envelope *envelope
         return NULL;
     }
     return envelope->sequence == 1 ? NULL : "ready is the first of the session's numbers";
-}
-
-static void resume(kedge_watch *watch)
-{
-    kedge_span id = kedge_span_of(watch->as.gateway.id, watch->as.gateway.id_size);
-    watch->as.gateway.replaying = true;
-    (void)kedge_watch_attach(watch, id);
 }
 
 static const char *resumed_said(kedge_watch *watch, const kedge_envelope *envelope)
@@ -187,6 +193,7 @@ static void resume_said(kedge_watch *watch, const kedge_envelope *envelope)
         return; /* which the server's link sees as well */
     }
     (void)kedge_json_unsigned(values[1], &watch->position);
+    watch->as.gateway.asked = watch->now;
     kedge_json_writer_begin(&writer, saved, sizeof saved);
     kedge_json_write_object(&writer);
     kedge_json_write_name(&writer, kedge_text("session_id"));
@@ -196,6 +203,16 @@ static void resume_said(kedge_watch *watch, const kedge_envelope *envelope)
     kedge_json_write_end(&writer);
     (void)kedge_json_writer_finish(&writer, &size);
     renew_client(watch, kedge_span_of(saved, size));
+}
+
+/* A client may take silence for a yes once the server's time for its decision is over. */
+static void take_silence(kedge_watch *watch)
+{
+    kedge_time patience = watch->config.client.as.gateway_client.hello_timeout;
+    if (is_asked(watch, KEDGE_EVENT_RESUME) &&
+        watch->now >= kedge_time_after(watch->as.gateway.asked, patience)) {
+        resume(watch);
+    }
 }
 
 static const char *client_said(kedge_watch *watch, const kedge_envelope *envelope)
@@ -212,6 +229,8 @@ static const char *client_said(kedge_watch *watch, const kedge_envelope *envelop
         return watch->ticket == 0 && !is_attached(watch)
                    ? "nothing is sent before identify or resume, not even a heartbeat"
                    : NULL;
+    } else {
+        take_silence(watch);
     }
     return NULL;
 }

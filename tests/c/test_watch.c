@@ -122,6 +122,69 @@ START_TEST(a_right_conversation_is_one)
 }
 END_TEST
 
+/* Where a server does not say `resumed`. */
+START_TEST(a_resume_with_nothing_to_replay_may_succeed_without_a_word)
+{
+    resuming();
+    right(KEDGE_CLIENT, HEARTBEAT);
+    right(KEDGE_SERVER, ACK); /* it has not looked yet */
+    states("RESUMING", "AUTHENTICATING");
+    right(KEDGE_CLIENT, HEARTBEAT);
+    right(KEDGE_SERVER, "{\"type\":\"heartbeat_ack\",\"seq\":7}");
+    states("RESUMING", "ACTIVE");
+    right(KEDGE_SERVER, EVENT("8"));
+    right(KEDGE_CLIENT, "{\"type\":\"presence_update\",\"d\":{\"status\":\"idle\"}}");
+}
+END_TEST
+
+START_TEST(who_resumes_takes_a_long_silence_for_a_yes)
+{
+    resuming();
+    for (int i = 0; i < 6; i++) {
+        now += 5 * KEDGE_SECOND;
+        right(KEDGE_CLIENT, HEARTBEAT);
+        right(KEDGE_SERVER, ACK);
+    }
+    states("LIVE", "AUTHENTICATING");
+    right(KEDGE_CLIENT, "{\"type\":\"presence_update\",\"d\":{\"status\":\"idle\"}}");
+    states("LIVE", "ACTIVE");
+}
+END_TEST
+
+START_TEST(who_resumes_says_nothing_before)
+{
+    resuming();
+    now += 5 * KEDGE_SECOND;
+    wrong(KEDGE_CLIENT, "{\"type\":\"presence_update\",\"d\":{\"status\":\"idle\"}}", KEDGE_CLIENT,
+          kedge_status_text(KEDGE_UNEXPECTED));
+}
+END_TEST
+
+/* Which may have been on its way. */
+START_TEST(what_crosses_a_close_is_not_judged)
+{
+    live();
+    closes(KEDGE_CLIENT, 1000);
+    right(KEDGE_SERVER, EVENT("2"));
+    ck_assert(kedge_span_equal(seen.name, kedge_text("message_create")));
+    right(KEDGE_SERVER, EVENT("2"));
+    closes(KEDGE_SERVER, 1000);
+    greeted();
+    right(KEDGE_CLIENT, RESUME("1"));
+}
+END_TEST
+
+/* The first breach is told; what comes behind it is looked at all the same. */
+START_TEST(an_answer_to_whom_time_has_closed_is_seen)
+{
+    resuming();
+    now += 16 * KEDGE_SECOND;
+    wrong(KEDGE_CLIENT, HEARTBEAT, KEDGE_CLIENT, kedge_status_text(KEDGE_TIMED_OUT));
+    right(KEDGE_SERVER, RESUMED("7"));
+    right(KEDGE_SERVER, EVENT("8"));
+}
+END_TEST
+
 START_TEST(a_session_goes_on_over_connections)
 {
     live();
@@ -992,7 +1055,12 @@ Suite *kedge_watch_suite(void)
     Suite *suite = suite_create("watch");
     TCase *tests = tcase_create("gateway");
     tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, a_resume_with_nothing_to_replay_may_succeed_without_a_word);
     tcase_add_test(tests, a_right_conversation_is_one);
+    tcase_add_test(tests, who_resumes_takes_a_long_silence_for_a_yes);
+    tcase_add_test(tests, who_resumes_says_nothing_before);
+    tcase_add_test(tests, what_crosses_a_close_is_not_judged);
+    tcase_add_test(tests, an_answer_to_whom_time_has_closed_is_seen);
     tcase_add_test(tests, a_session_goes_on_over_connections);
     tcase_add_test(tests, compressed_messages_are_read);
     tcase_add_test(tests, a_client_that_is_to_stop_may_come_back_afresh);

@@ -151,7 +151,10 @@ static void ask(sim_world *world, sim_wire *wire, const kedge_event *event)
     }
     if (world->resting || sim_chance(world, 75)) {
         answer(world, question);
-    } else if (event->kind == KEDGE_EVENT_CREDENTIALS || event->kind == KEDGE_EVENT_SNAPSHOT) {
+        return;
+    }
+    wire->waits = world->now;
+    if (event->kind == KEDGE_EVENT_CREDENTIALS || event->kind == KEDGE_EVENT_SNAPSHOT) {
         sim_trouble(world, &wire->trouble, world->now); /* its client does not wait for ever */
     }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "observer.h"
 #include "snapshot.h"
 
 /* ---- Processes ------------------------------------------------------------------------------- */
@@ -94,6 +95,7 @@ static void begin_wire(sim_world *world, sim_wire *wire)
     wire->notices = 0;
     wire->replay_end = 0;
     wire->resumed = 0;
+    wire->waits = 0;
     wire->expected = 0;
 }
 
@@ -150,6 +152,7 @@ void sim_connect(sim_world *world, sim_client *client)
     wire->used = true;
     wire->client = client;
     client->wire = wire;
+    sim_observe_begin(world, wire);
     client->resumed_from = client->position;
     accept_far(world, wire);
     sim_note(&world->trace, "client %zu: connects, wire %zu", client->index,
@@ -407,6 +410,7 @@ static void kill_client(sim_world *world, sim_client *client)
         sim_trouble(world, &wire->trouble, world->now);
     }
     sim_calls_forget(world, client->link);
+    sim_observe_death(client);
     kedge_link_destroy(client->link);
     client->link = NULL;
     client->wire = NULL;

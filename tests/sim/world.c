@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "host.h"
+#include "observer.h"
 #include "steps.h"
 
 #define WALL ((kedge_time)1700000000 * KEDGE_SECOND)
@@ -190,22 +191,27 @@ static void check_hub(sim_world *world)
 
 /* ---- The server's end of a wire -------------------------------------------------------------- */
 
-static bool write_out(kedge_connection *connection, sim_pipe *pipe, kedge_time server,
-                      kedge_time now)
+/* All that there is room for; true: there is more. */
+static bool write_out(sim_world *world, sim_wire *wire, bool up)
 {
+    kedge_connection *connection = up ? wire->near : wire->far;
+    kedge_time now = up ? world->now : sim_server_now(world);
     kedge_span parts[8];
     size_t count;
-    while ((count = kedge_connection_output(connection, parts, 8, server)) > 0) {
+    while ((count = kedge_connection_output(connection, parts, 8, now)) > 0) {
         size_t written = 0;
-        for (size_t i = 0; i < count; i++) {
-            size_t size = sim_pipe_write(pipe, parts[i], now);
+        bool full = false;
+        for (size_t i = 0; i < count && !full; i++) {
+            size_t size = sim_pipe_write(up ? &wire->up : &wire->down, parts[i], world->now);
+            sim_observe(world, wire, up, up ? KEDGE_CLIENT : KEDGE_SERVER,
+                        kedge_span_of(parts[i].data, size));
             written += size;
-            if (size < parts[i].size) {
-                (void)kedge_connection_consumed(connection, written, server);
-                return true;
-            }
+            full = size < parts[i].size;
         }
-        (void)kedge_connection_consumed(connection, written, server);
+        (void)kedge_connection_consumed(connection, written, now);
+        if (full) {
+            return true;
+        }
     }
     return false;
 }
@@ -266,7 +272,7 @@ static void serve_far(sim_world *world, sim_wire *wire)
         }
         sim_server_event(world, wire, &event.link);
     }
-    wire->far_blocked = write_out(wire->far, &wire->down, sim_server_now(world), world->now);
+    wire->far_blocked = write_out(world, wire, false);
     check_queue(world, wire);
     if (kedge_connection_finished(wire->far)) {
         close_far(world, wire);
@@ -304,6 +310,7 @@ static void take_client_event(sim_world *world, sim_client *client, const kedge_
         client->wants = true;
     } else if (event->kind == KEDGE_EVENT_CLOSED) {
         check_end(world, client, event);
+        sim_observe_loss(world, client);
         sim_calls_leave(world, client->link);
         client->wire = NULL;
         client->stopped = event->as.closed.action == KEDGE_ACTION_STOP ||
@@ -334,7 +341,7 @@ static void pull_near(sim_world *world, sim_wire *wire)
 static void serve_near(sim_world *world, sim_wire *wire)
 {
     pull_near(world, wire);
-    (void)write_out(wire->near, &wire->up, world->now, world->now);
+    (void)write_out(world, wire, true);
     pull_near(world, wire);
     if (kedge_connection_finished(wire->near)) {
         close_near(world, wire);
@@ -409,6 +416,7 @@ static bool deliver(sim_world *world, sim_wire *wire, bool up)
     }
     size_t size;
     uint8_t *bytes = take_piece(world, pipe, &size);
+    sim_observe(world, wire, !up, up ? KEDGE_CLIENT : KEDGE_SERVER, kedge_span_of(bytes, size));
     kedge_status status =
         kedge_connection_receive(reader, bytes, size, up ? sim_server_now(world) : world->now);
     SIM_EXPECT(world, status == KEDGE_OK, "a %s cannot receive: %s", up ? "server" : "client",
@@ -649,8 +657,10 @@ static void end(sim_world *world)
         kedge_connection_destroy(wire->near, world->now);
         kedge_connection_destroy(wire->far, sim_server_now(world));
         kedge_link_destroy(wire->link);
+        sim_observe_end(wire);
     }
     for (size_t i = 0; i < world->client_count; i++) {
+        sim_observe_death(&world->clients[i]);
         kedge_link_destroy(world->clients[i].link);
     }
     kedge_hub_destroy(world->hub);

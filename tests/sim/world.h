@@ -13,9 +13,11 @@
 
 #include "kedge/connection.h"
 #include "kedge/hub.h"
+#include "kedge/watch.h"
 #include "memory_probe.h"
 #include "model.h"
 #include "random.h"
+#include "tap.h"
 #include "trace.h"
 #include "wire.h"
 
@@ -53,6 +55,7 @@ typedef struct sim_client {
     bool subscribed[SIM_TOPICS]; /* and stays so */
     bool unsure[SIM_TOPICS];     /* the server may know or not */
     size_t failures;             /* connections that ended since one was well */
+    kedge_watch *watch;          /* who looks on; null: nobody */
 } sim_client;
 
 /* A passing event that a link's client must see, in this order. */
@@ -90,7 +93,11 @@ struct sim_wire {
     uint64_t notices;    /* the highest number of the client's messages that came */
     uint64_t replay_end; /* the session's last number when it was resumed, without delay */
     kedge_time resumed;  /* and when that was */
+    kedge_time waits;    /* since when it was asked what nobody answered at once; 0: never */
     uint16_t expected;   /* the code with which the server must close it; 0: none */
+    sim_tap near_tap;    /* who listens at either end */
+    sim_tap far_tap;
+    kedge_watch *watch; /* who looks on at the server's; null: nobody */
 };
 
 /* What the server was asked, answered or not: who answers late, twice or too late is told so. */
@@ -189,6 +196,9 @@ typedef struct sim_protocol {
     void (*server_event)(sim_world *world, sim_wire *wire, const kedge_event *event);
     void (*client_event)(sim_world *world, sim_client *client, const kedge_event *event);
 
+    /* A text that a side says, as it is heard at the client's end; null: nobody listens. */
+    void (*overhears)(sim_world *world, sim_wire *wire, kedge_role from, kedge_span text);
+
     /* What a client's application does of itself. */
     void (*client_step)(sim_world *world, sim_client *client);
 
@@ -234,6 +244,7 @@ struct sim_world {
     size_t question_count; /* ever */
     sim_call calls[SIM_CALLS];
     uint64_t events;           /* that applications saw */
+    uint64_t overheard;        /* messages that observers were told */
     sim_wire wires[SIM_WIRES]; /* last, since they are large */
 };
 
