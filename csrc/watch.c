@@ -464,10 +464,15 @@ static void hear(kedge_watch *watch, kedge_role from, kedge_message_kind kind, k
     }
 }
 
+static bool is_role(kedge_role role)
+{
+    return role == KEDGE_CLIENT || role == KEDGE_SERVER;
+}
+
 kedge_status kedge_watch_message(kedge_watch *watch, kedge_role from, kedge_message_kind kind,
                                  kedge_span message, kedge_time at, kedge_observation *observation)
 {
-    if (watch == NULL || observation == NULL || kedge_span_is_missing(message)) {
+    if (watch == NULL || observation == NULL || !is_role(from) || kedge_span_is_missing(message)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     begin(watch, observation);
@@ -492,7 +497,7 @@ static void end_connection(kedge_watch *watch, kedge_role from, uint16_t code, k
 kedge_status kedge_watch_close(kedge_watch *watch, kedge_role from, uint16_t code,
                                kedge_span reason, kedge_time at, kedge_observation *observation)
 {
-    if (watch == NULL || observation == NULL || kedge_span_is_missing(reason)) {
+    if (watch == NULL || observation == NULL || !is_role(from) || kedge_span_is_missing(reason)) {
         return KEDGE_INVALID_ARGUMENT;
     }
     begin(watch, observation);

@@ -56,7 +56,8 @@ typedef struct kedge_observation {
 
 /* A whole message that `from` sent; of a compressed one the compressed bytes. `at` does not go back. The first
  * one, and the first behind a broken connection, opens a connection: what the client knows of its session lives
- * on. INVALID_ARGUMENT; NO_MEMORY: the watch has seen enough, and says so from now on. */
+ * on. INVALID_ARGUMENT: a null pointer, a role that is none. NO_MEMORY: the watch has seen enough, and says so from
+ * now on. */
 KEDGE_API kedge_status kedge_watch_message(kedge_watch *watch, kedge_role from,
                                            kedge_message_kind kind, kedge_span message,
                                            kedge_time at, kedge_observation *observation);

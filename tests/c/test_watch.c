@@ -479,6 +479,9 @@ START_TEST(misuse_is_named)
     config = kedge_watch_config_default((kedge_protocol)99);
     ck_assert_int_eq(kedge_watch_create(&made, &config, allocator), KEDGE_UNSUPPORTED);
     kedge_watch_destroy(NULL);
+    ck_assert_int_eq(observe((kedge_role)7, HELLO), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_watch_close(watch, (kedge_role)7, 1000, kedge_text(NULL), now, &seen),
+                     KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(
         kedge_watch_message(NULL, KEDGE_SERVER, KEDGE_MESSAGE_TEXT, kedge_text(HELLO), now, &seen),
         KEDGE_INVALID_ARGUMENT);
