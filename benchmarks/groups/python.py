@@ -11,7 +11,7 @@ from importlib.metadata import Distribution, distributions
 
 from benchmarks.program import ROOT, Effort, Spec, pin, run_logged
 from benchmarks.python import live
-from benchmarks.report import Bar, Row, Unit, at_least, at_most, make_row, rate
+from benchmarks.report import Bar, Row, Unit, at_least, at_most, make_row, nanoseconds, rate
 
 SITE = ROOT / "build/peers/venv"
 MICROSECONDS = Unit("us/message", lambda seconds: seconds * 1e6)
@@ -34,7 +34,21 @@ RECEIVE = (
 )
 LOOKED = " receive-data: the payload of each event is asked for, and so decoded by json."
 
+DECODE = (
+    "The corpus of the envelope rows, one protocol after another: type, name, id or number are"
+    " found, the payload stays JSON; the answers are compared. "
+)
+STRUCT = "msgspec: a Struct(gc=False) a protocol, its payload Raw. "
+LOOK = "decode-look: and three of the fields are asked for (ours four), which ours makes only then."
+DICTS = "orjson and json make dicts of all."
+
 INSIDE: dict[str, Sequence[Spec]] = {
+    "decode": [
+        Spec("decode-msgspec", nanoseconds("message"), at_most(0.8), DECODE + STRUCT),
+        Spec("decode-orjson", nanoseconds("message"), at_most(0.25), DECODE + DICTS),
+        Spec("decode-json", nanoseconds("message"), at_most(0.08), DECODE + DICTS),
+        Spec("decode-look", nanoseconds("message"), None, DECODE + STRUCT + LOOK),
+    ],
     "receive": [
         Spec("receive", rate("messages"), at_least(20), RECEIVE),
         Spec("receive-data", rate("messages"), None, RECEIVE + LOOKED),

@@ -205,11 +205,26 @@ static PyObject *envelope_raw(PyObject *object, void *unused)
     return core_slice_view(envelope_of(object)->state, &envelope_of(object)->message);
 }
 
+/* What it lends as a buffer is the payload. */
+static int envelope_buffer(PyObject *object, Py_buffer *view, int flags)
+{
+    core_slice payload = payload_of(object);
+    if (payload.owner == NULL) {
+        view->obj = NULL;
+        PyErr_SetString(PyExc_BufferError, "the message has no payload");
+        return -1;
+    }
+    return PyBuffer_FillInfo(view, object, (void *)(uintptr_t)payload.data,
+                             (Py_ssize_t)payload.size, 1, flags);
+}
+
 static PyObject *envelope_payload(PyObject *object, void *unused)
 {
     (void)unused;
-    core_slice payload = payload_of(object);
-    return core_slice_view(envelope_of(object)->state, &payload);
+    if (envelope_of(object)->envelope.payload.kind == KEDGE_JSON_KIND_NONE) {
+        Py_RETURN_NONE;
+    }
+    return PyMemoryView_FromObject(object);
 }
 
 static PyObject *envelope_error(PyObject *object, void *unused)
@@ -480,7 +495,8 @@ static PyMethodDef methods[] = {
 static PyType_Slot slots[] = {
     {Py_tp_doc,
      (void *)(uintptr_t)"One message, as decode() gives it. It was read whole and checked; what is "
-                        "asked for is made\nthen.\n\nTwo are equal that say the same; their "
+                        "asked for is made\nthen. Its buffer is the payload.\n\nTwo are equal that "
+                        "say the same; their "
                         "payloads are compared as they stand. The repr tells\nno payload."},
     {Py_tp_dealloc, envelope_dealloc},
     {Py_tp_traverse, envelope_traverse},
@@ -490,6 +506,7 @@ static PyType_Slot slots[] = {
     {Py_tp_repr, envelope_repr},
     {Py_tp_getset, getset},
     {Py_tp_methods, methods},
+    {Py_bf_getbuffer, envelope_buffer},
     {0, NULL},
 };
 

@@ -16,6 +16,7 @@ while it is in the midst of a call: that raises StateError.
 """
 
 import builtins
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar, final, overload
 
@@ -1015,7 +1016,7 @@ _EnvelopeKind: TypeAlias = Literal[
 @final
 class Envelope:
     """One message, as decode() gives it. It was read whole and checked; what is asked for is made
-    then.
+    then. Its buffer is the payload.
 
     Two are equal that say the same; their payloads are compared as they stand. The repr tells no
     payload.
@@ -1063,6 +1064,9 @@ class Envelope:
         """BlobHub's `error`, decoded likewise each time; or None."""
     def into(self, type: builtins.type[_T], /) -> _T:
         """The payload decoded and checked as that type, by msgspec (which must be installed)."""
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+
     def __hash__(self) -> int: ...
 
 def gateway_decode(message: _Message, /, *, decoder: _Decoder | None = None) -> Envelope:

@@ -256,6 +256,16 @@ def test_the_envelope_lives_on_without_its_text() -> None:
     assert bytes(payload) == b'{"a":1}'
 
 
+def test_its_buffer_is_the_payload() -> None:
+    envelope = gateway.decode(b'{"type":"x","d":[1]}')
+    assert bytes(envelope) == b"[1]"
+    view = memoryview(envelope)
+    assert view.obj is envelope
+    with pytest.raises(BufferError, match="no payload"):
+        memoryview(gateway.decode(b'{"type":"x"}'))
+    assert gateway.decode(b'{"type":"x"}').payload is None
+
+
 def test_names_are_made_once_and_may_be_any() -> None:
     once = gateway.decode(b'{"type":"message_create"}')
     again = gateway.decode(b'{"type":"message_create"}')
