@@ -9,11 +9,17 @@ enum { ID_SHOWN = 6 };
 
 /* ---- Lines -------------------------------------------------------------------------------------- */
 
+/* A line stays one, and an escape sequence is none, whatever a peer put into it. */
+static char shown(uint8_t byte)
+{
+    return (char)(byte < ' ' || byte == 0x7F ? '?' : byte);
+}
+
 void kedge_line_span(kedge_line *line, kedge_span text)
 {
     for (size_t i = 0; i < text.size; i++) {
         if (line->size + 1 < line->capacity) {
-            line->buffer[line->size] = (char)text.data[i];
+            line->buffer[line->size] = shown(text.data[i]);
         }
         line->size++;
     }
@@ -54,33 +60,35 @@ void kedge_line_until(kedge_line *line, kedge_time at, kedge_time now)
     kedge_line_text(line, " s");
 }
 
-void kedge_line_id(kedge_line *line, kedge_span id)
-{
-    bool cut = id.size > ID_SHOWN;
-    kedge_line_span(line, kedge_span_of(id.data, cut ? ID_SHOWN : id.size));
-    kedge_line_text(line, cut ? "..." : "");
-}
-
 /* How much of a text of whole characters is left of them when it was cut there. */
-static size_t whole_characters(const char *text, size_t size)
+static size_t whole_characters(const uint8_t *text, size_t size)
 {
     size_t last = size;
-    while (last > 0 && ((uint8_t)text[last - 1] & 0xC0) == 0x80) {
+    while (last > 0 && (text[last - 1] & 0xC0) == 0x80) {
         last--;
     }
     if (last == 0) {
         return 0;
     }
-    uint8_t lead = (uint8_t)text[last - 1];
+    uint8_t lead = text[last - 1];
     size_t needed = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
     return last - 1 + needed <= size ? size : last - 1;
+}
+
+void kedge_line_id(kedge_line *line, kedge_span id)
+{
+    bool cut = id.size > ID_SHOWN;
+    size_t size = cut ? whole_characters(id.data, ID_SHOWN) : id.size;
+    kedge_line_span(line, kedge_span_of(id.data, size));
+    kedge_line_text(line, cut ? "..." : "");
 }
 
 size_t kedge_line_end(kedge_line *line)
 {
     if (line->capacity > 0) {
         size_t room = line->capacity - 1;
-        size_t end = line->size <= room ? line->size : whole_characters(line->buffer, room);
+        size_t end =
+            line->size <= room ? line->size : whole_characters((const uint8_t *)line->buffer, room);
         line->buffer[end] = '\0';
     }
     return line->size;

@@ -1,5 +1,5 @@
 /* csrc/describe.h: one line of text in a caller's memory, for people. What does not fit is cut at a
- * character; the size is counted on. */
+ * character; the size is counted on. A control character becomes a question mark. */
 #ifndef KEDGE_PRIVATE_DESCRIBE_H
 #define KEDGE_PRIVATE_DESCRIBE_H
 

@@ -463,7 +463,8 @@ KEDGE_API uint32_t kedge_link_connection(const kedge_link *link);
 KEDGE_API bool kedge_link_finished(const kedge_link *link);
 
 /* One line for people and logs: the state, the session and the position, the deadline and what it is
- * for. No token is in it, and of a session's id no more than its begin. Writes up to `capacity` bytes,
+ * for. No token is in it, of a session's id no more than its begin, and in place of control characters,
+ * which a peer may put into a reason, question marks. Writes up to `capacity` bytes,
  * the zero at the end included, and returns the size that the whole line has without it. */
 KEDGE_API size_t kedge_link_describe(const kedge_link *link, char *buffer, size_t capacity);
 

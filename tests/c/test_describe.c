@@ -83,6 +83,27 @@ START_TEST(a_character_is_not_cut_in_two)
 }
 END_TEST
 
+START_TEST(a_line_stays_one_whatever_a_peer_says)
+{
+    char buffer[64];
+    kedge_line one = {buffer, sizeof buffer, 0};
+    kedge_line_text(&one, "a\nb\x1B[2J\x7F ~");
+    kedge_line_span(&one, kedge_span_of("\0", 1));
+    ck_assert_uint_eq(kedge_line_end(&one), 11);
+    ck_assert_str_eq(buffer, "a?b?[2J? ~?");
+}
+END_TEST
+
+START_TEST(an_id_is_not_cut_within_a_character)
+{
+    char buffer[64];
+    kedge_line one = {buffer, sizeof buffer, 0};
+    kedge_line_id(&one, kedge_text("abcde\xC3\xA9"));
+    (void)kedge_line_end(&one);
+    ck_assert_str_eq(buffer, "abcde...");
+}
+END_TEST
+
 START_TEST(times_and_counts_are_written_for_people)
 {
     char buffer[64];
@@ -288,6 +309,8 @@ Suite *kedge_describe_suite(void)
     tcase_add_test(lines, nothing_is_said_to_be_nothing);
     tcase_add_test(lines, what_does_not_fit_is_cut_and_measured);
     tcase_add_loop_test(lines, a_character_is_not_cut_in_two, 0, 12);
+    tcase_add_test(lines, a_line_stays_one_whatever_a_peer_says);
+    tcase_add_test(lines, an_id_is_not_cut_within_a_character);
     tcase_add_test(lines, times_and_counts_are_written_for_people);
     suite_add_tcase(suite, lines);
     TCase *objects = tcase_create("objects");
