@@ -388,7 +388,8 @@ static void judge(kedge_watch *watch, kedge_role from, const kedge_envelope *env
 static void name_it(kedge_watch *watch, const kedge_envelope *envelope)
 {
     bool named = envelope->name.value.kind == KEDGE_JSON_KIND_TEXT;
-    watch->seen->name = kedge_envelope_name_text(named ? &envelope->name : &envelope->type);
+    watch->name = named ? envelope->name : envelope->type; /* it is decoded there, with escapes */
+    watch->seen->name = kedge_envelope_name_text(&watch->name);
 }
 
 static void take_envelope(kedge_watch *watch, kedge_role from, const kedge_envelope *envelope)
@@ -519,7 +520,8 @@ bool kedge_watch_attach(kedge_watch *watch, kedge_span id)
     config.user = kedge_text("user");
     config.own_limits = kedge_log_limits_default();
     config.spans_max = 1;
-    config.first_number = watch->position + 1;
+    /* Nobody was ever told of more than that: who begins there is ahead. */
+    config.first_number = watch->position < UINT64_MAX / 2 ? watch->position + 1 : UINT64_MAX / 2;
     kedge_status status = kedge_session_create(&watch->session, &config, watch->allocator);
     if (status == KEDGE_OK) {
         status = kedge_link_attach(watch->links[KEDGE_SERVER], watch->ticket, watch->session,

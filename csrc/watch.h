@@ -43,6 +43,7 @@ struct kedge_watch {
     kedge_status failure; /* NO_MEMORY: it has seen enough */
     kedge_time now;
     kedge_observation *seen;
+    kedge_envelope_name name; /* of the message that was seen last */
 
     kedge_requests open[2]; /* by role: what that side asked on this connection */
     bool crowded[2];        /* some of those are not followed */

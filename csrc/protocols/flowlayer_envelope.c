@@ -154,12 +154,11 @@ static kedge_envelope_refusal refuse(const kedge_envelope *envelope, kedge_statu
     if (receiver == KEDGE_SERVER) {
         return refuse_for_server(envelope, status);
     }
-    kedge_envelope_refusal refusal = {.cause = status};
-    if (status != KEDGE_OK) {
-        refusal.close = 1007;
-        refusal.message = kedge_status_text(status);
-    } else if (envelope->kind == KEDGE_ENVELOPE_KIND_COMMAND) {
-        refusal.cause = KEDGE_UNEXPECTED;
+    bool command = status == KEDGE_OK && envelope->kind == KEDGE_ENVELOPE_KIND_COMMAND;
+    kedge_envelope_refusal refusal = {.cause = command ? KEDGE_UNEXPECTED : status};
+    if (refusal.cause != KEDGE_OK) {
+        refusal.close = command ? 0 : 1007;
+        refusal.message = kedge_status_text(refusal.cause);
     }
     return refusal;
 }

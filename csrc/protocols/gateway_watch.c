@@ -189,7 +189,8 @@ static void resume_said(kedge_watch *watch, const kedge_envelope *envelope)
     if (kedge_members_read_payload(members, 2, envelope->payload.raw, NULL, values).status !=
             KEDGE_OK ||
         kedge_json_text(values[0], id, KEDGE_GATEWAY_SESSION_ID_MAX, &watch->as.gateway.id_size) !=
-            KEDGE_OK) {
+            KEDGE_OK ||
+        watch->as.gateway.id_size == 0) {
         return; /* which the server's link sees as well */
     }
     (void)kedge_json_unsigned(values[1], &watch->position);

@@ -42,7 +42,7 @@ KEDGE_API kedge_status kedge_watch_create(kedge_watch **watch, const kedge_watch
 /* A null pointer is passed over. */
 KEDGE_API void kedge_watch_destroy(kedge_watch *watch);
 
-/* What was seen. The texts are static, but for `name`, which lies in the message. */
+/* What was seen. The texts are static, but for `name`, which lives until the next call, as long as the message. */
 typedef struct kedge_observation {
     const char *client_state; /* after that, as in the tables of docs/protocols */
     const char *server_state;

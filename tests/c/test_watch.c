@@ -336,6 +336,7 @@ START_TEST(each_fault_is_told)
     ck_assert_int_eq(seen.culprit, this->from);
     ck_assert_uint_eq(seen.code, this->code);
     ck_assert_str_eq(kedge_status_name(seen.cause), kedge_status_name(this->cause));
+    ck_assert_ptr_nonnull(seen.rule);
     ck_assert_str_eq(seen.rule, kedge_status_text(this->cause));
 }
 END_TEST
@@ -440,6 +441,40 @@ START_TEST(a_resume_that_is_none_is_the_clients_fault)
 }
 END_TEST
 
+START_TEST(a_resume_without_an_id_is_the_clients_fault)
+{
+    greeted();
+    ck_assert_int_eq(observe(KEDGE_CLIENT, "{\"type\":\"resume\",\"d\":{\"token\":\"t\","
+                                           "\"session_id\":\"\",\"last_seq\":1}}"),
+                     KEDGE_OK);
+    ck_assert(seen.broken);
+    ck_assert_int_eq(seen.culprit, KEDGE_CLIENT);
+    ck_assert_uint_eq(seen.code, 4004);
+}
+END_TEST
+
+/* No server can have given it; it says so by 4009. */
+START_TEST(a_position_beyond_all_numbers_is_ahead)
+{
+    greeted();
+    right(KEDGE_CLIENT, RESUME("18446744073709551615"));
+    ck_assert_int_eq(kedge_watch_close(watch, KEDGE_SERVER, 4009, kedge_text(NULL), now, &seen),
+                     KEDGE_OK);
+    ck_assert(!seen.broken);
+    closes(KEDGE_CLIENT, 1000);
+    live();
+}
+END_TEST
+
+START_TEST(a_messenger_beyond_all_ids_is_ahead)
+{
+    right(KEDGE_CLIENT, "{\"type\":\"request\",\"timestamp\":1,\"id\":\"1\",\"payloadType\":"
+                        "\"subscribe\",\"payload\":{\"lastEventId\":18446744073709551615}}");
+    right(KEDGE_SERVER, "{\"type\":\"response\",\"timestamp\":1,\"id\":\"1\",\"payload\":{"
+                        "\"error\":{\"code\":\"ahead\",\"message\":\"m\"}}}");
+}
+END_TEST
+
 START_TEST(an_id_that_is_too_long_is_not_followed)
 {
     char text[1024] =
@@ -454,6 +489,15 @@ START_TEST(an_id_that_is_too_long_is_not_followed)
 END_TEST
 
 /* ---- Misuse, and no memory --------------------------------------------------------------------- */
+
+/* Such a name lies in no message. */
+START_TEST(a_name_with_escapes_is_told_decoded)
+{
+    live();
+    right(KEDGE_CLIENT, "{\"type\":\"he\\u0061rtbeat\"}");
+    ck_assert(kedge_span_equal(seen.name, kedge_text("heartbeat")));
+}
+END_TEST
 
 START_TEST(misuse_is_named)
 {
@@ -691,6 +735,7 @@ START_TEST(each_fault_of_messengers_is_told)
     ck_assert_int_eq(seen.culprit, this->from);
     ck_assert_uint_eq(seen.code, this->code);
     ck_assert_str_eq(kedge_status_name(seen.cause), kedge_status_name(this->cause));
+    ck_assert_ptr_nonnull(seen.rule);
 }
 END_TEST
 
@@ -841,6 +886,7 @@ START_TEST(each_fault_of_blobhubs_is_told)
     ck_assert_int_eq(seen.culprit, this->from);
     ck_assert_uint_eq(seen.code, this->code);
     ck_assert_str_eq(kedge_status_name(seen.cause), kedge_status_name(this->cause));
+    ck_assert_ptr_nonnull(seen.rule);
 }
 END_TEST
 
@@ -1006,6 +1052,7 @@ START_TEST(each_fault_of_flowlayers_is_told)
     ck_assert_int_eq(seen.culprit, this->from);
     ck_assert_uint_eq(seen.code, this->code);
     ck_assert_str_eq(kedge_status_name(seen.cause), kedge_status_name(this->cause));
+    ck_assert_ptr_nonnull(seen.rule);
 }
 END_TEST
 
@@ -1079,7 +1126,10 @@ Suite *kedge_watch_suite(void)
     tcase_add_test(tests, ready_is_the_first_number);
     tcase_add_loop_test(tests, a_hello_without_an_interval_is_judged_by_the_client, 0, 4);
     tcase_add_test(tests, a_resume_that_is_none_is_the_clients_fault);
+    tcase_add_test(tests, a_resume_without_an_id_is_the_clients_fault);
+    tcase_add_test(tests, a_position_beyond_all_numbers_is_ahead);
     tcase_add_test(tests, an_id_that_is_too_long_is_not_followed);
+    tcase_add_test(tests, a_name_with_escapes_is_told_decoded);
     tcase_add_test(tests, misuse_is_named);
     tcase_add_test(tests, a_close_without_a_connection_is_nothing);
     tcase_add_test(tests, without_memory_it_says_so_and_blames_nobody);
@@ -1087,6 +1137,7 @@ Suite *kedge_watch_suite(void)
     TCase *messenger = tcase_create("messenger");
     tcase_add_checked_fixture(messenger, set_up_messaging, tear_down);
     tcase_add_test(messenger, a_right_talk_of_messengers_is_one);
+    tcase_add_test(messenger, a_messenger_beyond_all_ids_is_ahead);
     tcase_add_test(messenger, who_subscribes_from_now_is_live_at_once);
     tcase_add_test(messenger, who_begins_with_another_request_has_the_stream_from_now);
     tcase_add_loop_test(messenger, each_rule_of_messengers_is_told, 0,
