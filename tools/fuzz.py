@@ -112,14 +112,25 @@ def zstd_seeds() -> Iterator[bytes]:
 def link_seeds() -> Iterator[bytes]:
     """Bytes are calls there: a few long sequences, always the same."""
     for number in range(40):
-        calls = b"".join(hashlib.sha256(b"%d %d" % (number, i)).digest() for i in range(4))
-        yield b"\0" + calls
+        calls = b"".join(hashlib.sha256(b"%d %d" % (number, i)).digest() for i in range(16))
+        yield b"\0\0" + calls
+
+
+def watch_seeds() -> Iterator[bytes]:
+    for number, seed in enumerate(link_seeds()):
+        yield bytes([number % 8]) + seed[1:]
+
+
+def connection_seeds() -> Iterator[bytes]:
+    for number, seed in enumerate(link_seeds()):
+        yield bytes([number % 10]) + seed[1:]
 
 
 def snapshot_seeds() -> Iterator[bytes]:
-    for number in range(120):
-        choices = b"\7" if number % 2 else b"\3"  # a messenger's, a gateway's
-        changes = hashlib.sha256(b"%d" % number).digest()[: 3 * (number // 2 % 5)]
+    for number in range(240):
+        protocol, cut, piece = number % 4, number // 4 % 4 == 3, number // 16 % 8
+        choices = bytes([3 | protocol << 2 | cut << 4 | piece << 5])
+        changes = hashlib.sha256(b"%d" % number).digest()[: 3 * (number // 4 % 5)]
         yield choices + changes
 
 
@@ -127,6 +138,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "blobhub_client": link_seeds,
     "blobhub_envelope": envelope_seeds("blobhub"),
     "blobhub_server": link_seeds,
+    "connection": connection_seeds,
     "credentials": credentials_seeds,
     "flowlayer_client": link_seeds,
     "flowlayer_envelope": envelope_seeds("flowlayer"),
@@ -144,7 +156,9 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "request": lambda: texts("handshake_request", b"\0"),
     "response": response_seeds,
     "snapshot": snapshot_seeds,
+    "store": link_seeds,
     "utf8": lambda: texts("utf8", b"\0", b"\7"),
+    "watch": watch_seeds,
     "zstd": zstd_seeds,
 }
 

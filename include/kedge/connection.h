@@ -108,7 +108,9 @@ typedef enum kedge_connection_event_kind {
     KEDGE_CONNECTION_REFUSED,  /* client: the server answered with another status; then CLOSED */
     KEDGE_CONNECTION_TEXT,     /* without a link: a message */
     KEDGE_CONNECTION_BINARY,
-    KEDGE_CONNECTION_CLOSED /* it is over, whatever the reason; the last one, once */
+    KEDGE_CONNECTION_CLOSED /* it is over, whatever the reason; the last one, once: behind it comes
+                               nothing but what a client's link, which goes on, has to say for as
+                               long as this connection is still asked (CONNECT) */
 } kedge_connection_event_kind;
 
 typedef struct kedge_connection_event {

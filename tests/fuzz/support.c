@@ -60,6 +60,27 @@ kedge_allocator fuzz_allocator(fuzz_memory *memory)
     return memory_probe_allocator(memory);
 }
 
+fuzz_faults fuzz_faults_pause(fuzz_memory *memory)
+{
+    fuzz_faults faults = {memory->fails_at, memory->fails_every};
+    memory->fails_at = 0;
+    memory->fails_every = 0;
+    return faults;
+}
+
+void fuzz_faults_resume(fuzz_memory *memory, fuzz_faults faults)
+{
+    memory->fails_at = faults.at;
+    memory->fails_every = faults.every;
+}
+
+void fuzz_faults_soon(fuzz_memory *memory, fuzz_input *input)
+{
+    uint8_t choice = fuzz_byte(input);
+    memory->fails_at = memory->calls + 1 + choice % 16;
+    memory->fails_more = choice / 16 % 4;
+}
+
 uint8_t *fuzz_copy(kedge_span bytes)
 {
     uint8_t *copy = malloc(bytes.size == 0 ? 1 : bytes.size);
@@ -123,4 +144,19 @@ bool fuzz_within(kedge_span part, kedge_span whole)
     uintptr_t begin = (uintptr_t)whole.data;
     uintptr_t at = (uintptr_t)part.data;
     return at >= begin && at - begin <= whole.size && part.size <= whole.size - (at - begin);
+}
+
+bool fuzz_is_line(const char *line, size_t size, size_t capacity)
+{
+    if (capacity == 0) {
+        return true;
+    }
+    size_t most = size < capacity ? size : capacity - 1;
+    size_t written = strlen(line);
+    for (size_t i = 0; i < written; i++) {
+        if ((uint8_t)line[i] < ' ' || line[i] == 0x7F) {
+            return false;
+        }
+    }
+    return written <= most && (written == most || (most < size && written + 3 >= most));
 }

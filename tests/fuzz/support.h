@@ -59,6 +59,18 @@ typedef memory_probe fuzz_memory;
 
 kedge_allocator fuzz_allocator(fuzz_memory *memory);
 
+/* What was to fail, while a call has to succeed. */
+typedef struct fuzz_faults {
+    size_t at;
+    size_t every;
+} fuzz_faults;
+
+fuzz_faults fuzz_faults_pause(fuzz_memory *memory);
+void fuzz_faults_resume(fuzz_memory *memory, fuzz_faults faults);
+
+/* One of the next calls for memory fails, and perhaps some behind it. */
+void fuzz_faults_soon(fuzz_memory *memory, fuzz_input *input);
+
 /* A block of exactly these bytes, so that an over-read shows. Freed with free(). */
 uint8_t *fuzz_copy(kedge_span bytes);
 
@@ -82,5 +94,8 @@ void fuzz_log_scatter(fuzz_log *log, const kedge_scatter *message);
 
 /* Is the span a slice of the other? An empty one without data is one of any. */
 bool fuzz_within(kedge_span part, kedge_span whole);
+
+/* Is that one line of `size` bytes, of which `capacity` hold as many as are whole characters? */
+bool fuzz_is_line(const char *line, size_t size, size_t capacity);
 
 #endif
