@@ -16,7 +16,7 @@ export PYTHON
 CHECK = .venv/bin/python tools/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-counts lint test-c test-python test-32 sanitize valgrind coverage fuzz sim sim-mutants docs site format wheel install clean
+.PHONY: help demo test bench bench-counts lint test-c test-python test-pythons test-32 sanitize sanitize-python debug-python valgrind coverage fuzz sim sim-mutants docs site format wheel install clean
 
 help:
 	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
@@ -26,8 +26,10 @@ help:
 	@echo 'make lint         format, static analysis and types only'
 	@echo 'make test-c       the C library only, installed too'
 	@echo 'make test-python  the Python package only'
+	@echo 'make test-pythons on every CPython from 3.10 up that is found; ONLY="3.10 3.13" picks'
 	@echo 'make test-32      the C tests, built for 32 bits'
 	@echo 'make sanitize     the C tests under ASan and UBSan, by gcc and by clang'
+	@echo 'make sanitize-python the Python tests under them; make debug-python under CPython checks'
 	@echo 'make valgrind     the C tests under valgrind'
 	@echo 'make coverage     lines and branches of csrc/ that no C test reaches; none may be left'
 	@echo 'make fuzz         every harness of tests/fuzz for SECONDS=$(SECONDS); ONLY=json,utf8 picks'
@@ -51,9 +53,13 @@ test:
 	@tools/setup.sh test
 	@$(CHECK)
 
-lint test-c test-python test-32:
+lint test-c test-python test-32 sanitize-python debug-python:
 	@tools/setup.sh test
 	@$(CHECK) $@
+
+test-pythons:
+	@tools/setup.sh test
+	@.venv/bin/python tools/pythons.py $(ONLY)
 
 sanitize valgrind coverage:
 	@tools/setup.sh $@

@@ -123,6 +123,53 @@ def sanitized(compiler: str, parts: int) -> Iterable[Step]:
     )
 
 
+# Their subject is no Python object, and what they run is no Python program.
+NOT_IN_PYTHON = " ".join(
+    f"--ignore=tests/python/test_{name}.py"
+    for name in ("bench", "mutants", "packaging", "pages", "skeleton_lists", "skeleton_setup")
+)
+
+
+def sanitized_python() -> Iterable[Step]:
+    """The Python tests with an extension under the sanitizers, and under CPython's own checks.
+
+    CPython's memory comes from malloc then, so that a step beyond a bytes object is seen too. What
+    it keeps until it ends is its own business: that nothing of ours stays is for the tests.
+    """
+    folder = "build/sanitize-python"
+    flags = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
+    pytest = f"{PYTHON} -X dev -m pytest -q --color=no -p no:cacheprovider -o timeout=600"
+    yield Step(
+        "build-python-sanitized",
+        "build the extension with ASan and UBSan",
+        f"CC=gcc CFLAGS='{flags} -fno-sanitize-recover=all' LDFLAGS='-fsanitize=address,undefined'"
+        f" {PYTHON} setup.py -q build --build-base {folder} --build-lib {folder}/lib",
+    )
+    yield Step(
+        "test-python-sanitized",
+        "Python tests under ASan and UBSan",
+        f"LD_PRELOAD=$(gcc -print-file-name=libasan.so) {pytest} {NOT_IN_PYTHON}",
+        ("sanitize-python",),
+        ("build-c", "build-python", "build-python-sanitized"),
+        after=("build-examples",),
+        environment={
+            "PYTHONPATH": str(ROOT / folder / "lib"),
+            "PYTHONMALLOC": "malloc",
+            "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1:strict_string_checks=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+        },
+    )
+    yield Step(
+        "test-python-debug",
+        "Python tests under PYTHONMALLOC=debug -X dev",
+        f"{pytest} {NOT_IN_PYTHON}",
+        ("debug-python",),
+        ("build-c", "build-python"),
+        after=("build-examples",),
+        environment={"PYTHONMALLOC": "debug"},
+    )
+
+
 def valgrinded(parts: int) -> Iterable[Step]:
     """The C tests under valgrind."""
     for part in range(parts):
@@ -188,6 +235,10 @@ STEPS = (
     Step("ruff-format", "ruff format", f"{TOOLS}/ruff format -q --check .", ("lint",)),
     Step("mypy", "mypy --strict", f"{TOOLS}/mypy python/kedge tools benchmarks", ("lint",)),
     Step(
+        "mypy-examples", "mypy --strict on the examples", f"{TOOLS}/mypy examples/*.py", ("lint",)
+    ),
+    Step("pyright", "pyright on the examples and the stubs", f"{TOOLS}/pyright", ("lint",)),
+    Step(
         "site",
         "the documentation's site",
         f"{TOOLS}/mkdocs build -q",
@@ -201,6 +252,7 @@ STEPS = (
         ("lint",),
         ("build-python",),
     ),
+    *sanitized_python(),
     *sanitized("gcc", parts=4),
     *sanitized("clang", parts=4),
     Step(
@@ -259,9 +311,13 @@ STEPS = (
 )
 
 # The steps that test many things; their last lines are believed.
-COUNTING = {"test-suites", "test-python", "headers", "install"} | {
-    step.name for step in STEPS if step.name.startswith(("suites-", "corpora"))
-}
+COUNTING = ("test-suites", "test-python", "headers", "install", "suites-", "corpora")
+
+
+def counts_tests(step: Step) -> bool:
+    return step.name.startswith(COUNTING)
+
+
 DEFAULT_GROUPS = ("build", "lint", "test-c", "test-python")
 
 
@@ -315,7 +371,7 @@ def run(step: Step) -> Outcome:
             status = process.wait()
             out.write(f"\nkilled after {TIME_LIMIT:.0f} s\n")
     output = log.read_text(errors="replace")
-    counts = counted(output) if step.name in COUNTING else None
+    counts = counted(output) if counts_tests(step) else None
     passed, failed = counts or (int(status == 0), int(status != 0))
     if status != 0 and failed == 0:
         failed = 1
@@ -324,8 +380,8 @@ def run(step: Step) -> Outcome:
 
 def report(step: Step, outcome: Outcome) -> None:
     word = "FAIL" if outcome.failed else "ok"
-    count = f"{outcome.passed:6} passed" if step.name in COUNTING else ""
-    if outcome.failed and step.name in COUNTING:
+    count = f"{outcome.passed:6} passed" if counts_tests(step) else ""
+    if outcome.failed and counts_tests(step):
         count += f", {outcome.failed} failed"
     print(f"{word:4}  {step.title:42} {outcome.seconds:6.1f} s {count}".rstrip(), flush=True)
     if outcome.failed:
@@ -357,8 +413,8 @@ def run_all(steps: list[Step]) -> list[Outcome]:
     return [finished[step.name] for step in steps]
 
 
-def main() -> int:
-    steps = chosen(sys.argv[1:] or DEFAULT_GROUPS)
+def finish(steps: list[Step]) -> int:
+    """Runs them and tells the sum; the exit code."""
     LOGS.mkdir(parents=True, exist_ok=True)
     with (ROOT / "build/check.lock").open("w") as lock:
         # Two runs in one tree would build over each other: the second waits.
@@ -368,6 +424,10 @@ def main() -> int:
     failed = sum(outcome.failed for outcome in outcomes)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def main() -> int:
+    return finish(chosen(sys.argv[1:] or DEFAULT_GROUPS))
 
 
 if __name__ == "__main__":

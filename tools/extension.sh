@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Builds kedge._core in place, into python/kedge, and makes .venv know the package.
+# Builds kedge._core in place, into python/kedge, and makes the venv know the package.
 #
 #   tools/extension.sh           as a user's compiler builds it
 #   tools/extension.sh strict    with warnings as errors
+#   VENV=...                     another venv than .venv, and so another Python
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+readonly venv=${VENV:-.venv}
 readonly strict_marker=build/extension.strict
 options=(--inplace)
 
@@ -29,12 +31,12 @@ if [ "${1:-}" = strict ]; then
 fi
 
 # The package's metadata and scripts are installed anew when what describes them changes.
-stamp=.venv/kedge-installed.stamp
+stamp=$venv/kedge-installed.stamp
 digest=$( (cat pyproject.toml setup.py && grep '^#define KEDGE_VERSION' include/kedge/base.h) |
     sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$digest" ]; then
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
     printf '%s\n' "$digest" >"$stamp"
 fi
-.venv/bin/python setup.py -q build_ext "${options[@]}"
+"$venv/bin/python" setup.py -q build_ext "${options[@]}"
 [ "${1:-}" != strict ] || touch "$strict_marker"
