@@ -126,7 +126,16 @@ def sanitized(compiler: str, parts: int) -> Iterable[Step]:
 # Their subject is no Python object, and what they run is no Python program.
 NOT_IN_PYTHON = " ".join(
     f"--ignore=tests/python/test_{name}.py"
-    for name in ("bench", "mutants", "packaging", "pages", "skeleton_lists", "skeleton_setup")
+    for name in (
+        "bench",
+        "c_examples",
+        "demo_c",
+        "mutants",
+        "packaging",
+        "pages",
+        "skeleton_lists",
+        "skeleton_setup",
+    )
 )
 
 

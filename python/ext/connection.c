@@ -856,6 +856,12 @@ static PyMemberDef members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyObject *connection_repr(PyObject *object)
+{
+    core_connection *self = connection_of(object);
+    return core_connection_line(object, self->link, self->connection);
+}
+
 static PyType_Slot slots[] = {
     {Py_tp_doc,
      (void *)(uintptr_t)"Handshake, frames and (where one is given) a link, over one byte "
@@ -867,6 +873,7 @@ static PyType_Slot slots[] = {
     {Py_tp_dealloc, connection_dealloc},
     {Py_tp_traverse, connection_traverse},
     {Py_tp_clear, connection_clear},
+    {Py_tp_repr, connection_repr},
     {Py_tp_methods, methods},
     {Py_tp_getset, getset},
     {Py_tp_members, members},

@@ -1086,6 +1086,7 @@ static PyType_Slot slots[] = {
     {Py_tp_dealloc, hub_dealloc},
     {Py_tp_traverse, hub_traverse},
     {Py_tp_clear, hub_clear},
+    {Py_tp_repr, core_hub_repr},
     {Py_tp_methods, methods},
     {Py_tp_getset, getset},
     {Py_tp_members, members},

@@ -448,6 +448,7 @@ static PyType_Slot slots[] = {
     {Py_tp_dealloc, core_link_dealloc},
     {Py_tp_traverse, core_link_traverse},
     {Py_tp_clear, core_link_clear},
+    {Py_tp_repr, core_link_repr},
     {Py_tp_methods, methods},
     {Py_tp_getset, getset},
     {Py_tp_members, members},

@@ -81,6 +81,12 @@ int core_link_traverse(PyObject *object, visitproc visit, void *arg);
 int core_link_clear(PyObject *object);
 void core_link_dealloc(PyObject *object);
 
+/* What their reprs say: one line, no token, of a session's id only the begin. */
+PyObject *core_link_repr(PyObject *object);
+PyObject *core_hub_repr(PyObject *object);
+PyObject *core_connection_line(PyObject *object, const core_link *link,
+                               const kedge_connection *connection);
+
 /* An event as Python sees it. ERROR's code and message are bytes of JSON: core_finish_events. */
 PyObject *core_event_from(const core_link *link, const kedge_event *event);
 
