@@ -35,7 +35,8 @@ stamp=$venv/kedge-installed.stamp
 digest=$( (cat pyproject.toml setup.py && grep '^#define KEDGE_VERSION' include/kedge/base.h) |
     sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$digest" ]; then
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    KEDGE_WITHOUT_EXTENSION=1 "$venv/bin/python" -m pip install -q --disable-pip-version-check \
+        --no-deps --no-build-isolation -e .
     printf '%s\n' "$digest" >"$stamp"
 fi
 "$venv/bin/python" setup.py -q build_ext "${options[@]}"
