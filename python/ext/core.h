@@ -66,7 +66,9 @@
     X(EPOCH)                                                                                       \
     X(RECONNECTED)                                                                                 \
     X(SUBSCRIPTION)                                                                                \
-    X(COORDINATES)
+    X(COORDINATES)                                                                                 \
+    X(OBSERVATION)                                                                                 \
+    X(LOG_ENTRY)
 
 typedef enum core_kind {
 #define CORE_KIND_CONSTANT(name) CORE_##name,
@@ -120,6 +122,7 @@ typedef struct core_state {
     PyTypeObject *hub;
     PyTypeObject *connection;
     PyTypeObject *envelope;
+    PyTypeObject *log_iterator;
     core_envelope *spares[CORE_SPARE_COUNT]; /* Envelopes that nobody has, to be had again */
     int spare_count;
     int spare_limit;
@@ -158,6 +161,8 @@ int core_add_hub(PyObject *module, core_state *state);
 int core_add_connection(PyObject *module, core_state *state);
 int core_add_envelope(PyObject *module, core_state *state);
 int core_add_codecs(PyObject *module, core_state *state);
+int core_add_watch(PyObject *module, core_state *state);
+int core_add_log(PyObject *module, core_state *state);
 
 /* Lets go of what is remembered besides objects of Python's. */
 void core_envelopes_clear(core_state *state);

@@ -152,7 +152,7 @@ static int module_exec(PyObject *module)
         core_add_enums,    core_add_errors,      core_add_values,     core_add_slice,
         core_add_session,  core_add_publication, core_add_link,       core_add_client,
         core_add_hub_link, core_add_hub,         core_add_connection, core_add_envelope,
-        core_add_codecs,
+        core_add_codecs,   core_add_watch,       core_add_log,
     };
     core_state *state = PyModule_GetState(module);
     if (add_tables(module) < 0 || import_all(state) < 0) {
@@ -190,6 +190,7 @@ static int module_exec(PyObject *module)
             DO((state)->names[i]);                                                                 \
         }                                                                                          \
         DO((state)->envelope);                                                                     \
+        DO((state)->log_iterator);                                                                 \
         DO((state)->event);                                                                        \
         DO((state)->payload_event);                                                                \
         DO((state)->slice);                                                                        \

@@ -338,6 +338,31 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
                                      {"scope_id", STR, NO_TEXT, false, false},
                                      {"target", STR, NO_TEXT, false, false},
                                      {"target_id", STR, NO_TEXT, false, false}}},
+    [CORE_OBSERVATION] =
+        {.name = "kedge._core.Observation",
+         .doc =
+             "What a Watch saw: what the message is called (None where that cannot be read), and "
+             "in "
+             "which\nstate both sides are after it.\n\n"
+             "`broken`: it is the first that broke the contract. Then `culprit` is \"client\" or "
+             "\"server\",\n`cause` why, a Status, `code` that with which the other side closes, "
+             "and `rule` a sentence.",
+         .matched = 3,
+         .fields = {{"name", STR, NONE, true, false},
+                    {"client_state", STR, NO_TEXT, false, false},
+                    {"server_state", STR, NO_TEXT, false, false},
+                    {"broken", BOOL, NOT, false, false},
+                    {"culprit", STR, NONE, true, false},
+                    {"cause", STATUS, OK_TEXT, false, false},
+                    {"code", INT, NONE, true, false},
+                    {"rule", STR, NONE, true, false}}},
+    [CORE_LOG_ENTRY] = {.name = "kedge._core.LogEntry",
+                        .doc = "An entry of a Log; `time` is when it was appended.",
+                        .matched = 4,
+                        .fields = {{"index", INT, REQUIRED, false, false},
+                                   {"stamp", INT, REQUIRED, false, false},
+                                   {"publication", ANY, REQUIRED, false, false},
+                                   {"time", SECONDS, NO_SECONDS, false, false}}},
 };
 
 static unsigned field_count(const value_shape *shape)

@@ -26,7 +26,10 @@ from kedge._core import (
     Event,
     Gap,
     Identify,
+    Log,
+    LogEntry,
     Message,
+    Observation,
     Outcome,
     Publication,
     Ready,
@@ -43,6 +46,7 @@ from kedge._core import (
     Subscription,
     Sync,
     WantCredentials,
+    Watch,
 )
 from kedge._core import version as __version__
 from kedge._enums import CredentialsKind, OutcomeKind, Status
@@ -83,7 +87,10 @@ __all__ = [
     "Gap",
     "Identify",
     "LimitError",
+    "Log",
+    "LogEntry",
     "Message",
+    "Observation",
     "Outcome",
     "OutcomeKind",
     "Publication",
@@ -107,6 +114,7 @@ __all__ = [
     "Sync",
     "UnknownError",
     "WantCredentials",
+    "Watch",
     "__version__",
     "adapters",
     "aio",

@@ -17,7 +17,7 @@ while it is in the midst of a call: that raises StateError.
 
 import builtins
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
@@ -1140,6 +1140,155 @@ def blobhub_encode(
 
 def blobhub_encode_batch(messages: Iterable[_Message], /) -> bytes:
     """Joins messages, as encode() gives them, into one that is an array."""
+
+# ---- observers -----------------------------------------------------------------------------------
+
+_Side: TypeAlias = Literal["client", "server"]
+
+@final
+class Observation:
+    """What a Watch saw: what the message is called (None where that cannot be read), and in which
+    state both sides are after it.
+
+    `broken`: it is the first that broke the contract. Then `culprit` is "client" or "server",
+    `cause` why, a Status, `code` that with which the other side closes, and `rule` a sentence.
+    """
+
+    __match_args__ = ("name", "client_state", "server_state")
+    def __new__(
+        cls,
+        name: str | None = None,
+        client_state: str = "",
+        server_state: str = "",
+        broken: bool = False,
+        culprit: _Side | None = None,
+        cause: Status | str = "OK",
+        code: int | None = None,
+        rule: str | None = None,
+    ) -> Self: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def client_state(self) -> str: ...
+    @property
+    def server_state(self) -> str: ...
+    @property
+    def broken(self) -> bool: ...
+    @property
+    def culprit(self) -> _Side | None: ...
+    @property
+    def cause(self) -> Status: ...
+    @property
+    def code(self) -> int | None: ...
+    @property
+    def rule(self) -> str | None: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Watch:
+    """An observer of one conversation: told what both sides say, and when, it gives an Observation
+    each time, and the first thing that breaks the contract.
+
+    It judges by the tables that links run by. What only the two sides can know is not judged:
+    whether a token is right, whether the application may refuse.
+    """
+
+    def __new__(cls, protocol: _Protocol) -> Self: ...
+    def message(
+        self, sender: _Side, message: _Message, /, *, now: float | None = None
+    ) -> Observation:
+        """A whole message that "client" or "server" sent: str is a text message, anything else a
+        binary one, of which the compressed bytes. The first one opens a connection, and so does the
+        first behind a broken one."""
+    def close(
+        self,
+        sender: _Side,
+        /,
+        code: int | None = None,
+        reason: str | bytes = "",
+        *,
+        now: float | None = None,
+    ) -> Observation:
+        """A close frame that "client" or "server" sent; None: the connection broke, as it does once
+        both have closed."""
+    @property
+    def protocol(self) -> _Protocol:
+        """What is spoken."""
+    @property
+    def broken(self) -> Observation | None:
+        """The Observation that broke the contract first; None: none did."""
+
+# ---- logs ----------------------------------------------------------------------------------------
+
+@final
+class LogEntry:
+    """An entry of a Log; `time` is when it was appended."""
+
+    __match_args__ = ("index", "stamp", "publication", "time")
+    def __new__(
+        cls, index: int, stamp: int, publication: Publication, time: float = 0.0
+    ) -> Self: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def stamp(self) -> int: ...
+    @property
+    def publication(self) -> Publication: ...
+    @property
+    def time(self) -> float: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Log:
+    """A numbered sequence of publications, bounded by count, bytes and age at every moment.
+
+    Its entries have indices from 1 on, without holes, and stamps that rise. What does not fit any
+    more is dropped, the oldest first. len() is how many are held; iteration gives them, the oldest
+    first, and passes over what is dropped meanwhile.
+    """
+
+    def __new__(cls, *, count: int = 1000, size: int = 4194304, age: float = 600.0) -> Self: ...
+    def append(
+        self, publication: Publication, /, *, stamp: int | None = None, now: float | None = None
+    ) -> int:
+        """Appends a Publication and returns its index; drops the oldest entries that no longer fit.
+
+        Stamps rise; None: one more than the last. LimitError: it is larger than all that fits.
+        """
+    def expire(self, *, now: float | None = None) -> None:
+        """Drops what is too old."""
+    def trim(self, to: int, /) -> None:
+        """Drops the entries up to and including that index."""
+    def set_limits(
+        self,
+        *,
+        count: int = 1000,
+        size: int = 4194304,
+        age: float = 600.0,
+        now: float | None = None,
+    ) -> None:
+        """Other limits from now on; drops what is over them."""
+    def get(self, index: int, /) -> LogEntry | None:
+        """The entry with that index; None if it is not held."""
+    def after(self, stamp: int, /) -> int:
+        """The index of the first held entry with a greater stamp; last + 1 if there is none."""
+    @property
+    def last(self) -> int:
+        """The highest index that was given; 0: none."""
+    @property
+    def base(self) -> int:
+        """The highest index that was dropped; 0: none."""
+    @property
+    def base_stamp(self) -> int:
+        """The stamp of that."""
+    @property
+    def size(self) -> int:
+        """The bytes that are held, as the limit counts them."""
+    @property
+    def deadline(self) -> float | None:
+        """When there will be something to drop for its age; None: never."""
+    def __iter__(self) -> Iterator[LogEntry]: ...
+    def __len__(self) -> int: ...
 
 # ---- connections ---------------------------------------------------------------------------------
 

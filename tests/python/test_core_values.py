@@ -31,7 +31,9 @@ from kedge._core import (
     Handshake,
     HttpRequest,
     Identify,
+    LogEntry,
     Message,
+    Observation,
     Opened,
     Outcome,
     Publication,
@@ -59,6 +61,8 @@ from kedge._core import (
 HEADERS = (("X-Name", "value"), ("Other", "é"))
 
 VALUES: list[Any] = [
+    Observation("typing", "LIVE", "CLOSED", True, "client", "UNEXPECTED", 4003, "a rule"),
+    LogEntry(3, 7, "publication", 1.5),
     Retry(1.5, True),
     WantCredentials(),
     Stop(),
