@@ -29,6 +29,9 @@ typedef struct kedge_envelope_form {
 /* The beginning of a form. */
 #define KEDGE_FORM_WORD(word) word, sizeof word - 1
 
+/* The longest text before a number, with the zero at its end. */
+#define KEDGE_ENVELOPE_PREFIX_TEXT 19
+
 /* What a protocol does its own way. */
 typedef struct kedge_envelope_codec {
     /* Decodes the value that stands next in a reader of a text that begins at `start`. *envelope is
@@ -55,9 +58,9 @@ typedef struct kedge_envelope_codec {
     void (*write)(const kedge_envelope_parts *parts, const kedge_envelope_form *form, bool behind,
                   kedge_message_sink *sink);
 
-    const char *prefix; /* up to the number; null: the protocol numbers nothing */
-    size_t prefix_size;
-    bool text_id; /* parts->id is text, not JSON */
+    char prefix[KEDGE_ENVELOPE_PREFIX_TEXT]; /* up to the number */
+    size_t prefix_size;                      /* 0: the protocol numbers nothing */
+    bool text_id;                            /* parts->id is text, not JSON */
 } kedge_envelope_codec;
 
 /* Takes a text that a reader gave (or none) as a name. */

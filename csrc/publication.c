@@ -331,31 +331,29 @@ size_t kedge_publication_memory(const kedge_publication *publication)
     return publication == NULL ? 0 : publication->size + (form == NULL ? 0 : form->size);
 }
 
-static void add_part(kedge_scatter *scatter, kedge_span part)
-{
-    if (part.size != 0) {
-        scatter->parts[scatter->count] = part;
-        scatter->count++;
-        scatter->size += part.size;
-    }
-}
-
+/* The tail is never empty. */
 kedge_status kedge_publication_write(const kedge_publication *publication, uint64_t number,
                                      bool compressed, kedge_scatter *scatter)
 {
-    const compressed_form *form = compressed ? compressed_of(publication) : NULL;
     if (publication == NULL || scatter == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    if (compressed && form == NULL) {
-        return KEDGE_WRONG_STATE;
+    kedge_span tail = publication->tail;
+    size_t head;
+    if (compressed) {
+        const compressed_form *form = compressed_of(publication);
+        if (form == NULL) {
+            return KEDGE_WRONG_STATE;
+        }
+        head = write_compressed_head(publication, form, number, scatter->inline_bytes);
+        tail = form->tail.blocks;
+    } else {
+        head = write_prefix(publication, number, scatter->inline_bytes);
     }
-    size_t head = compressed
-                      ? write_compressed_head(publication, form, number, scatter->inline_bytes)
-                      : write_prefix(publication, number, scatter->inline_bytes);
-    scatter->count = 0;
-    scatter->size = 0;
-    add_part(scatter, kedge_span_of(scatter->inline_bytes, head));
-    add_part(scatter, compressed ? form->tail.blocks : publication->tail);
+    scatter->parts[0] = kedge_span_of(scatter->inline_bytes, head);
+    scatter->count = head == 0 ? 0 : 1;
+    scatter->parts[scatter->count] = tail;
+    scatter->count++;
+    scatter->size = head + tail.size;
     return KEDGE_OK;
 }
