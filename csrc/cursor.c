@@ -505,9 +505,25 @@ kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *session, uin
     return KEDGE_OK;
 }
 
-/* Moves behind the entry that the first place has. */
-static void step_over(kedge_cursor *cursor, struct kedge_cursor_place *place)
+bool kedge_cursor_peek(kedge_cursor *cursor, kedge_step *step)
 {
+    if (!is_pending(cursor)) {
+        return false;
+    }
+    const struct kedge_cursor_place *place =
+        &cursor->private_places[cursor->private_first.private_place];
+    step->passing = place->passing;
+    step->number = cursor->private_number + (place->passing ? 0 : 1);
+    step->stamp = cursor->private_first.private_stamp;
+    step->log = place->log;
+    step->index = reader_of(place)->next;
+    step->publication = kedge_log_entry_of(place->log, step->index)->publication;
+    return true;
+}
+
+void kedge_cursor_pass(kedge_cursor *cursor)
+{
+    struct kedge_cursor_place *place = &cursor->private_places[cursor->private_first.private_place];
     kedge_log_reader *reader = reader_of(place);
     cursor->private_number += !place->passing;
     reader->next++;
@@ -532,17 +548,10 @@ kedge_status kedge_cursor_next(kedge_cursor *cursor, kedge_step *step)
     if (cursor->private_session == NULL) {
         return KEDGE_WRONG_STATE;
     }
-    if (!is_pending(cursor)) {
+    if (!kedge_cursor_peek(cursor, step)) {
         return KEDGE_PARTIAL;
     }
-    struct kedge_cursor_place *place = &cursor->private_places[cursor->private_first.private_place];
-    step->passing = place->passing;
-    step->number = cursor->private_number + (place->passing ? 0 : 1);
-    step->stamp = cursor->private_first.private_stamp;
-    step->log = place->log;
-    step->index = reader_of(place)->next;
-    step->publication = kedge_log_entry_of(place->log, step->index)->publication;
-    step_over(cursor, place);
+    kedge_cursor_pass(cursor);
     return KEDGE_OK;
 }
 

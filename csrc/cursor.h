@@ -46,6 +46,10 @@ void kedge_cursor_check_read(kedge_cursor *cursor, size_t i);
 /* The span of place `i` is removed; the last one takes its index. */
 void kedge_cursor_remove_place(kedge_cursor *cursor, size_t i, size_t last);
 
+/* The next entry, if there is one, and stepping over it: kedge_cursor_next in two. */
+bool kedge_cursor_peek(kedge_cursor *cursor, kedge_step *step);
+void kedge_cursor_pass(kedge_cursor *cursor);
+
 /* The cursor was outrun, for another reason than that a log dropped something. */
 void kedge_cursor_stop(kedge_cursor *cursor);
 

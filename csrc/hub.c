@@ -173,7 +173,7 @@ void kedge_hub_drain(kedge_hub *hub)
             take_end(hub, link);
         }
         (void)kedge_timers_set(&hub->link_timers, &link->timer, kedge_link_deadline(link));
-        if (link->reminded || kedge_link_ready(link)) {
+        if (link->reminded || kedge_link_event_waiting(link) || kedge_link_output_told(link)) {
             kedge_link_list_ready(link);
         }
     }
@@ -343,32 +343,13 @@ static bool is_anything_due(const kedge_hub *hub)
     return hub->commons.changed != NULL || hub->unreferred != NULL || earliest(hub) <= hub->now;
 }
 
-/* The next of those listed; links that wait to be told that something came are listed a few at a time, so
- * that their hosts find them where they were touched just now. */
+/* The next of those listed for which there still is something. */
 static kedge_link *pop_ready(kedge_hub *hub)
 {
-    kedge_link *link = hub->commons.ready;
-    while (link == NULL && kedge_log_tell_some(&hub->teller, TOLD_AT_ONCE)) {
-        link = hub->commons.ready;
-    }
-    if (link != NULL) {
-        kedge_link_unlist_ready(link);
-    }
-    return link;
-}
-
-kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now)
-{
-    if (hub == NULL) {
-        return NULL;
-    }
-    kedge_hub_advance(hub, now);
-    if (is_anything_due(hub)) {
-        kedge_hub_tick(hub, hub->now);
-    }
     kedge_link *link;
-    while ((link = pop_ready(hub)) != NULL) {
-        bool output = kedge_link_output_waiting(link);
+    while ((link = hub->commons.ready) != NULL) {
+        kedge_link_unlist_ready(link);
+        bool output = kedge_link_output_told(link);
         if (output || link->reminded || kedge_link_event_waiting(link)) {
             link->reminded = false;
             link->handed = output;
@@ -376,6 +357,63 @@ kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now)
         }
     }
     return NULL;
+}
+
+static void do_what_is_due(kedge_hub *hub, kedge_time now)
+{
+    kedge_hub_advance(hub, now);
+    if (is_anything_due(hub)) {
+        kedge_hub_tick(hub, hub->now);
+    }
+}
+
+/* Links that wait to be told that something came are listed a few at a time, so that their hosts find them
+ * where they were touched just now. */
+kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now)
+{
+    if (hub == NULL) {
+        return NULL;
+    }
+    do_what_is_due(hub, now);
+    kedge_link *link = pop_ready(hub);
+    while (link == NULL && kedge_log_tell_some(&hub->teller, TOLD_AT_ONCE, NULL)) {
+        link = pop_ready(hub);
+    }
+    return link;
+}
+
+/* Links take what came for them alone, until there is no more of it, or no room, or none can. */
+static void fill(kedge_hub *hub, kedge_link_taker *filled, size_t room)
+{
+    size_t before;
+    do {
+        before = filled->count;
+        size_t left = room - before;
+        if (!kedge_log_tell_some(&hub->teller, left < TOLD_AT_ONCE ? left : TOLD_AT_ONCE,
+                                 &filled->base)) {
+            return;
+        }
+    } while (filled->count < room && (filled->count > before || hub->commons.ready == NULL));
+}
+
+/* Who is looked at comes last: to pull its output may tell all that is left to tell. */
+size_t kedge_hub_next_deliveries(kedge_hub *hub, kedge_delivery *deliveries, size_t room,
+                                 kedge_time now)
+{
+    if (hub == NULL || deliveries == NULL || room == 0) {
+        return 0;
+    }
+    do_what_is_due(hub, now);
+    kedge_link_taker filled = {{kedge_link_take}, deliveries, 0};
+    fill(hub, &filled, room);
+    kedge_link *ready = filled.count < room ? pop_ready(hub) : NULL;
+    if (ready != NULL) {
+        kedge_delivery *last = &deliveries[filled.count];
+        memset(last, 0, sizeof *last);
+        last->link = ready;
+        filled.count++;
+    }
+    return filled.count;
 }
 
 bool kedge_hub_ready_waiting(kedge_hub *hub)

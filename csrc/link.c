@@ -295,6 +295,7 @@ kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
     made->allocator = allocator;
     made->commons = commons;
     made->now = kedge_time_told(now);
+    made->pause_at = UINT64_MAX;
     made->reminder = KEDGE_NEVER;
     made->connection_reminder = KEDGE_NEVER;
     restore_events(made);
@@ -723,7 +724,7 @@ void kedge_link_unask(kedge_link *link)
 
 /* A cursor is a link's if it is woken as one: an application may have cursors of its own. Something to
  * write changes nothing but that. */
-static void wake(kedge_cursor *cursor)
+void kedge_link_wake(kedge_cursor *cursor)
 {
     kedge_link *link = KEDGE_CONTAINER(cursor, kedge_link, cursor);
     if (cursor->private_outrun) {
@@ -737,7 +738,7 @@ kedge_status kedge_link_open_cursor(kedge_link *link, kedge_session *session, ui
 {
     kedge_status status = kedge_cursor_open(&link->cursor, session, position);
     if (status == KEDGE_OK) {
-        link->cursor.private_wake = wake;
+        link->cursor.private_wake = kedge_link_wake;
     }
     return status;
 }
@@ -746,7 +747,7 @@ kedge_link *kedge_link_holding(const kedge_session *session, const kedge_link *e
 {
     for (kedge_cursor *cursor = session->cursors; cursor != NULL; cursor = cursor->private_next) {
         kedge_link *link = KEDGE_CONTAINER(cursor, kedge_link, cursor);
-        if (cursor->private_wake == wake && link != except) {
+        if (cursor->private_wake == kedge_link_wake && link != except) {
             return link;
         }
     }
@@ -1246,7 +1247,10 @@ uint32_t kedge_link_connection(const kedge_link *link)
 
 uint64_t kedge_link_position(const kedge_link *link)
 {
-    return link == NULL ? 0 : link->operations->position(link);
+    if (link == NULL) {
+        return 0;
+    }
+    return link->operations->position == NULL ? link->sent : link->operations->position(link);
 }
 
 bool kedge_link_finished(const kedge_link *link)
@@ -1258,7 +1262,11 @@ bool kedge_link_finished(const kedge_link *link)
 
 kedge_link_counts kedge_link_counts_now(const kedge_link *link)
 {
-    kedge_link_counts none;
-    memset(&none, 0, sizeof none);
-    return link == NULL ? none : link->counts;
+    kedge_link_counts counts;
+    memset(&counts, 0, sizeof counts);
+    if (link != NULL) {
+        counts = link->counts;
+        counts.sent = link->written;
+    }
+    return counts;
 }

@@ -16,6 +16,7 @@
 #ifndef KEDGE_PRIVATE_LINK_H
 #define KEDGE_PRIVATE_LINK_H
 
+#include "log.h"
 #include "memory.h"
 #include "random.h"
 #include "timers.h"
@@ -276,7 +277,7 @@ typedef struct kedge_link_operations {
                        kedge_span type);
 
     kedge_time (*deadline)(const kedge_link *link); /* the protocol's earliest */
-    uint64_t (*position)(const kedge_link *link);
+    uint64_t (*position)(const kedge_link *link);   /* null: that is `sent` */
     kedge_link_state (*describe)(const kedge_link *link);
 
     /* A message of the queue could not be written, for want of memory: ends the connection by the
@@ -288,9 +289,11 @@ typedef struct kedge_link_operations {
     bool (*next_event)(kedge_link *link, kedge_event *event);
     bool (*event_waiting)(const kedge_link *link);
 
-    /* What is written after the queue and before a close that waits. */
+    /* What is written after the queue and before a close that waits: what `next_output` gives (null:
+     * nothing), then, as long as the link `flows`, the entries of its history (null: it has none). */
     bool (*next_output)(kedge_link *link, kedge_output *output);
-    bool (*output_waiting)(const kedge_link *link);
+    bool (*flows)(const kedge_link *link);          /* then it is open, and has not ended */
+    bool (*output_waiting)(const kedge_link *link); /* besides an entry of its history */
 
     /* Acts on what was noticed in the midst of another's call: the cursor was outrun, another link has
      * the session. Called before outputs are given and by the hub. Null: nothing. */
@@ -307,8 +310,6 @@ struct kedge_link {
 
     kedge_time reminder;            /* the host's */
     kedge_time connection_reminder; /* the kedge_connection's, where there is one */
-    kedge_link **holder; /* of the kedge_connection that has it: where that points to it, to
-                                       be emptied once it is another's, or gone; null: none has it */
 
     kedge_event *events; /* a ring, at operations->events_offset, or for once a larger one */
     size_t event_room;
@@ -329,6 +330,7 @@ struct kedge_link {
     size_t scratch_size;
 
     uint32_t connections; /* a client's, so far */
+    size_t event_count;
 
     /* Server */
     kedge_question question;
@@ -351,15 +353,22 @@ struct kedge_link {
     uint16_t generation;
     kedge_timer timer;
 
-    kedge_link_counts counts;
+    kedge_link_counts counts; /* but for what was sent */
 
     /* What is looked at for each message that is written lies together, the protocol's part behind it:
      * where an event goes to thousands of links, to fetch these lines is most of what it costs. */
-    kedge_queue queue; /* its end: how many wait */
-    const kedge_link_operations *operations;
+    kedge_queue queue;      /* its end: how many wait */
     kedge_commons *commons; /* null once its hub is gone: only to be destroyed */
     kedge_time now;         /* of the latest input; never goes back */
-    size_t event_count;
+    kedge_link *ready_next;
+    kedge_link *ready_previous;
+    kedge_link **holder; /* of the kedge_connection that has it: where that points to it, to
+                                       be emptied once it is another's, or gone; null: none has it */
+    const kedge_link_operations *operations;
+    uint64_t written; /* messages */
+    uint64_t sent; /* server: the highest number of its history that was given, or that the client
+                             has told it has */
+    uint64_t pause_at;   /* of `sent`, for a protocol that then writes something in between */
     kedge_answer answer; /* waits to be given */
     bool
         was_open; /* a connection, once: what a client receives later comes late, but is no misuse */
@@ -372,11 +381,9 @@ struct kedge_link {
     bool listed; /* it is on the list of changed links */
     bool handed; /* its host was told to pull output and has not seen the end of it: a publish does
                       not list it. Set by the hub, cleared when next_output has nothing */
-    bool reminded; /* a reminder passed; cleared by the hub */
-    bool ready;    /* it is on the hub's list of ready links */
-    kedge_link *ready_next;
-    kedge_link *ready_previous;
-    kedge_cursor cursor;
+    bool reminded;       /* a reminder passed; cleared by the hub */
+    bool ready;          /* it is on the hub's list of ready links */
+    kedge_cursor cursor; /* its begin is looked at too */
 };
 
 /* Makes a link for a hub, or with `commons` null one alone (kedge_link_create). The configuration of a
@@ -474,6 +481,9 @@ kedge_status kedge_link_ask(kedge_link *link, kedge_event_kind kind, kedge_span 
 /* The question is answered, or nobody will be asked any more. */
 void kedge_link_unask(kedge_link *link);
 
+/* What a link's cursor calls (kedge/session.h): it has something to write, or was outrun. */
+void kedge_link_wake(kedge_cursor *cursor);
+
 /* Opens the link's cursor behind `position`; what comes for it lists the link. As kedge_cursor_open. */
 kedge_status kedge_link_open_cursor(kedge_link *link, kedge_session *session, uint64_t position);
 
@@ -498,8 +508,18 @@ kedge_status kedge_link_refuse_because(kedge_link *link, kedge_ticket ticket, ke
 /* Acts on what others did to it (see `settle` above). To be called for each link on the list. */
 void kedge_link_settle(kedge_link *link, kedge_time now);
 
-/* True if there are events or outputs for the host. */
-bool kedge_link_ready(const kedge_link *link);
+/* Takes what came for cursors that had read everything: those of links that have nothing else to write
+ * and whose hosts are not at them. It has room for another. */
+typedef struct kedge_link_taker {
+    kedge_log_taker base; /* its `take` is kedge_link_take */
+    kedge_delivery *deliveries;
+    size_t count;
+} kedge_link_taker;
+
+bool kedge_link_take(kedge_log_taker *taker, void *cursor, kedge_publication *publication);
+
+/* As kedge_link_output_waiting, but for what the link has not been told yet (csrc/log.h). */
+bool kedge_link_output_told(const kedge_link *link);
 
 /* Its session is about to be gone, or belongs to another link. One that is attached is closed by the
  * caller first. */

@@ -1,6 +1,9 @@
 /* What a link has to write (csrc/link.h): its queue, and outputs in their order. */
 #include "link.h"
 
+#include "container.h"
+#include "cursor.h"
+
 /* ---- The queue ---------------------------------------------------------------------------------- */
 
 static size_t queue_capacity(const kedge_queue *queue)
@@ -153,7 +156,7 @@ kedge_status kedge_link_emit(kedge_link *link, kedge_publication *publication, u
     }
     output->kind = compressed ? KEDGE_OUTPUT_BINARY : KEDGE_OUTPUT_TEXT;
     output->private_publication = publication;
-    link->counts.sent++;
+    link->written++;
     return KEDGE_OK;
 }
 
@@ -225,9 +228,56 @@ static bool give_close(kedge_link *link, kedge_output *output)
     return true;
 }
 
+/* The log counts what the compressed form takes; so it makes it. */
+static kedge_status compress_step(kedge_link *link, const kedge_step *step)
+{
+    kedge_zstd_encoder *encoder = NULL;
+    kedge_status status = kedge_commons_encoder(link->commons, &encoder);
+    return status == KEDGE_OK ? kedge_log_compress(step->log, step->index, encoder) : status;
+}
+
+static void note_sent(kedge_link *link, const kedge_step *step)
+{
+    if (!step->passing && step->number > link->sent) {
+        link->sent = step->number;
+    }
+}
+
+/* The next entry of its history. */
+static bool give_step(kedge_link *link, kedge_output *output)
+{
+    kedge_step step;
+    if (kedge_cursor_next(&link->cursor, &step) != KEDGE_OK) {
+        return false;
+    }
+    kedge_publication *publication = kedge_publication_hold(step.publication);
+    bool compressed = kedge_link_compresses(link, publication, step.number);
+    kedge_status status = compressed ? compress_step(link, &step) : KEDGE_OK;
+    if (status == KEDGE_OK) {
+        status = kedge_link_emit(link, publication, step.number, compressed, output);
+    }
+    if (status != KEDGE_OK) {
+        kedge_publication_release(publication);
+        link->operations->failed(link, status);
+        return false;
+    }
+    note_sent(link, &step);
+    return true;
+}
+
+static bool flows(const kedge_link *link)
+{
+    return link->operations->flows != NULL && link->operations->flows(link);
+}
+
 static bool give_own(kedge_link *link, kedge_output *output)
 {
-    return !link->ended && link->operations->next_output(link, output);
+    if (link->ended) {
+        return false;
+    }
+    const kedge_link_operations *operations = link->operations;
+    return (operations->next_output != NULL && operations->next_output(link, output)) ||
+           (flows(link) && give_step(link, output));
 }
 
 static bool give(kedge_link *link, kedge_output *output)
@@ -263,11 +313,94 @@ void kedge_output_release(kedge_output *output)
     }
 }
 
-bool kedge_link_output_waiting(const kedge_link *link)
+/* ---- Deliveries --------------------------------------------------------------------------------- */
+
+/* Whether the message can be written as it is, without anything being made for it. */
+static bool is_made(const kedge_link *link, const kedge_publication *publication, uint64_t number)
 {
-    if (link == NULL || link->commons == NULL) {
+    return !link->compressed || !kedge_link_compresses(link, publication, number) ||
+           kedge_publication_is_compressed(publication);
+}
+
+static void deliver(kedge_link *link, kedge_publication *publication, uint64_t number,
+                    kedge_delivery *delivery)
+{
+    bool compressed = link->compressed && kedge_link_compresses(link, publication, number);
+    delivery->link = link;
+    delivery->kind = compressed ? KEDGE_OUTPUT_BINARY : KEDGE_OUTPUT_TEXT;
+    delivery->publication = publication;
+    (void)kedge_publication_write(publication, number, compressed, &delivery->message);
+    link->written++;
+}
+
+/* Whether the next thing to write, if there is one, is of its history. */
+static bool is_at_history(const kedge_link *link)
+{
+    return link->queue.count == 0 && flows(link);
+}
+
+static bool deliver_step(kedge_link *link, kedge_delivery *delivery)
+{
+    kedge_step step;
+    if (!kedge_cursor_peek(&link->cursor, &step) || !is_made(link, step.publication, step.number)) {
         return false;
     }
+    kedge_cursor_pass(&link->cursor);
+    deliver(link, step.publication, step.number, delivery);
+    note_sent(link, &step);
+    return true;
+}
+
+size_t kedge_link_next_deliveries(kedge_link *link, kedge_delivery *deliveries, size_t room)
+{
+    if (link == NULL || deliveries == NULL || link->commons == NULL) {
+        return 0;
+    }
+    kedge_link_settle(link, link->now);
+    size_t count = 0;
+    while (count < room && is_at_history(link) && deliver_step(link, &deliveries[count])) {
+        count++;
+    }
+    return count;
+}
+
+/* Whether the host may be given what its session has for it, by itself: who has other output is listed as
+ * ready since the hub took that in, or its host has not pulled all yet. */
+static bool is_free(const kedge_link *link)
+{
+    return !link->ready && !link->handed && link->holder == NULL && flows(link);
+}
+
+bool kedge_link_take(kedge_log_taker *taker, void *owner, kedge_publication *publication)
+{
+    kedge_link_taker *into = KEDGE_CONTAINER(taker, kedge_link_taker, base);
+    kedge_cursor *cursor = owner;
+    if (cursor->private_wake != kedge_link_wake || cursor->private_pending > 0) {
+        return false;
+    }
+    kedge_link *link = KEDGE_CONTAINER(cursor, kedge_link, cursor);
+    uint64_t number = cursor->private_number + 1;
+    if (!is_free(link) || !is_made(link, publication, number)) {
+        return false;
+    }
+    cursor->private_number = number;
+    link->sent = number > link->sent ? number : link->sent;
+    deliver(link, publication, number, &into->deliveries[into->count]);
+    into->count++;
+    return true;
+}
+
+void kedge_link_hold_back(kedge_link *link)
+{
+    if (link != NULL) {
+        link->handed = true;
+    }
+}
+
+/* ---- Whether there is something ------------------------------------------------------------------ */
+
+bool kedge_link_output_told(const kedge_link *link)
+{
     if (link->answer != KEDGE_ANSWER_NONE) {
         return true;
     }
@@ -276,10 +409,14 @@ bool kedge_link_output_waiting(const kedge_link *link)
     }
     /* What ended while it is open has its close waiting, or an abort. */
     return link->queue.count > 0 || link->close_waits || link->abort_waits ||
+           (link->cursor.private_pending > 0 && flows(link)) ||
            link->operations->output_waiting(link);
 }
 
-bool kedge_link_ready(const kedge_link *link)
+bool kedge_link_output_waiting(const kedge_link *link)
 {
-    return kedge_link_event_waiting(link) || kedge_link_output_waiting(link);
+    if (link == NULL || link->commons == NULL) {
+        return false;
+    }
+    return kedge_link_output_told(link) || (flows(link) && kedge_cursor_pending(&link->cursor));
 }

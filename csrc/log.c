@@ -5,6 +5,9 @@
 #define FIRST_SLOTS 2
 #define FIRST_READERS 1
 
+/* So many readers before their turn the owners' memory is fetched. */
+#define AHEAD 8
+
 /* ---- The ring ----------------------------------------------------------------------------------- */
 
 static kedge_log_slot *slot_of(kedge_log *log, uint64_t index)
@@ -162,6 +165,16 @@ static void put_off_no_longer(kedge_log *log)
     }
 }
 
+/* What lies around the begin of a reader's owner: a cursor within a link. */
+static void fetch_owner(const kedge_log *log, size_t slot)
+{
+    if (slot < log->reader_count) {
+        uintptr_t owner = (uintptr_t)log->readers[slot].owner;
+        kedge_fetch_ahead((const void *)(owner - 64));
+        kedge_fetch_ahead((const void *)owner);
+    }
+}
+
 static void begin_telling(kedge_log *log)
 {
     if (!log->halfway) {
@@ -174,18 +187,29 @@ static void begin_telling(kedge_log *log)
 }
 
 /* Tells so many of those who had read everything. */
-static void tell(kedge_log *log, size_t readers)
+static void tell(kedge_log *log, size_t readers, kedge_log_taker *taker)
 {
     size_t left = log->reader_count - log->telling;
     size_t end = left > readers ? log->telling + readers : log->reader_count;
     uint64_t slowest = log->telling_slowest;
-    for (; log->telling < end; log->telling++) {
-        const kedge_log_reader *reader = &log->readers[log->telling];
+    kedge_publication *newest = kedge_log_entry_of(log, log->last)->publication;
+    if (log->skipped) {
+        taker = NULL; /* who was left out of what is asked of the sessions */
+    }
+    for (size_t i = log->telling; i < end; i++) {
+        kedge_log_reader *reader = &log->readers[i];
+        fetch_owner(log, i + AHEAD);
+        if (taker != NULL && reader->next == log->last &&
+            taker->take(taker, reader->owner, newest)) {
+            reader->next++;
+            continue;
+        }
         slowest = reader->next < slowest ? reader->next : slowest;
         if (reader->next >= log->telling_from && reader->next <= log->last) {
             log->listener->arrived(reader->owner, reader->place);
         }
     }
+    log->telling = end;
     log->telling_slowest = slowest;
     if (log->telling == log->reader_count) {
         log->halfway = false;
@@ -198,7 +222,7 @@ static void tell(kedge_log *log, size_t readers)
 static void tell_rest(kedge_log *log)
 {
     begin_telling(log);
-    tell(log, SIZE_MAX);
+    tell(log, SIZE_MAX, NULL);
 }
 
 void kedge_log_tell_all(const kedge_log_teller *teller)
@@ -209,7 +233,7 @@ void kedge_log_tell_all(const kedge_log_teller *teller)
 }
 
 /* One log alone may be told little by little; an append to it tells the rest first. */
-bool kedge_log_tell_some(const kedge_log_teller *teller, size_t readers)
+bool kedge_log_tell_some(const kedge_log_teller *teller, size_t readers, kedge_log_taker *taker)
 {
     kedge_log *log = teller->first;
     if (log == NULL) {
@@ -220,7 +244,7 @@ bool kedge_log_tell_some(const kedge_log_teller *teller, size_t readers)
         return true;
     }
     begin_telling(log);
-    tell(log, readers);
+    tell(log, readers, taker);
     return true;
 }
 

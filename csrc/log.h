@@ -129,10 +129,16 @@ size_t kedge_log_add_reader(kedge_log *log, const kedge_log_listener *listener,
                             kedge_log_reader reader);
 void kedge_log_remove_reader(kedge_log *log, size_t slot);
 
-/* Tells the readers what was put off (a null pointer: nothing was): all, or some (false: there is nothing to
- * tell). */
+/* Who takes an entry over for readers, in place of their being told. */
+typedef struct kedge_log_taker {
+    /* The reader's owner wants this entry next, and no more came for it. False: it is told. */
+    bool (*take)(struct kedge_log_taker *taker, void *owner, kedge_publication *publication);
+} kedge_log_taker;
+
+/* Tells the readers what was put off (a null pointer: nothing was): all, or so many of them (false: there is
+ * nothing to tell), or lets somebody take it for them (null: nobody). */
 void kedge_log_tell_all(const kedge_log_teller *teller);
-bool kedge_log_tell_some(const kedge_log_teller *teller, size_t readers);
+bool kedge_log_tell_some(const kedge_log_teller *teller, size_t readers, kedge_log_taker *taker);
 
 /* The entry at an index that is held. */
 static inline const kedge_log_entry *kedge_log_entry_of(const kedge_log *log, uint64_t index)

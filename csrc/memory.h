@@ -27,6 +27,16 @@ static inline void kedge_wipe(void *memory, size_t size)
     }
 }
 
+/* Memory that will be written soon is fetched meanwhile: a hint, that is right for any address. */
+static inline void kedge_fetch_ahead(const void *address)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(address, 1);
+#else
+    (void)address;
+#endif
+}
+
 /* The capacity to grow to, so that growing by one each time costs O(1): `capacity` doubled until it
  * holds `needed`, at least `first`. 0 if an array of elements of that size would be too large. */
 static inline size_t kedge_memory_grown(size_t capacity, size_t needed, size_t first,

@@ -202,7 +202,26 @@ static void publish(const world *w, const char *topic)
                   "it is published");
 }
 
+/* As a host does that writes many messages in one go. */
 static uint64_t pull_ready(world *w)
+{
+    static kedge_delivery deliveries[64];
+    size_t count;
+    w->written = 0;
+    while ((count = kedge_hub_next_deliveries(w->hub, deliveries, 64, w->now)) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            if (deliveries[i].kind == 0) {
+                drain(w, deliveries[i].link);
+            } else {
+                w->written++;
+            }
+        }
+    }
+    return w->written;
+}
+
+/* One link after another. */
+static uint64_t pull_each(world *w)
 {
     kedge_link *link;
     w->written = 0;
@@ -235,6 +254,18 @@ static uint64_t our_pull(void *context, size_t times)
         bench_require(kedge_hub_ready_waiting(w->hub), "links are ready");
         bench_go_on();
         bench_require(pull_ready(w) == LINKS, "every link has one output");
+    }
+    return LINKS;
+}
+
+static uint64_t our_pull_each(void *context, size_t times)
+{
+    world *w = context;
+    for (size_t i = 0; i < times; i++) {
+        bench_pause();
+        publish(w, "all");
+        bench_go_on();
+        bench_require(pull_each(w) == LINKS, "every link has one output");
     }
     return LINKS;
 }
@@ -348,6 +379,9 @@ static void publish_rows(void)
     row.name = "pull-10k";
     row.ours = our_pull;
     bench_compare(&row);
+    row.name = "pull-each-10k";
+    row.ours = our_pull_each;
+    bench_compare(&row);
     end_world(&w);
     begin_world(&w, &config, LINKS);
     w.compress = true;
@@ -389,33 +423,68 @@ static void resume(replay *r)
     take_events(w->links[0]);
 }
 
-/* To a scatter list, with the numbers and the headers of frames. */
-static uint64_t our_replay(void *context, size_t times)
+/* To scatter lists, with the numbers and the headers of frames. */
+typedef uint64_t replay_way(replay *r);
+
+static size_t frame(size_t payload_size, uint8_t header_bytes[KEDGE_FRAME_HEADER_MAX])
 {
-    replay *r = context;
+    kedge_frame_header header = {.fin = true, .opcode = KEDGE_OPCODE_TEXT};
+    header.payload_size = payload_size;
+    return kedge_frame_write(&header, header_bytes);
+}
+
+static uint64_t replay_many(replay *r)
+{
+    static kedge_delivery deliveries[64];
+    static uint8_t headers[64][KEDGE_FRAME_HEADER_MAX];
     uint64_t count = 0;
+    size_t given;
+    while ((given = kedge_link_next_deliveries(r->w.links[0], deliveries, 64)) > 0) {
+        for (size_t i = 0; i < given; i++) {
+            r->w.framed += frame(deliveries[i].message.size, headers[i]);
+        }
+        count += given;
+    }
+    return count;
+}
+
+static uint64_t replay_each(replay *r)
+{
     static kedge_output outputs[64];
     static uint8_t headers[64][KEDGE_FRAME_HEADER_MAX];
+    uint64_t count = 0;
+    for (size_t at = 0; kedge_link_next_output(r->w.links[0], &outputs[at]); at = (at + 1) % 64) {
+        r->w.framed += frame(outputs[at].message.size, headers[at]);
+        kedge_output_release(&outputs[at]);
+        count++;
+    }
+    return count;
+}
+
+static uint64_t replay_by(replay *r, replay_way *way, size_t times)
+{
+    uint64_t count = 0;
     for (size_t i = 0; i < times; i++) {
         bench_pause();
         resume(r);
         bench_go_on();
-        count = 0;
-        size_t at = 0;
-        while (kedge_link_next_output(r->w.links[0], &outputs[at])) {
-            kedge_frame_header header = {.fin = true, .opcode = KEDGE_OPCODE_TEXT};
-            header.payload_size = outputs[at].message.size;
-            r->w.framed += kedge_frame_write(&header, headers[at]);
-            kedge_output_release(&outputs[at]);
-            at = (at + 1) % 64;
-            count++;
-        }
+        count = way(r);
         bench_pause();
         kedge_link_destroy(r->w.links[0]);
         r->w.link_count = 0;
         bench_go_on();
     }
     return count;
+}
+
+static uint64_t our_replay(void *context, size_t times)
+{
+    return replay_by(context, replay_many, times);
+}
+
+static uint64_t our_replay_each(void *context, size_t times)
+{
+    return replay_by(context, replay_each, times);
 }
 
 static uint64_t copy_replay(void *context, size_t times)
@@ -427,7 +496,7 @@ static uint64_t copy_replay(void *context, size_t times)
     return REPLAYED;
 }
 
-static void replay_row(const char *name, size_t topics)
+static void replay_rows(const char *name, const char *name_each, size_t topics)
 {
     static replay r;
     kedge_span names[10];
@@ -451,6 +520,9 @@ static void replay_row(const char *name, size_t topics)
     r.copy_from = bench_memory(r.bytes);
     r.copy_to = bench_memory(r.bytes);
     bench_row row = {name, "memcpy", "", NULL, our_replay, copy_replay, &r, REPLAYED};
+    bench_compare(&row);
+    row.name = name_each;
+    row.ours = our_replay_each;
     bench_compare(&row);
     end_world(&r.w);
 }
@@ -709,8 +781,8 @@ int main(int count, char **arguments)
 {
     bench_begin(count, arguments);
     publish_rows();
-    replay_row("replay-1-topic", 1);
-    replay_row("replay-10-topics", 10);
+    replay_rows("replay-1-topic", "replay-each-1-topic", 1);
+    replay_rows("replay-10-topics", "replay-each-10-topics", 10);
     growth_rows(10000, "10k");
     growth_rows(100000, "100k");
     growth_rows(1000000, "1m");

@@ -14,14 +14,19 @@ FLOOR = (
 PUBLISH = (
     f"{FLOOR} Publish: logged; that many links have to be told is noted, and done by the pull."
 )
-PULL = f"{FLOOR} Pull: every link found to be ready, and its output as a list of parts."
+PULL = (
+    f"{FLOOR} Pull: every link found to be ready, and its output as a list of parts; by"
+    " kedge_hub_next_deliveries, 64 links a call, or *each* by kedge_hub_next_ready and"
+    " kedge_link_next_output, one after another."
+)
 COMPRESSED = (
     "An event of 1 KiB to 10 000 links: encoded, published, compressed once, every link's output"
     " pulled. libzstd: level 3, the message compressed for each, in a context that is kept."
 )
 REPLAY = (
     "1000 events of 1 KiB to lists of parts, with numbers and frame headers; beside a memcpy of"
-    " the same bytes."
+    " the same bytes. By kedge_link_next_deliveries, 64 events a call, or *each* by"
+    " kedge_link_next_output, which holds each event for as long as its host likes."
 )
 GROWTH = "Beside the same with 1000 sessions; attach, detach and expire in batches of 512."
 MEMORY = "Asked of the allocator: what the hub, its tables and timers take, by the piece."
@@ -47,9 +52,12 @@ def rows(effort: Effort) -> Iterator[Row]:
     specs = [
         Spec("publish-10k", nanoseconds("publish"), at_most(8), PUBLISH),
         Spec("pull-10k", nanoseconds("publish"), at_most(20), PULL),
+        Spec("pull-each-10k", nanoseconds("publish"), at_most(20), PULL),
         Spec("publish-10k-zstd", rate("messages"), at_least(50), COMPRESSED),
         Spec("replay-1-topic", nanoseconds("event"), at_most(1), REPLAY),
+        Spec("replay-each-1-topic", nanoseconds("event"), at_most(1), REPLAY),
         Spec("replay-10-topics", nanoseconds("event"), at_most(3), REPLAY),
+        Spec("replay-each-10-topics", nanoseconds("event"), at_most(3), REPLAY),
         *(spec for size in SIZES for spec in growth(size)),
         Spec("bytes-link", BYTES, at_most(1.1), MEMORY),
         Spec("bytes-session", BYTES, at_most(1.1), MEMORY),

@@ -594,12 +594,6 @@ static kedge_time deadline(const kedge_link *link)
     return self->timer.at < earliest ? self->timer.at : earliest;
 }
 
-static uint64_t position(const kedge_link *link)
-{
-    (void)link;
-    return 0;
-}
-
 static kedge_link_state describe(const kedge_link *link)
 {
     const server *self = kedge_blobhub_server_const(link);
@@ -648,21 +642,10 @@ static bool is_read(const kedge_link *link)
     return kedge_blobhub_server_const(link)->state == KEDGE_BLOBHUB_SERVER_ACTIVE;
 }
 
-static bool next_output(kedge_link *link, kedge_output *output)
-{
-    kedge_step step;
-    if (!is_read(link) || kedge_cursor_next(&link->cursor, &step) != KEDGE_OK) {
-        return false;
-    }
-    return kedge_link_emit(link, kedge_publication_hold(step.publication), step.number, false,
-                           output) == KEDGE_OK;
-}
-
 /* That the session ended, or the link was outrun, is news even where it is not read yet. */
 static bool output_waiting(const kedge_link *link)
 {
-    return kedge_cursor_outrun(&link->cursor) ||
-           (is_read(link) && kedge_cursor_pending(&link->cursor));
+    return kedge_cursor_outrun(&link->cursor);
 }
 
 static const char *close_text(uint16_t code)
@@ -703,12 +686,11 @@ const kedge_link_operations kedge_blobhub_server_operations = {
     .reply_failed = reply_failed,
     .subscribed = kedge_blobhub_server_subscribed,
     .deadline = deadline,
-    .position = position,
     .describe = describe,
     .failed = failed,
     .next_event = next_event,
     .event_waiting = event_waiting,
-    .next_output = next_output,
+    .flows = is_read,
     .output_waiting = output_waiting,
     .settle = settle,
 };

@@ -595,11 +595,6 @@ static kedge_time deadline(const kedge_link *link)
                                                         : self->timer.at;
 }
 
-static uint64_t position(const kedge_link *link)
-{
-    return const_server_of(link)->sent;
-}
-
 /* The cursor was outrun, or its session is gone; or what was held has its turn. */
 static void settle(kedge_link *link)
 {
@@ -627,25 +622,16 @@ static bool event_waiting(const kedge_link *link)
     return kedge_flowlayer_server_untold(const_server_of(link));
 }
 
-static bool next_output(kedge_link *link, kedge_output *output)
+static bool flows(const kedge_link *link)
 {
-    server *self = server_of(link);
-    kedge_step step;
-    if (self->state != KEDGE_FLOWLAYER_SERVER_ACTIVE ||
-        kedge_cursor_next(&link->cursor, &step) != KEDGE_OK) {
-        return false;
-    }
-    self->sent = step.number > self->sent && !step.passing ? step.number : self->sent;
-    return kedge_link_emit(link, kedge_publication_hold(step.publication), step.number, false,
-                           output) == KEDGE_OK;
+    return const_server_of(link)->state == KEDGE_FLOWLAYER_SERVER_ACTIVE;
 }
 
 static bool output_waiting(const kedge_link *link)
 {
     const server *self = const_server_of(link);
     return kedge_cursor_outrun(&link->cursor) ||
-           (self->state == KEDGE_FLOWLAYER_SERVER_ACTIVE &&
-            (kedge_cursor_pending(&link->cursor) || kedge_flowlayer_server_holds(self)));
+           (self->state == KEDGE_FLOWLAYER_SERVER_ACTIVE && kedge_flowlayer_server_holds(self));
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */
@@ -691,11 +677,10 @@ const kedge_link_operations kedge_flowlayer_server_operations = {
     .reply_error = reply_error,
     .reply_failed = reply_failed,
     .deadline = deadline,
-    .position = position,
     .describe = kedge_flowlayer_server_describe,
     .next_event = next_event,
     .event_waiting = event_waiting,
-    .next_output = next_output,
+    .flows = flows,
     .output_waiting = output_waiting,
     .settle = settle,
 };

@@ -27,7 +27,6 @@ typedef struct kedge_flowlayer_server {
     kedge_flowlayer_server_state state;
     kedge_deadline timer; /* for the decision, then for the snapshot */
     kedge_requests commands;
-    uint64_t sent;   /* the highest seq that went out here */
     uint64_t missed; /* of what the cursor lost, what was counted */
     bool health;     /* it is GET /health that was asked */
 } kedge_flowlayer_server;

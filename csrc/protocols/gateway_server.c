@@ -405,7 +405,7 @@ static kedge_status act_acknowledge(kedge_gateway_server *server, const happenin
     kedge_status status =
         share(commons, &commons->acknowledgement, "heartbeat_ack", kedge_text(NULL));
     if (status == KEDGE_OK) {
-        status = kedge_link_queue(&server->base, commons->acknowledgement, server->position);
+        status = kedge_link_queue(&server->base, commons->acknowledgement, server->base.sent);
     }
     if (status == KEDGE_OK) {
         expect_heartbeat(server);
@@ -613,7 +613,7 @@ static void take(kedge_gateway_server *server, const happening *what, bool resum
     what->session->receipt = link->question.receipt;
     kedge_link_unask(link);
     server->phase = kedge_deadline_at(KEDGE_NEVER);
-    server->position = position;
+    link->sent = position;
     kedge_event *event = kedge_link_event(link, KEDGE_EVENT_ATTACHED);
     event->as.attached.resumed = resumed;
     event->as.attached.position = position;
@@ -630,8 +630,10 @@ static kedge_status act_replay(kedge_gateway_server *server, const happening *wh
 {
     (void)code;
     take(server, what, true);
-    server->replay_end = kedge_session_last(what->session);
     server->resumed = what->resumed;
+    if (server->resumed != NULL) {
+        server->base.pause_at = kedge_session_last(what->session);
+    }
     return KEDGE_OK;
 }
 
@@ -1226,11 +1228,6 @@ static kedge_link_state describe(const kedge_link *link)
     return state;
 }
 
-static uint64_t server_position(const kedge_link *link)
-{
-    return const_server_of(link)->position;
-}
-
 static void failed(kedge_link *link, kedge_status cause)
 {
     (void)apply_input(server_of(link), KEDGE_GATEWAY_INPUT_NO_MEMORY, cause);
@@ -1248,9 +1245,9 @@ static void settle(kedge_link *link)
     }
 }
 
-static bool replay_is_over(const kedge_gateway_server *server)
+static bool replay_is_over(const kedge_link *link)
 {
-    return server->resumed != NULL && server->position >= server->replay_end;
+    return link->sent >= link->pause_at;
 }
 
 static bool give_resumed(kedge_gateway_server *server, kedge_output *output)
@@ -1261,53 +1258,23 @@ static bool give_resumed(kedge_gateway_server *server, kedge_output *output)
         return false;
     }
     server->resumed = NULL;
-    return true;
-}
-
-/* The log counts what the compressed form takes; so it makes it. */
-static kedge_status compress_step(kedge_link *link, const kedge_step *step)
-{
-    kedge_zstd_encoder *encoder = NULL;
-    kedge_status status = kedge_commons_encoder(link->commons, &encoder);
-    return status == KEDGE_OK ? kedge_log_compress(step->log, step->index, encoder) : status;
-}
-
-static bool give_dispatch(kedge_gateway_server *server, kedge_output *output)
-{
-    kedge_link *link = &server->base;
-    kedge_step step;
-    if (kedge_cursor_next(&link->cursor, &step) != KEDGE_OK) {
-        return false;
-    }
-    kedge_publication *publication = kedge_publication_hold(step.publication);
-    bool compressed = kedge_link_compresses(link, publication, step.number);
-    kedge_status status = compressed ? compress_step(link, &step) : KEDGE_OK;
-    if (status == KEDGE_OK) {
-        status = kedge_link_emit(link, publication, step.number, compressed, output);
-    }
-    if (status != KEDGE_OK) {
-        kedge_publication_release(publication);
-        failed(link, status);
-        return false;
-    }
-    server->position = step.number;
+    server->base.pause_at = UINT64_MAX;
     return true;
 }
 
 static bool next_output(kedge_link *link, kedge_output *output)
 {
-    kedge_gateway_server *server = server_of(link);
-    if (replay_is_over(server)) {
-        return give_resumed(server, output);
-    }
-    return link->attached && give_dispatch(server, output);
+    return replay_is_over(link) && give_resumed(server_of(link), output);
+}
+
+static bool flows(const kedge_link *link)
+{
+    return link->attached && !replay_is_over(link);
 }
 
 static bool output_waiting(const kedge_link *link)
 {
-    return link->attached &&
-           (replay_is_over(const_server_of(link)) || kedge_cursor_pending(&link->cursor) ||
-            kedge_cursor_outrun(&link->cursor));
+    return link->attached && (replay_is_over(link) || kedge_cursor_outrun(&link->cursor));
 }
 
 /* ---- Settings ----------------------------------------------------------------------------------- */
@@ -1363,10 +1330,10 @@ const kedge_link_operations kedge_gateway_server_operations = {
     .own_name = kedge_gateway_is_own_name,
     .sessions = KEDGE_SESSIONS_PER_LOGIN,
     .deadline = deadline,
-    .position = server_position,
     .describe = describe,
     .failed = failed,
     .next_output = next_output,
+    .flows = flows,
     .output_waiting = output_waiting,
     .settle = settle,
 };

@@ -125,10 +125,8 @@ kedge_gateway_server_word kedge_gateway_server_action_word(kedge_gateway_server_
 
 typedef struct kedge_gateway_server {
     kedge_link base;
-    uint64_t position;   /* what the client has seen, as far as this connection knows: where it
-                                 resumed from, then the last dispatch written */
-    uint64_t replay_end; /* `resumed` goes out behind that number */
-    kedge_publication *resumed; /* null: it went out, or there is none to send */
+    kedge_publication
+        *resumed; /* goes out when the link pauses; null: it went out, or there is none */
     kedge_gateway_server_state state;
     bool other_version;   /* the query asked for a version that this server does not have */
     kedge_deadline phase; /* identify or resume; then the application's answer */

@@ -273,8 +273,8 @@ static kedge_status start(server *self, uint64_t position)
     kedge_link *link = &self->base;
     kedge_cursor_close(&link->cursor);
     kedge_status status = kedge_link_open_cursor(link, link->session, position);
-    if (status == KEDGE_OK && position > self->sent) {
-        self->sent = position;
+    if (status == KEDGE_OK && position > self->base.sent) {
+        self->base.sent = position;
     }
     return status;
 }
@@ -475,7 +475,7 @@ static kedge_messaging_server_input classify_subscribe(const server *self,
 
 static kedge_messaging_server_input classify_ack(const server *self, uint64_t position)
 {
-    if (position > self->sent) {
+    if (position > self->base.sent) {
         return KEDGE_MESSAGING_INPUT_ACK_BEYOND;
     }
     return position > self->acknowledged ? KEDGE_MESSAGING_INPUT_ACK
@@ -718,11 +718,6 @@ static kedge_time deadline(const kedge_link *link)
     return is_open(self) && self->silence.at < earliest ? self->silence.at : earliest;
 }
 
-static uint64_t position(const kedge_link *link)
-{
-    return const_server_of(link)->sent;
-}
-
 static kedge_link_state describe(const kedge_link *link)
 {
     const server *self = const_server_of(link);
@@ -755,25 +750,17 @@ static void settle(kedge_link *link)
     }
 }
 
-static bool next_output(kedge_link *link, kedge_output *output)
+static bool link_flows(const kedge_link *link)
 {
-    server *self = server_of(link);
-    kedge_step step;
-    if (!flows(self) || kedge_cursor_next(&link->cursor, &step) != KEDGE_OK) {
-        return false;
-    }
-    self->sent = step.number > self->sent ? step.number : self->sent;
-    return kedge_link_emit(link, kedge_publication_hold(step.publication), step.number, false,
-                           output) == KEDGE_OK;
+    return flows(const_server_of(link));
 }
 
 /* The end of the stream is news even where it is not read yet. */
 static bool output_waiting(const kedge_link *link)
 {
     const kedge_cursor *cursor = &link->cursor;
-    return flows(const_server_of(link))
-               ? kedge_cursor_pending(cursor) || kedge_cursor_outrun(cursor)
-               : kedge_cursor_outrun(cursor) && cursor->private_session == NULL;
+    return kedge_cursor_outrun(cursor) &&
+           (flows(const_server_of(link)) || cursor->private_session == NULL);
 }
 
 /* ---- Settings ----------------------------------------------------------------------------------- */
@@ -819,10 +806,9 @@ const kedge_link_operations kedge_messaging_server_operations = {
     .reply_error = reply_error,
     .reply_failed = reply_failed,
     .deadline = deadline,
-    .position = position,
     .describe = describe,
     .failed = failed,
-    .next_output = next_output,
+    .flows = link_flows,
     .output_waiting = output_waiting,
     .settle = settle,
 };

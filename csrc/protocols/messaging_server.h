@@ -17,7 +17,6 @@ typedef struct kedge_messaging_server {
     kedge_deadline silence;
     kedge_requests requests; /* the client's that wait for their answer */
     uint32_t undecodable;    /* messages in a row */
-    uint64_t sent; /* the highest id that went out here, or that the stream began behind */
     uint64_t acknowledged;
 } kedge_messaging_server;
 

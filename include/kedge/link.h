@@ -434,6 +434,25 @@ typedef struct kedge_output {
 KEDGE_API bool kedge_link_next_output(kedge_link *link, kedge_output *output);
 KEDGE_API void kedge_output_release(kedge_output *output);
 
+/* A message of a link's history, for who writes many in one go. Nothing is held: what the parts of the
+ * message point to lives until the next call for the link, its hub, or another link of that. Who needs it
+ * longer holds the publication, and copies the first part, which lies in the struct itself. */
+typedef struct kedge_delivery {
+    kedge_link *link;
+    kedge_output_kind kind; /* TEXT, BINARY; 0: see kedge_hub_next_deliveries */
+    kedge_scatter message;
+    kedge_publication *publication;
+} kedge_delivery;
+
+/* The next messages of its history, up to `room` of them: what as many calls of next_output would give, where that is
+ * nothing else. 0: next_output gives what comes next, or has nothing. */
+KEDGE_API size_t kedge_link_next_deliveries(kedge_link *link, kedge_delivery *deliveries,
+                                            size_t room);
+
+/* The socket takes no more: kedge_hub_next_ready and kedge_hub_next_deliveries do not give the link
+ * for events of its session, until its host has seen next_output run dry. */
+KEDGE_API void kedge_link_hold_back(kedge_link *link);
+
 /* True if next_output would give something (without giving it). */
 KEDGE_API bool kedge_link_output_waiting(const kedge_link *link);
 

@@ -99,15 +99,15 @@ typedef struct kedge_cursor_head {
 /* Where one reader stands in a session's history. The caller embeds it and does not move it while it
  * is open. */
 typedef struct kedge_cursor {
-    kedge_session *private_session;
     void (*private_wake)(struct kedge_cursor *cursor);
-    size_t private_pending;          /* how many of its places have something for it */
+    size_t private_pending; /* how many of its places have something for it */
+    uint64_t private_number;
+    kedge_session *private_session;
     kedge_cursor_head private_first; /* the earliest of them; the others are a heap */
     kedge_cursor_head *private_heap;
     struct kedge_cursor_place *private_places;
     size_t private_capacity;
     size_t private_count; /* of its places */
-    uint64_t private_number;
     uint64_t private_lost;
     struct kedge_log_teller *private_teller; /* what was put off for its logs */
     struct kedge_cursor *private_next;

@@ -46,14 +46,43 @@ kedge_status hub_world_restart(hub_world *world, uint8_t seed)
     return make_hub(world, seed);
 }
 
+static void take_delivery(hub_client *client, const kedge_delivery *delivery);
+
+static void serve_ready(kedge_link *link)
+{
+    hub_client *client = kedge_link_context(link);
+    ck_assert_ptr_eq(client->link, link);
+    client->given++;
+    hub_client_pull(client);
+}
+
+/* Only the last may be a link that has to be looked at. */
+static void serve_deliveries(const kedge_delivery *deliveries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        hub_client *client = kedge_link_context(deliveries[i].link);
+        if (deliveries[i].kind != 0) {
+            take_delivery(client, &deliveries[i]);
+        } else {
+            ck_assert_uint_eq(i, count - 1);
+            serve_ready(deliveries[i].link);
+        }
+    }
+}
+
 void hub_world_pump(hub_world *world)
 {
+    kedge_delivery deliveries[HUB_WORLD_ROOM];
     kedge_link *link;
+    size_t count;
+    while ((count = kedge_hub_next_deliveries(world->hub, deliveries, world->room, world->now)) >
+           0) {
+        ck_assert_uint_le(count, world->room);
+        serve_deliveries(deliveries, count);
+    }
     while ((link = kedge_hub_next_ready(world->hub, world->now)) != NULL) {
-        hub_client *client = kedge_link_context(link);
-        ck_assert_ptr_eq(client->link, link);
-        client->given++;
-        hub_client_pull(client);
+        ck_assert_uint_eq(world->room, 0);
+        serve_ready(link);
     }
 }
 
@@ -145,18 +174,19 @@ static void decompress(hub_world *world, kedge_span frame, uint8_t *text, size_t
     ck_assert_int_eq(kedge_zstd_decode(world->decoder, frame, limits, text, room, size), KEDGE_OK);
 }
 
-static void take_message(hub_client *client, const kedge_output *output)
+static void take_message(hub_client *client, kedge_output_kind kind, const kedge_scatter *message)
 {
     static uint8_t bytes[TEXT_MAX];
     static uint8_t text[TEXT_MAX];
     size_t size = 0;
-    for (size_t i = 0; i < output->message.count; i++) {
-        kedge_span part = output->message.parts[i];
+    for (size_t i = 0; i < message->count; i++) {
+        kedge_span part = message->parts[i];
         ck_assert_uint_lt(part.size, sizeof bytes - size);
         memcpy(bytes + size, part.data, part.size);
         size += part.size;
     }
-    ck_assert_int_eq(output->kind == KEDGE_OUTPUT_BINARY, client->compressed);
+    ck_assert_uint_eq(size, message->size);
+    ck_assert_int_eq(kind == KEDGE_OUTPUT_BINARY, client->compressed);
     if (!client->compressed) {
         memcpy(text, bytes, size);
     } else {
@@ -166,16 +196,39 @@ static void take_message(hub_client *client, const kedge_output *output)
     take_text(client, (const char *)text);
 }
 
+/* A slow host takes what it is handed, and asks for no more. */
+static void take_delivery(hub_client *client, const kedge_delivery *delivery)
+{
+    ck_assert_ptr_eq(delivery->link, client->link);
+    take_message(client, delivery->kind, &delivery->message);
+    client->world->delivered++;
+    if (client->slow) {
+        kedge_link_hold_back(client->link);
+    }
+}
+
+static void pull_deliveries(hub_client *client)
+{
+    kedge_delivery deliveries[HUB_WORLD_ROOM];
+    size_t count;
+    while ((count = kedge_link_next_deliveries(client->link, deliveries, client->world->room)) >
+           0) {
+        serve_deliveries(deliveries, count);
+    }
+}
+
 static void pull_outputs(hub_client *client)
 {
     kedge_output output;
+    pull_deliveries(client);
     while (kedge_link_next_output(client->link, &output)) {
         if (output.kind == KEDGE_OUTPUT_TEXT || output.kind == KEDGE_OUTPUT_BINARY) {
-            take_message(client, &output);
+            take_message(client, output.kind, &output.message);
         } else if (output.kind == KEDGE_OUTPUT_CLOSE) {
             client->close_code = output.code;
         }
         kedge_output_release(&output);
+        pull_deliveries(client);
     }
 }
 

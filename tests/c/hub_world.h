@@ -2,7 +2,7 @@
  *
  * A client keeps what a real one would (session id, position) and checks what none must miss: that
  * each dispatch has the next number. The host pulls whatever the hub says is ready; a slow client's
- * outputs stay where they are.
+ * outputs stay where they are, but for what the hub hands over for many at once.
  */
 #ifndef KEDGE_TEST_HUB_WORLD_H
 #define KEDGE_TEST_HUB_WORLD_H
@@ -18,7 +18,12 @@ typedef struct hub_world {
     kedge_hub *hub;
     kedge_time now;
     kedge_zstd_decoder *decoder; /* made when first needed */
+    size_t
+        room; /* its host takes so many deliveries at once; 0: it asks for one link after another */
+    size_t delivered; /* messages that came so */
 } hub_world;
+
+enum { HUB_WORLD_ROOM = 8 };
 
 typedef struct hub_client {
     hub_world *world;

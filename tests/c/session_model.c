@@ -564,7 +564,7 @@ static void step_compress(model_world *model)
 void model_step(model_world *model, bool failing)
 {
     if (model_random(model, 3) == 0) {
-        (void)kedge_log_tell_some(&model->teller, 1 + model_random(model, 3));
+        (void)kedge_log_tell_some(&model->teller, 1 + model_random(model, 3), NULL);
     }
     size_t what = model_random(model, 100);
     if (what < 45) {

@@ -648,17 +648,17 @@ START_TEST(every_input_lists_its_link)
     memset(&request, 0, sizeof request);
     ck_assert_int_eq(kedge_link_requested(link, &request, host.now), KEDGE_OK);
     ck_assert_ptr_eq(kedge_commons_next_changed(&commons), link);
-    ck_assert(kedge_link_ready(link));
+    ck_assert(kedge_link_output_told(link));
     ck_assert(kedge_link_next_output(link, &output));
     ck_assert_int_eq(kedge_link_opened(link, host.now), KEDGE_OK);
     ck_assert_ptr_eq(kedge_commons_next_changed(&commons), link);
     ck_assert(kedge_link_next_output(link, &output));
     kedge_output_release(&output);
-    ck_assert(!kedge_link_ready(link));
+    ck_assert(!kedge_link_output_told(link));
     ck_assert_int_eq(kedge_link_receive(link, KEDGE_MESSAGE_TEXT, kedge_text(IDENTIFY), host.now),
                      KEDGE_OK);
     ck_assert_ptr_eq(kedge_commons_next_changed(&commons), link);
-    ck_assert(kedge_link_ready(link));
+    ck_assert(kedge_link_event_waiting(link));
     ck_assert_int_eq(kedge_link_tick(link, host.now + 1), KEDGE_OK); /* nothing due */
     ck_assert_ptr_null(kedge_commons_next_changed(&commons));
     kedge_link_remind(link, host.now + 2);
