@@ -381,7 +381,9 @@ static void judge(kedge_watch *watch, kedge_role from, const kedge_envelope *env
 {
     kedge_envelope_refusal refusal = kedge_envelope_refuse(envelope, status, other(from));
     if (refusal.cause != KEDGE_OK && refusal.close == 0) {
-        blame(watch, from, refusal.cause, 0, refusal.message);
+        const char *rule = refusal.message;
+        blame(watch, from, refusal.cause, 0,
+              rule == NULL ? kedge_status_text(refusal.cause) : rule);
     }
 }
 

@@ -156,8 +156,8 @@ static kedge_envelope_refusal refuse(const kedge_envelope *envelope, kedge_statu
     }
     bool command = status == KEDGE_OK && envelope->kind == KEDGE_ENVELOPE_KIND_COMMAND;
     kedge_envelope_refusal refusal = {.cause = command ? KEDGE_UNEXPECTED : status};
-    if (refusal.cause != KEDGE_OK) {
-        refusal.close = command ? 0 : 1007;
+    if (refusal.cause != KEDGE_OK && !command) {
+        refusal.close = 1007;
         refusal.message = kedge_status_text(refusal.cause);
     }
     return refusal;
