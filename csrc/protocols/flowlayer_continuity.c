@@ -197,6 +197,19 @@ static void want_range(kedge_continuity *continuity, uint64_t before)
     continuity->state = KEDGE_CONTINUITY_WANTED;
 }
 
+/* The entry `last` alone. */
+static void want_last(kedge_continuity *continuity)
+{
+    want_range(continuity, continuity->last + 1);
+    continuity->question.limit = 1;
+}
+
+/* Which is compared, not kept. */
+static bool is_about_last(const kedge_continuity *continuity)
+{
+    return continuity->question.before == continuity->last + 1 && continuity->question.limit == 1;
+}
+
 static void want_newest(kedge_continuity *continuity)
 {
     memset(&continuity->question, 0, sizeof continuity->question);
@@ -424,12 +437,22 @@ static void judge_newest(kedge_continuity *continuity, bool truncated, const sur
     }
 }
 
-/* Does the page before this one have to be asked for? */
+/* Is there a page before this one? */
 static bool goes_on(const kedge_continuity *continuity, bool truncated, const survey *seen)
 {
     uint64_t before = continuity->question.before;
     bool brings = seen->count > 0 && (before == 0 || seen->first < before);
-    return truncated && brings && seen->first > continuity->last && !is_full(continuity, 0);
+    return truncated && brings && seen->first > continuity->last;
+}
+
+/* Pages that cannot be held are not asked for, but for the entry that must come back. */
+static void turn_back(kedge_continuity *continuity, uint64_t first)
+{
+    if (!is_full(continuity, 0)) {
+        want_range(continuity, first);
+    } else if (continuity->verify) {
+        want_last(continuity);
+    }
 }
 
 static void judge_range(kedge_continuity *continuity, bool truncated, const survey *seen)
@@ -438,7 +461,7 @@ static void judge_range(kedge_continuity *continuity, bool truncated, const surv
         greater(continuity->authority,
                 greater(continuity->last, greater(seen->newest, continuity->asked_at)));
     if (goes_on(continuity, truncated, seen)) {
-        want_range(continuity, seen->first);
+        turn_back(continuity, seen->first);
     } else if (continuity->verify && !seen->same) {
         continuity->differs |= seen->known;
         want_newest(continuity);
@@ -451,7 +474,8 @@ kedge_status kedge_continuity_answer(kedge_continuity *continuity, const kedge_f
 {
     survey seen = look(continuity, logs->entries);
     bool ranged = continuity->question.ranged;
-    kedge_status status = ranged ? keep_page(continuity, logs->entries, &seen) : KEDGE_OK;
+    bool kept = ranged && !is_about_last(continuity);
+    kedge_status status = kept ? keep_page(continuity, logs->entries, &seen) : KEDGE_OK;
     if (status != KEDGE_OK) {
         return status;
     }

@@ -5,7 +5,8 @@
  *         jump is preceded by exactly one GAP.
  * Rule 2  While something is asked, what comes live is held. Pages and what is held are one merge.
  * Rule 3  A connection begins with a question if `last` > 0: the entry `last` must come back as it was. If
- *         it does not, one more question, for the newest entry, tells a new EPOCH from a gap.
+ *         it does not, one more question, for the newest entry, tells a new EPOCH from a gap. Where more
+ *         was missed than can be held, that entry is asked for by itself.
  * Rule 4  A hole between live entries is asked for once. What was asked for and did not come is a gap.
  * Rule 5  What is held is bounded; past that live entries are counted as lost, and the hole they leave is
  *         told, not asked for.

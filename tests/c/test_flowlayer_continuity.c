@@ -298,15 +298,65 @@ START_TEST(an_answer_that_brings_nothing_new_leaves_a_gap)
 }
 END_TEST
 
-START_TEST(pages_end_at_the_bound)
+static void reconnect_to_more_than_can_be_held(void)
 {
     begin_with(4);
     reconnect_at(5);
     ck_assert_str_eq(ask(), "after=4 limit=4");
     answer(17, 20, true);
+    ck_assert_str_eq(ask(), "after=4 before=6 limit=1");
+}
+
+START_TEST(pages_end_at_the_bound)
+{
+    reconnect_to_more_than_can_be_held();
+    answer(5, 5, false);
+    ck_assert_str_eq(ask(), "");
+    ck_assert_str_eq(tell(), "GAP(6-16) 17 18 19 20 ");
+}
+END_TEST
+
+START_TEST(past_the_bound_an_entry_that_differs_is_a_new_epoch)
+{
+    reconnect_to_more_than_can_be_held();
+    answer_as(5, 5, false, "another");
+    ck_assert_str_eq(ask(), "limit=1");
+    answer(20, 20, true);
+    ck_assert_str_eq(tell(), "EPOCH(5) 17 18 19 20 ");
+}
+END_TEST
+
+START_TEST(past_the_bound_an_entry_that_left_the_ring_is_a_gap)
+{
+    reconnect_to_more_than_can_be_held();
+    answer(0, 0, true);
     ck_assert_str_eq(ask(), "limit=1");
     answer(20, 20, true);
     ck_assert_str_eq(tell(), "GAP(6-16) 17 18 19 20 ");
+}
+END_TEST
+
+START_TEST(past_the_bound_a_server_that_knows_no_range_is_asked_no_more)
+{
+    reconnect_to_more_than_can_be_held();
+    answer(20, 20, true);
+    ck_assert_str_eq(ask(), "limit=1");
+    answer(20, 20, true);
+    ck_assert_str_eq(tell(), "GAP(6-16) 17 18 19 20 ");
+}
+END_TEST
+
+START_TEST(a_hole_that_cannot_be_held_is_a_gap)
+{
+    begin_with(4);
+    kedge_continuity_begin(&logs);
+    live(5);
+    ck_assert_str_eq(tell(), "5 ");
+    live(30);
+    ck_assert_str_eq(ask(), "after=4 limit=4");
+    answer(26, 29, true);
+    ck_assert_str_eq(ask(), "");
+    ck_assert_str_eq(tell(), "GAP(6-25) 26 27 28 29 30 ");
 }
 END_TEST
 
@@ -740,6 +790,10 @@ Suite *kedge_flowlayer_continuity_suite(void)
     tcase_add_test(tests, what_is_cut_is_asked_for_page_by_page);
     tcase_add_test(tests, an_answer_that_brings_nothing_new_leaves_a_gap);
     tcase_add_test(tests, pages_end_at_the_bound);
+    tcase_add_test(tests, past_the_bound_an_entry_that_differs_is_a_new_epoch);
+    tcase_add_test(tests, past_the_bound_an_entry_that_left_the_ring_is_a_gap);
+    tcase_add_test(tests, past_the_bound_a_server_that_knows_no_range_is_asked_no_more);
+    tcase_add_test(tests, a_hole_that_cannot_be_held_is_a_gap);
     tcase_add_test(tests, a_newest_entry_below_is_a_new_epoch);
     tcase_add_test(tests, an_entry_that_differs_is_a_new_epoch);
     tcase_add_test(tests, an_entry_that_differs_is_a_new_epoch_without_a_further_answer);

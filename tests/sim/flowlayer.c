@@ -7,8 +7,13 @@
 
 #include "calls.h"
 #include "host.h"
+#include "kedge/envelope.h"
 #include "kedge/requests.h"
+#include "protocols/flowlayer_client_state.h"
+#include "steps.h"
 
+#define FLOWLAYER_ACK (5 * KEDGE_SECOND)
+#define FLOWLAYER_RESULT (30 * KEDGE_SECOND)
 #define FLOWLAYER_PINGS (50 * KEDGE_SECOND) /* so long a connection lives that says nothing */
 
 static const char *const statuses[] = {"starting", "running", "ready",
@@ -32,9 +37,30 @@ static void configure(sim_world *world, kedge_hub_config *hub)
     world->answer_timeout = hub->link.as.flowlayer_server.command_timeout;
 }
 
+/* So many entries a client holds while it asks for what it missed; so many of the newest it keeps. */
+static size_t hold_of(const sim_world *world, const sim_client *client)
+{
+    uint64_t drawn = world->seed / 4 + client->index;
+    return drawn % 3 == 0 ? 2 + (size_t)(drawn % 11) : 10000;
+}
+
+static size_t kept_of(const sim_world *world, const sim_client *client)
+{
+    uint64_t drawn = world->seed / 8 + client->index;
+    return drawn % 2 == 0 ? (size_t)(drawn % 9) : 500;
+}
+
+static bool trims_kept(const sim_world *world)
+{
+    return world->seed / 16 % 4 != 0;
+}
+
 static kedge_link_config client_config(sim_world *world, const sim_client *client)
 {
     kedge_link_config config = kedge_link_config_default(KEDGE_FLOWLAYER, KEDGE_CLIENT);
+    config.as.flowlayer_client.logs_hold = hold_of(world, client);
+    config.as.flowlayer_client.logs_kept = kept_of(world, client);
+    config.as.flowlayer_client.trim_to_effective_limit = trims_kept(world);
     config.as.flowlayer_client.token = kedge_text(sim_users[client->user]);
     config.as.flowlayer_client.requests_max =
         world->hub_config.link.as.flowlayer_server.commands_max;
@@ -80,6 +106,12 @@ static void accepted(sim_world *world, const sim_question *question, const sim_d
     (void)drawn;
     const kedge_session *real = kedge_link_session(question->wire->link);
     sim_session *session = sim_any_session(world);
+    if (question->wire->probe) {
+        SIM_EXPECT(world, real == NULL, "who asks for the health was given a session");
+        sim_expect_close(question->wire, 200);
+        sim_note_outcome(world, question, "is well");
+        return;
+    }
     SIM_EXPECT(world,
                real != NULL && session != NULL &&
                    sim_model_find(&world->model, kedge_session_id(real)) == session,
@@ -211,9 +243,22 @@ static void step_status(sim_world *world)
     tell(world, true);
 }
 
+/* Whoever asks for the health is let in or not as a client is. */
+static void step_health(sim_world *world)
+{
+    static const char *const requests[] = {
+        "GET /health HTTP/1.1\r\nHost: sim\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: sim\r\nAuthorization: Bearer anna\r\n\r\n"};
+    bool known = sim_chance(world, 80);
+    sim_wire *wire = sim_step_probe(world, requests[known]);
+    if (wire != NULL && !known) {
+        wire->expected = 401;
+    }
+}
+
 static const sim_choice server_steps[] = {
-    {52, step_log},       {13, step_status},  {10, sim_step_answers}, {4, sim_step_answer},
-    {15, sim_step_reply}, {3, sim_step_trim}, {3, sim_step_close}};
+    {48, step_log},       {13, step_status},  {10, sim_step_answers}, {4, sim_step_answer},
+    {15, sim_step_reply}, {3, sim_step_trim}, {3, sim_step_close},    {4, step_health}};
 
 /* ---- What the application sees ---------------------------------------------------------------- */
 
@@ -229,13 +274,49 @@ static bool is_same_log(const sim_client *client, const sim_session *session)
     return client->position == 0 || strcmp(client->session, session->id) == 0;
 }
 
-/* The server may not have been asked: something was wrong with this wire, or an answer takes longer on it
- * than a client waits. */
+/* A client's own questions have ids k1, k2 .. */
+static bool is_question(const kedge_envelope *envelope)
+{
+    kedge_span id = kedge_json_text_raw(envelope->id);
+    return envelope->id.kind == KEDGE_JSON_KIND_TEXT && id.size > 0 && id.data[0] == 'k';
+}
+
+static bool is_yes(kedge_span payload)
+{
+    static const char yes[] = "{\"accepted\":true}";
+    return kedge_span_equal(payload, kedge_text(yes));
+}
+
+/* Whether the server answers what a client asks of itself, and in time: 5 s to the ack, 30 s more to the result. */
+static void overhears(sim_world *world, sim_wire *wire, kedge_role from, kedge_span text)
+{
+    kedge_envelope envelope;
+    (void)from;
+    if (kedge_envelope_decode(&envelope, KEDGE_FLOWLAYER, text, NULL).status != KEDGE_OK ||
+        !is_question(&envelope)) {
+        return;
+    }
+    bool late = wire->question != 0 && world->now >= wire->question;
+    wire->unanswered |= late;
+    switch (envelope.kind) {
+    case KEDGE_ENVELOPE_KIND_COMMAND:
+        wire->question = world->now + FLOWLAYER_ACK;
+        break;
+    case KEDGE_ENVELOPE_KIND_ACK:
+        wire->question = is_yes(envelope.payload.raw) ? world->now + FLOWLAYER_RESULT : 0;
+        wire->unanswered |= wire->question == 0;
+        break;
+    default:
+        wire->question = 0;
+    }
+}
+
+/* Nobody could tell it: the server has refused a question of its own on this connection, or has not answered one
+ * in time. */
 static bool is_cut_off(const sim_world *world, const sim_client *client)
 {
-    const sim_pipe *down = &client->wire->down;
-    bool slow = down->latency > 0 && down->room < 16384;
-    return slow || world->now < client->wire->trouble;
+    const sim_wire *wire = client->wire;
+    return wire->unanswered || (wire->question != 0 && world->now >= wire->question);
 }
 
 /* Another process's log: it must be told as that, unless nobody can know, since the entry that was seen last
@@ -277,12 +358,26 @@ static void client_dispatch(sim_world *world, sim_client *client, const kedge_ev
     }
 }
 
-/* What is told as missing is gone, or could not be asked for. */
+/* Entries of a gap that are there: the client could not ask for them, it missed more than it may hold, or it had
+ * no room for them when they came, and has counted that. */
+static void forgo(sim_world *world, sim_client *client, const sim_session *session, uint64_t there)
+{
+    bool over_hold = sim_session_last(session) - client->position >= hold_of(world, client);
+    if (!is_cut_off(world, client) && !over_hold) {
+        client->forgone += there;
+    }
+    SIM_EXPECT(world, client->forgone <= kedge_link_counts_now(client->link).lost,
+               "client %zu misses %" PRIu64 " behind %" PRIu64 " that are there", client->index,
+               there, client->position);
+}
+
+/* What is told as missing is gone, or is forgone. */
 static void client_gap(sim_world *world, sim_client *client, const kedge_event *event)
 {
     const sim_session *session = log_of(world, client);
     uint64_t first = event->as.gap.first;
     uint64_t last = event->as.gap.last;
+    uint64_t there = 0;
     sim_note(&world->trace, "client %zu: %" PRIu64 " to %" PRIu64 " are missing", client->index,
              first, last);
     adopt(world, client, session);
@@ -291,9 +386,11 @@ static void client_gap(sim_world *world, sim_client *client, const kedge_event *
                last, client->position);
     for (uint64_t number = first; number <= last; number++) {
         const sim_entry *entry = sim_session_entry(session, number);
-        SIM_EXPECT(world, entry != NULL && (entry->dropped || is_cut_off(world, client)),
-                   "client %zu misses %" PRIu64 ", which is there", client->index, number);
+        SIM_EXPECT(world, entry != NULL, "client %zu misses %" PRIu64 ", which never was",
+                   client->index, number);
+        there += !entry->dropped;
     }
+    forgo(world, client, session, there);
     client->position = last;
 }
 
@@ -307,7 +404,123 @@ static void client_epoch(sim_world *world, sim_client *client, const kedge_event
     SIM_EXPECT(world, !is_same_log(client, session), "client %zu takes its server for another",
                client->index);
     client->position = 0;
+    client->effective = 0;
 }
+
+/* ---- What the application asks for ------------------------------------------------------------ */
+
+/* How many bytes of the text end with the first that is `what`; 0: it is not there. */
+static size_t behind(kedge_span text, const char *what)
+{
+    size_t size = strlen(what);
+    for (size_t at = 0; at + size <= text.size; at++) {
+        if (memcmp(text.data + at, what, size) == 0) {
+            return at + size;
+        }
+    }
+    return 0;
+}
+
+static uint64_t number_behind(kedge_span text, const char *what)
+{
+    size_t at = behind(text, what);
+    uint64_t number = 0;
+    for (; at > 0 && at < text.size && text.data[at] >= '0' && text.data[at] <= '9'; at++) {
+        number = number * 10 + (uint64_t)(text.data[at] - '0');
+    }
+    return number;
+}
+
+static void step_query(sim_world *world, sim_client *client)
+{
+    char text[96];
+    kedge_request_number number = 0;
+    uint64_t last = sim_session_last(client->wire->session);
+    uint64_t after = sim_below(world, last + 2);
+    uint64_t limit = sim_below(world, 2) * (1 + sim_below(world, 30));
+    int size = snprintf(text, sizeof text, "{\"after_seq\":%" PRIu64, after);
+    (void)snprintf(text + size, sizeof text - (size_t)size,
+                   limit > 0 ? ",\"limit\":%" PRIu64 "}" : "}", limit);
+    if (kedge_link_request(client->link, kedge_text("get_logs"), kedge_text(text), 0, &number,
+                           world->now) == KEDGE_OK) {
+        client->query = number;
+        client->query_after = after;
+        client->query_limit =
+            limit > 0 ? limit : world->hub_config.link.as.flowlayer_server.logs_limit;
+        client->query_newest = last;
+        sim_note(&world->trace, "client %zu: asks for logs, %s", client->index, text);
+    }
+}
+
+/* The newest that match, no more than the limit, one behind the other; what is left out without a word was
+ * never there. */
+static void check_logs(sim_world *world, const sim_client *client, kedge_span data)
+{
+    const sim_session *session = log_of(world, client);
+    bool truncated = behind(data, "\"truncated\":true") > 0;
+    uint64_t last = 0;
+    uint64_t first = 0;
+    uint64_t count = 0;
+    size_t at;
+    for (kedge_span rest = data; (at = behind(rest, "\"seq\":")) > 0; count++) {
+        uint64_t number = number_behind(rest, "\"seq\":");
+        const sim_entry *entry = sim_session_entry(session, number);
+        rest = kedge_span_of(rest.data + at, rest.size - at);
+        SIM_EXPECT(world, entry != NULL && entry->n == number_behind(rest, "\"n\":"),
+                   "client %zu is answered another %" PRIu64, client->index, number);
+        SIM_EXPECT(world, number > client->query_after && (last == 0 || number == last + 1),
+                   "client %zu is answered %" PRIu64 " behind %" PRIu64, client->index, number,
+                   last);
+        first = first == 0 ? number : first;
+        last = number;
+    }
+    const sim_entry *newest = sim_session_entry(session, client->query_newest);
+    bool gone = newest == NULL || newest->dropped || client->query_newest <= client->query_after;
+    SIM_EXPECT(world, count <= client->query_limit, "client %zu is answered too much",
+               client->index);
+    SIM_EXPECT(world, last >= client->query_newest || (count == 0 && gone),
+               "client %zu is not answered the newest", client->index);
+    SIM_EXPECT(world, truncated || count == 0 || first == client->query_after + 1,
+               "client %zu is not told that something is left out", client->index);
+    SIM_EXPECT(world, truncated || count > 0 || client->query_after >= client->query_newest,
+               "client %zu is not told that all is left out", client->index);
+}
+
+static void client_queried(sim_world *world, sim_client *client, const kedge_event *event)
+{
+    SIM_EXPECT(world, client->query == event->as.outcome.number,
+               "client %zu asked for no logs that are answered", client->index);
+    client->query = 0;
+    sim_note(&world->trace, "client %zu: its question for logs ends, %d", client->index,
+             (int)event->as.outcome.outcome);
+    if (event->as.outcome.outcome == KEDGE_OUTCOME_ANSWERED) {
+        check_logs(world, client, event->as.outcome.payload);
+        client->effective = number_behind(event->as.outcome.payload, "\"effective_limit\":");
+        SIM_EXPECT(world, client->effective == client->query_limit,
+                   "client %zu is told another limit, %" PRIu64, client->index, client->effective);
+    }
+}
+
+/* What it keeps are the newest that it handed out, as many as it may. */
+static void check_kept(sim_world *world, const sim_client *client)
+{
+    const kedge_log *kept = kedge_flowlayer_logs_kept(client->link);
+    size_t most = kept_of(world, client);
+    most = trims_kept(world) && client->effective > 0 && client->effective < most
+               ? (size_t)client->effective
+               : most;
+    uint64_t held = kedge_log_last(kept) - kedge_log_base(kept);
+    SIM_EXPECT(world, held <= most, "client %zu keeps %" PRIu64 " logs", client->index, held);
+    for (uint64_t i = 0; i < held && world->memory.failed == 0; i++) {
+        const kedge_log_entry *entry = kedge_log_at(kept, kedge_log_last(kept) - i);
+        SIM_EXPECT(world,
+                   entry->stamp <= client->position && (i > 0 || entry->stamp == client->position),
+                   "client %zu keeps %" PRIu64 ", and has seen %" PRIu64, client->index,
+                   entry->stamp, client->position);
+    }
+}
+
+/* ---- Events ------------------------------------------------------------------------------------- */
 
 /* It waits longer each time, until a snapshot comes. */
 static void check_wait(sim_world *world, sim_client *client, const kedge_event *event)
@@ -347,6 +560,10 @@ static void client_event(sim_world *world, sim_client *client, const kedge_event
         client_epoch(world, client, event);
         break;
     case KEDGE_EVENT_OUTCOME:
+        if (kedge_span_equal(event->as.outcome.name, kedge_text("get_logs"))) {
+            client_queried(world, client, event);
+            break;
+        }
         sim_call_ended(world, client->link, event);
         break;
     case KEDGE_EVENT_STRAY:
@@ -359,7 +576,10 @@ static void client_event(sim_world *world, sim_client *client, const kedge_event
 
 static void client_step(sim_world *world, sim_client *client)
 {
-    if (client->wire != NULL && sim_chance(world, 90)) {
+    bool attached = client->wire != NULL && client->wire->attached;
+    if (attached && client->query == 0 && sim_chance(world, 30)) {
+        step_query(world, client);
+    } else if (client->wire != NULL && sim_chance(world, 90)) {
         sim_ask(world, client->link, true, client->wire, "restart_service",
                 "\"service\":\"news\",");
     } else {
@@ -371,6 +591,10 @@ static void client_step(sim_world *world, sim_client *client)
 
 static void check_wire(sim_world *world, const sim_wire *wire)
 {
+    bool excused = wire->answered == 503 || (wire->answered == 408 && sim_in_trouble(world, wire));
+    SIM_EXPECT(world, wire->answered == 0 || wire->answered == wire->expected || excused,
+               "who asks for the health is answered %u instead of %u", wire->answered,
+               wire->expected);
     const kedge_link_config *config = &world->hub_config.link;
     const kedge_flowlayer_server_config *own = &config->as.flowlayer_server;
     if (wire->link == NULL || wire->ended || world->now < world->trouble) {
@@ -380,6 +604,14 @@ static void check_wire(sim_world *world, const sim_wire *wire)
                world->now <= wire->far_heard + own->decision_timeout + own->snapshot_timeout +
                                  FLOWLAYER_PINGS + config->stall_tolerance,
                "a client that says nothing is not closed");
+    if (wire->client != NULL && wire->client->wire == wire) {
+        const kedge_flowlayer_client *client = kedge_flowlayer_client_const(wire->client->link);
+        size_t most = hold_of(world, wire->client); /* and one answer more */
+        check_kept(world, wire->client);
+        SIM_EXPECT(world, client->continuity.held <= 2 * most,
+                   "client %zu holds %zu entries, and may hold %zu", wire->client->index,
+                   client->continuity.held, most);
+    }
 }
 
 static bool knows_statuses(const sim_world *world, const sim_client *client)
@@ -394,7 +626,8 @@ static bool knows_statuses(const sim_world *world, const sim_client *client)
     return true;
 }
 
-/* It has all that was not dropped, from where it came in. Of a log that is empty by now it cannot know. */
+/* It has all that was not dropped, from where it came in, but for what it could not hold. Of a log that is empty by
+ * now it cannot know. */
 static bool is_at_rest(sim_world *world, const sim_client *client)
 {
     const sim_wire *wire = client->wire;
@@ -405,7 +638,9 @@ static bool is_at_rest(sim_world *world, const sim_client *client)
     uint64_t seen = client->position == 0 ? wire->replay_end : client->position;
     bool has_all = is_same_log(client, session) && seen == sim_session_last(session);
     bool is_empty = sim_session_dropped(session) == sim_session_last(session);
-    return (has_all || is_empty) && sim_saw_all(wire) && knows_statuses(world, client);
+    uint64_t lost = kedge_link_counts_now(client->link).lost;
+    bool has_most = is_same_log(client, session) && seen + lost >= sim_session_last(session);
+    return (has_all || has_most || is_empty) && sim_saw_all(wire) && knows_statuses(world, client);
 }
 
 const sim_protocol sim_flowlayer = {
@@ -428,6 +663,7 @@ const sim_protocol sim_flowlayer = {
     .check_close = check_close,
     .keeps = keeps,
     .client_event = client_event,
+    .overhears = overhears,
     .client_step = client_step,
     .check_wire = check_wire,
     .is_at_rest = is_at_rest,

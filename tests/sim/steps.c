@@ -86,6 +86,8 @@ static void begin_wire(sim_world *world, sim_wire *wire)
     wire->far_blocked = false;
     wire->far_heard = world->now;
     wire->trouble = 0;
+    wire->probe = false;
+    wire->answered = 0;
     wire->session = NULL;
     wire->attached = false;
     wire->connection = ++world->connections;
@@ -95,6 +97,8 @@ static void begin_wire(sim_world *world, sim_wire *wire)
     wire->notices = 0;
     wire->replay_end = 0;
     wire->resumed = 0;
+    wire->question = 0;
+    wire->unanswered = false;
     wire->waits = 0;
     wire->expected = 0;
 }
@@ -157,6 +161,24 @@ void sim_connect(sim_world *world, sim_client *client)
     accept_far(world, wire);
     sim_note(&world->trace, "client %zu: connects, wire %zu", client->index,
              (size_t)(wire - world->wires));
+}
+
+/* It waits for the answer, however long that takes, and hangs up. */
+sim_wire *sim_step_probe(sim_world *world, const char *request)
+{
+    sim_wire *wire = free_wire(world);
+    if (world->hub == NULL || wire == NULL) {
+        return NULL;
+    }
+    begin_wire(world, wire);
+    wire->used = true;
+    wire->probe = true;
+    wire->client = NULL;
+    sim_observe_end(wire);
+    accept_far(world, wire);
+    (void)sim_pipe_write(&wire->up, kedge_text(request), world->now);
+    sim_note(&world->trace, "wire %zu: somebody asks", (size_t)(wire - world->wires));
+    return wire;
 }
 
 static sim_wire *any_wire(sim_world *world)
@@ -416,6 +438,9 @@ static void kill_client(sim_world *world, sim_client *client)
     client->wire = NULL;
     client->wants = false;
     client->credentials = false;
+    client->query = 0;
+    client->effective = 0;
+    client->forgone = 0;
 }
 
 /* A process takes the place of another, with the state that one of them had saved: its own, or that of a

@@ -17,6 +17,9 @@ void sim_start_client(sim_world *world, sim_client *client);
 /* The client's link asked to connect: it is done, or fails. */
 void sim_connect(sim_world *world, sim_client *client);
 
+/* Somebody who is no client asks the server a plain HTTP request; null: there is no wire for that. */
+sim_wire *sim_step_probe(sim_world *world, const char *request);
+
 /* What is wrong with wires, memory and clients is mended. */
 void sim_mend(sim_world *world);
 

@@ -399,6 +399,17 @@ static void serve(sim_world *world, sim_wire *wire, bool up)
     }
 }
 
+/* The status of what a probe is answered. */
+static void take_answer(sim_wire *wire, bool up)
+{
+    const uint8_t *text = wire->down.bytes;
+    if (wire->probe && !up && wire->answered == 0 && wire->down.size > 12) {
+        wire->answered =
+            (uint16_t)((text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'));
+        wire->up.ended = true;
+    }
+}
+
 /* What went up the wire comes to the server, what went down to the client. */
 static bool deliver(sim_world *world, sim_wire *wire, bool up)
 {
@@ -408,6 +419,7 @@ static bool deliver(sim_world *world, sim_wire *wire, bool up)
         return false;
     }
     if (reader == NULL) {
+        take_answer(wire, up);
         sim_pipe_clear(pipe);
         return false;
     }

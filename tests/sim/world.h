@@ -56,6 +56,12 @@ typedef struct sim_client {
     bool unsure[SIM_TOPICS];     /* the server may know or not */
     size_t failures;             /* connections that ended since one was well */
     kedge_watch *watch;          /* who looks on; null: nobody */
+    kedge_request_number query;  /* FlowLayer: get_logs of the application's, 0: none is open */
+    uint64_t query_after;
+    uint64_t query_limit;
+    uint64_t query_newest; /* the log's last number when that was asked */
+    uint64_t forgone;      /* so many entries are gaps, and were there */
+    uint64_t effective;    /* the limit that an answer told last; 0: none did */
 } sim_client;
 
 /* A passing event that a link's client must see, in this order. */
@@ -83,6 +89,8 @@ struct sim_wire {
     bool far_blocked;       /* the server has more to write than there is room for */
     kedge_time far_heard;   /* when bytes came there last */
     kedge_time trouble;     /* until when something was wrong with it */
+    bool probe;             /* no client: who asks for /health alone */
+    uint16_t answered;      /* with which status that was */
     sim_session *session;   /* that the server's link has, or had */
     bool attached;          /* it has it still */
     uint64_t connection;    /* counted from 1 */
@@ -93,9 +101,12 @@ struct sim_wire {
     uint64_t notices;    /* the highest number of the client's messages that came */
     uint64_t replay_end; /* the session's last number when it was resumed, without delay */
     kedge_time resumed;  /* and when that was */
-    kedge_time waits;    /* since when it was asked what nobody answered at once; 0: never */
-    uint16_t expected;   /* the code with which the server must close it; 0: none */
-    sim_tap near_tap;    /* who listens at either end */
+    kedge_time
+        question;     /* until when the client waits for an answer to its own; 0: it asks nothing */
+    bool unanswered;  /* one of them was refused, or took longer */
+    kedge_time waits; /* since when it was asked what nobody answered at once; 0: never */
+    uint16_t expected; /* the code with which the server must close it; 0: none */
+    sim_tap near_tap;  /* who listens at either end */
     sim_tap far_tap;
     kedge_watch *watch; /* who looks on at the server's; null: nobody */
 };
