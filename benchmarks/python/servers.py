@@ -64,6 +64,27 @@ async def kedge_sans_io() -> int:
     return await listen(Echo)
 
 
+async def kedge_protocol() -> int:
+    import kedge
+
+    class Echo(kedge.websocket.Protocol):
+        def received(self, message: str | bytes) -> None:
+            self.send(message)
+
+    return await listen(Echo)
+
+
+async def kedge_protocol_each() -> int:
+    import kedge
+
+    class Echo(kedge.websocket.Protocol):
+        def received(self, message: str | bytes) -> None:
+            self.send(message)
+            self.flush()
+
+    return await listen(Echo)
+
+
 async def kedge_serve() -> int:
     import kedge
 
@@ -196,7 +217,17 @@ async def wsproto() -> int:
 
 SERVERS: dict[str, Serve] = {
     name.__name__: name
-    for name in (kedge_sans_io, kedge_serve, bare, picows, websockets, aiohttp, wsproto)
+    for name in (
+        kedge_sans_io,
+        kedge_protocol,
+        kedge_protocol_each,
+        kedge_serve,
+        bare,
+        picows,
+        websockets,
+        aiohttp,
+        wsproto,
+    )
 }
 
 

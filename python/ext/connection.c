@@ -1,19 +1,7 @@
 /* kedge._core.Connection */
-#include "objects.h"
+#include "wire.h"
 
 #include <stddef.h>
-
-typedef struct core_connection {
-    PyObject_HEAD core_state *state;
-    kedge_connection *connection;
-    core_link *link;   /* null: a plain WebSocket */
-    core_guard *guard; /* the link's, or its own */
-    core_guard own_guard;
-    PyObject *clock;
-    PyObject *subprotocol; /* that a server has chosen; null: none */
-    PyObject *weak_references;
-    kedge_time last; /* of the latest call */
-} core_connection;
 
 static core_connection *connection_of(PyObject *object)
 {
@@ -98,8 +86,7 @@ static kedge_link *c_link(const core_connection *self)
     return self->link == NULL ? NULL : self->link->link;
 }
 
-/* The end of a guarded call. */
-static void leave(core_connection *self)
+void core_connection_leave(core_connection *self)
 {
     if (self->link == NULL) {
         self->guard->busy = false;
@@ -111,7 +98,7 @@ static void leave(core_connection *self)
 /* What a constructor returns; takes over the object. */
 static PyObject *made(core_connection *self, kedge_status status)
 {
-    leave(self);
+    core_connection_leave(self);
     if (status == KEDGE_INVALID_ARGUMENT) {
         core_raise_argument(self->state,
                             "a setting is zero, or the link or request cannot be used");
@@ -133,6 +120,11 @@ static int begin_at(core_connection *self, PyObject *seconds)
     }
     self->last = now;
     return 0;
+}
+
+int core_connection_begin(core_connection *self)
+{
+    return begin_at(self, NULL);
 }
 
 CORE_METHOD(connection_accept)
@@ -291,7 +283,13 @@ static PyObject *disconnected_from(core_state *state, const kedge_connection_eve
                       core_code_or_none(sent), core_code_or_none(received));
 }
 
-static PyObject *event_from(core_connection *self, const kedge_connection_event *event)
+PyObject *core_connection_message(const kedge_connection_event *event, bool decoded)
+{
+    return decoded && event->kind == KEDGE_CONNECTION_TEXT ? core_str(event->message)
+                                                           : bytes_from(event->message);
+}
+
+PyObject *core_connection_event(core_connection *self, const kedge_connection_event *event)
 {
     switch (event->kind) {
     case KEDGE_CONNECTION_LINK:
@@ -303,9 +301,8 @@ static PyObject *event_from(core_connection *self, const kedge_connection_event 
     case KEDGE_CONNECTION_REFUSED:
         return response_from(self, event);
     case KEDGE_CONNECTION_TEXT:
-        return core_value(self->state, CORE_RECEIVED, core_str(event->message));
     case KEDGE_CONNECTION_BINARY:
-        return core_value(self->state, CORE_RECEIVED, bytes_from(event->message));
+        return core_value(self->state, CORE_RECEIVED, core_connection_message(event, true));
     default:
         return disconnected_from(self->state, event);
     }
@@ -315,7 +312,7 @@ static int pull(core_connection *self, PyObject *list)
 {
     kedge_connection_event event;
     while (kedge_connection_next_event(self->connection, &event, self->last)) {
-        if (core_append(list, event_from(self, &event)) < 0) {
+        if (core_append(list, core_connection_event(self, &event)) < 0) {
             return -1;
         }
     }
@@ -327,7 +324,7 @@ static PyObject *finish(core_connection *self)
 {
     PyObject *list = PyList_New(0);
     int failed = list == NULL ? -1 : pull(self, list);
-    leave(self);
+    core_connection_leave(self);
     if (failed == 0) {
         failed = core_finish_events(self->state, list);
     }
@@ -360,7 +357,7 @@ static PyObject *receive(core_connection *self, const core_bytes *bytes, bool ch
                               : kedge_connection_receive(self->connection, bytes->span.data,
                                                          bytes->span.size, self->last);
     if (status != KEDGE_OK) {
-        leave(self);
+        core_connection_leave(self);
         return core_raise(self->state, status);
     }
     lend(self, bytes->owner != NULL ? &message : &nothing);
@@ -374,7 +371,7 @@ static PyObject *receive_after(core_connection *self, const core_bytes *bytes, b
 {
     PyObject *former = PyList_New(0);
     if (former == NULL || pull(self, former) < 0) {
-        leave(self);
+        core_connection_leave(self);
         Py_XDECREF(former);
         return NULL;
     }
@@ -463,7 +460,7 @@ CORE_METHOD(connection_lost)
 /* The end of a call that returns nothing. */
 static PyObject *done(core_connection *self, kedge_status status)
 {
-    leave(self);
+    core_connection_leave(self);
     if (status != KEDGE_OK) {
         return core_raise(self->state, status);
     }
@@ -474,7 +471,7 @@ static PyObject *upgrade(core_connection *self, PyObject *chosen, const core_hea
 {
     kedge_span subprotocol = kedge_text(NULL);
     if (chosen != NULL && core_text(self->state, chosen, "subprotocol", &subprotocol) < 0) {
-        leave(self);
+        core_connection_leave(self);
         return NULL;
     }
     kedge_status status = kedge_connection_upgrade(self->connection, subprotocol, headers->items,
@@ -573,14 +570,12 @@ CORE_METHOD(connection_answer)
     return result;
 }
 
-/* A message to send: text if it is str. */
-static int read_message(core_state *state, PyObject *message, kedge_message_kind *kind,
-                        core_bytes *bytes)
+/* A message to send; a str must live on. */
+static int read_message(core_state *state, PyObject *message, core_bytes *bytes)
 {
     memset(bytes, 0, sizeof *bytes);
-    *kind = PyUnicode_Check(message) ? KEDGE_MESSAGE_TEXT : KEDGE_MESSAGE_BINARY;
-    return *kind == KEDGE_MESSAGE_TEXT ? core_text(state, message, "message", &bytes->span)
-                                       : core_bytes_of(bytes, message);
+    return PyUnicode_Check(message) ? core_text(state, message, "message", &bytes->span)
+                                    : core_bytes_of(bytes, message);
 }
 
 CORE_METHOD(connection_send)
@@ -592,12 +587,13 @@ CORE_METHOD(connection_send)
                                              .names = {"message", "now"}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
-    kedge_message_kind kind;
     core_bytes bytes;
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
-        read_message(self->state, values[0], &kind, &bytes) < 0) {
+        read_message(self->state, values[0], &bytes) < 0) {
         return NULL;
     }
+    kedge_message_kind kind =
+        PyUnicode_Check(values[0]) ? KEDGE_MESSAGE_TEXT : KEDGE_MESSAGE_BINARY;
     PyObject *result = NULL;
     if (begin_at(self, values[1]) == 0) {
         result = done(self, kedge_connection_send(self->connection, kind, bytes.span, self->last));
@@ -630,9 +626,30 @@ CORE_METHOD(connection_close)
     return result;
 }
 
+int core_connection_send(core_connection *self, PyObject *message, bool text)
+{
+    kedge_message_kind kind = text ? KEDGE_MESSAGE_TEXT : KEDGE_MESSAGE_BINARY;
+    core_bytes bytes;
+    if (read_message(self->state, message, &bytes) < 0) {
+        return -1;
+    }
+    kedge_status status = KEDGE_OK;
+    int failed = core_enter(self->state, self->guard);
+    if (failed == 0) {
+        status = kedge_connection_send(self->connection, kind, bytes.span, self->last);
+        core_connection_leave(self);
+    }
+    core_bytes_release(&bytes);
+    if (status != KEDGE_OK) {
+        core_raise(self->state, status);
+    }
+    return status == KEDGE_OK ? failed : -1;
+}
+
 /* ---- Output ---------------------------------------------------------------------------------- */
 
 #define PARTS 64
+#define OUTPUT_LIMIT ((size_t)1 << 16)
 
 /* Appends what there is to the bytes, up to `limit` in all; tells whether there may be more. */
 static int gather(core_connection *self, PyObject **bytes, size_t limit, bool *more)
@@ -664,24 +681,35 @@ static int gather(core_connection *self, PyObject **bytes, size_t limit, bool *m
     return kedge_connection_consumed(self->connection, wanted, self->last) == KEDGE_OK ? 0 : -1;
 }
 
+/* All that there is, up to the limit; ends the guard. */
+static PyObject *output(core_connection *self, size_t limit)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, 0);
+    bool more = bytes != NULL;
+    while (more) {
+        more = gather(self, &bytes, limit, &more) == 0 && more;
+    }
+    core_connection_leave(self);
+    return bytes;
+}
+
+PyObject *core_connection_output(core_connection *self, size_t limit)
+{
+    return core_enter(self->state, self->guard) < 0 ? NULL : output(self, limit);
+}
+
 CORE_METHOD(connection_output)
 {
     static const core_signature signature = {
         .function = "output", .positional = 1, .names = {"limit", "now"}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
-    size_t limit = 65536;
+    size_t limit = OUTPUT_LIMIT;
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
         core_size(self->state, values[0], "limit", &limit) < 0 || begin_at(self, values[1]) < 0) {
         return NULL;
     }
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, 0);
-    bool more = bytes != NULL;
-    while (more) {
-        more = gather(self, &bytes, limit, &more) == 0 && more;
-    }
-    leave(self);
-    return bytes;
+    return output(self, limit);
 }
 
 /* ---- Attributes ------------------------------------------------------------------------------ */

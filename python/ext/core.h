@@ -130,6 +130,20 @@ typedef struct core_state {
     PyObject *decoders[CORE_PROTOCOL_COUNT]; /* the functions */
     PyObject *message_kinds[CORE_MESSAGE_KIND_COUNT];
     PyObject *names[CORE_NAME_COUNT];
+    PyTypeObject *mailbox;
+    PyTypeObject *waiter;
+    PyTypeObject *taking;
+    PyTypeObject *wire;
+    PyObject *current_task; /* asyncio.current_task, once it was needed */
+    PyObject *deliver;      /* names of what a wire calls of itself */
+    PyObject *received;
+    PyObject *received_text;
+    PyObject *written;
+    PyObject *finish;
+    PyObject *set_alarm;
+    PyObject *pause;
+    PyObject *resume;
+    PyObject *flush;
     PyObject *monotonic; /* time.monotonic */
     PyObject *time_ns;   /* time.time_ns */
     PyObject *urandom;   /* os.urandom */
@@ -166,6 +180,8 @@ int core_add_log(PyObject *module, core_state *state);
 
 /* Lets go of what is remembered besides objects of Python's. */
 void core_envelopes_clear(core_state *state);
+int core_add_mailbox(PyObject *module, core_state *state);
+int core_add_wire(PyObject *module, core_state *state);
 
 /* Makes a type of the module and adds it under its name; `base` may be null. */
 PyTypeObject *core_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);

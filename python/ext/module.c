@@ -152,7 +152,8 @@ static int module_exec(PyObject *module)
         core_add_enums,    core_add_errors,      core_add_values,     core_add_slice,
         core_add_session,  core_add_publication, core_add_link,       core_add_client,
         core_add_hub_link, core_add_hub,         core_add_connection, core_add_envelope,
-        core_add_codecs,   core_add_watch,       core_add_log,
+        core_add_codecs,   core_add_watch,       core_add_log,        core_add_mailbox,
+        core_add_wire,
     };
     core_state *state = PyModule_GetState(module);
     if (add_tables(module) < 0 || import_all(state) < 0) {
@@ -201,6 +202,20 @@ static int module_exec(PyObject *module)
         DO((state)->hub_link);                                                                     \
         DO((state)->hub);                                                                          \
         DO((state)->connection);                                                                   \
+        DO((state)->mailbox);                                                                      \
+        DO((state)->waiter);                                                                       \
+        DO((state)->taking);                                                                       \
+        DO((state)->wire);                                                                         \
+        DO((state)->current_task);                                                                 \
+        DO((state)->deliver);                                                                      \
+        DO((state)->received);                                                                     \
+        DO((state)->received_text);                                                                \
+        DO((state)->written);                                                                      \
+        DO((state)->finish);                                                                       \
+        DO((state)->set_alarm);                                                                    \
+        DO((state)->pause);                                                                        \
+        DO((state)->resume);                                                                       \
+        DO((state)->flush);                                                                        \
         DO((state)->monotonic);                                                                    \
         DO((state)->time_ns);                                                                      \
         DO((state)->urandom);                                                                      \

@@ -17,8 +17,10 @@ while it is in the midst of a call: that raises StateError.
 
 import builtins
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias, TypeVar, final, overload
+from asyncio import AbstractEventLoop, Transport
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from types import GenericAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
 
@@ -1500,3 +1502,91 @@ class Connection:
     def link(self) -> HubLink | GatewayClient | None: ...
     @property
     def clock(self) -> _Clock: ...
+
+# ---- what asyncio hosts are made of --------------------------------------------------------------
+
+@final
+class Mailbox(Generic[_T]):
+    """A queue with one reader, who iterates over it.
+
+    It never refuses anything: whoever brings looks at `full` and then brings no more; `on_room` is
+    called when it is no longer full.
+    """
+
+    def __new__(
+        cls, limit: int, on_room: Callable[[], object], loop: AbstractEventLoop
+    ) -> Mailbox[_T]: ...
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    def __len__(self) -> int: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Awaitable[_T]: ...
+    def add(self, item: _T, /) -> None:
+        """Adds one, unless it has ended."""
+    def put(self, items: Iterable[_T], /) -> None:
+        """Adds them, unless it has ended."""
+    def end(self) -> None:
+        """There will be nothing more; what is there can still be taken."""
+    def discard(self) -> None:
+        """Nobody will take anything more."""
+    def get(self) -> Awaitable[_T]:
+        """The next one, to be awaited; raises StopAsyncIteration at the end."""
+    @property
+    def full(self) -> bool:
+        """True while nothing more should be brought."""
+
+@disjoint_base
+class Wire:
+    """What carries a Connection on an asyncio transport; kedge.aio makes protocols of it."""
+
+    def __init__(self, buffer: bytearray | memoryview) -> None: ...
+    def get_buffer(self, sizehint: int, /) -> memoryview:
+        """Where to read to."""
+    def buffer_updated(self, nbytes: int, /) -> None:
+        """So many bytes were read."""
+    def pause_writing(self) -> None:
+        """The transport takes nothing for now."""
+    def resume_writing(self) -> None:
+        """It takes something again."""
+    def look(self) -> None:
+        """Takes what happened otherwise than by bytes that came; does what is due."""
+    def flush(self) -> None:
+        """Writes what there is."""
+    def flush_soon(self) -> None:
+        """Writes what there is once everybody had their turn, so that it is written at once."""
+    def send(self, message: _Message, /) -> None:
+        """Sends a message, str as text, bytes as binary; it is written at the end of this turn."""
+    def send_text(self, message: _Message, /) -> None:
+        """Sends a text message that is there as UTF-8 already."""
+    def steer(self) -> None:
+        """Reads on, or pauses, as connection and mailbox want it."""
+    def _attach(
+        self, connection: Connection, transport: Transport, loop: AbstractEventLoop, /
+    ) -> None:
+        """The transport is there."""
+    def _detach(self) -> None:
+        """The transport is gone."""
+    def _alarm_rang(self) -> None:
+        """The time of the last _set_alarm has come."""
+    def _leave_time(self) -> None:
+        """No alarm is set any more."""
+    @property
+    def connection(self) -> Connection:
+        """The connection, once the transport is there."""
+    @property
+    def begun(self) -> bool:
+        """There was a connection."""
+    @property
+    def transport(self) -> Transport | None:
+        """The transport; None before and after."""
+    @property
+    def held(self) -> bool:
+        """The transport takes nothing for now, or it is gone."""
+    mailbox: Mailbox[Any] | None
+    """Where messages go without further ado; while it is full nothing is read. None: each is given
+    to received()."""
+    reading: bool
+    """The transport is being read."""
+    raw_texts: bool
+    """Text messages are given to received_text(), as bytes."""
+    tells_written: bool
+    """Whether _written() is called when something was written."""

@@ -1,7 +1,8 @@
 """Plain WebSockets, without a session protocol on top.
 
 `Connection` is the one without I/O: bytes in, events and bytes out. On asyncio kedge.connect(url)
-and kedge.serve(handler) give a `WebSocket`.
+and kedge.serve(handler) give a `WebSocket`, and `Protocol`
+is one with callbacks instead of a task, the fastest way there is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from kedge._core import (
 from kedge.errors import ClosedError, RefusedError
 
 if TYPE_CHECKING:
+    from kedge.aio._protocol import Protocol
     from kedge.aio._websocket import WebSocket
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Disconnected",
     "HttpRequest",
     "Opened",
+    "Protocol",
     "Received",
     "Refused",
     "RefusedError",
@@ -72,4 +75,8 @@ if not TYPE_CHECKING:  # Checkers would take any name for one that is there.
             from kedge.aio._websocket import WebSocket
 
             return WebSocket
+        if name == "Protocol":
+            from kedge.aio._protocol import Protocol
+
+            return Protocol
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,6 +11,7 @@ from kedge._core import (
     Event,
     HubLink,
     Identify,
+    Mailbox,
     Opened,
     Publication,
     Resume,
@@ -18,7 +19,7 @@ from kedge._core import (
     StaleTicketError,
     StateError,
 )
-from kedge.aio._mailbox import Mailbox
+from kedge.aio._mailbox import new_mailbox
 from kedge.aio._wire import ConnectionEvent, Wire
 from kedge.errors import ClosedError
 from kedge.gateway import Hub
@@ -93,7 +94,7 @@ class Link:
         self._host = host
         self._on_open = on_open
         self._on_gone = on_gone
-        self._mailbox: Mailbox[Event] = Mailbox(events_max, self._steer)
+        self.mailbox: Mailbox[Event] = new_mailbox(events_max, self._steer)
         self._session: Session | None = None
         self.closed: Closed | None = None
         """How it ended, None while it has not."""
@@ -105,7 +106,7 @@ class Link:
         """The headers of that request."""
         if core is None:
             self.closed = Closed(http_status=503)
-            self._mailbox.end()
+            self.mailbox.end()
         else:
             core.context = self
 
@@ -117,10 +118,10 @@ class Link:
         return f"<kedge.gateway.Link {self.peer} {state}>"
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        return self
+        return self.mailbox
 
     async def __anext__(self) -> Event:
-        return await self._mailbox.get()
+        return await self.mailbox.get()
 
     @property
     def hub(self) -> Hub:
@@ -235,13 +236,13 @@ class Link:
                 self._session = event.session
             elif type(event) is Opened and self._on_open is not None:
                 self._on_open(self)
-        self._mailbox.put(event for event in events if isinstance(event, Event))
+        self.mailbox.put(event for event in events if isinstance(event, Event))
         if self.closed is not None:
-            self._mailbox.end()
+            self.mailbox.end()
 
     def over(self) -> None:
         """There will be no more events, also where somebody else was given the Closed."""
-        self._mailbox.end()
+        self.mailbox.end()
 
     def _take(self, events: Sequence[Event]) -> None:
         self.take(events)
@@ -252,12 +253,12 @@ class Link:
 
     def nobody_listens(self) -> None:
         """The handler ended: nothing is queued any more."""
-        self._mailbox.discard()
+        self.mailbox.discard()
         self._host.steer()
 
     def ended(self) -> None:
         """The connection is gone."""
-        self._mailbox.end()
+        self.mailbox.end()
         self._host = NO_HOST
         self._on_open = None
         if self._core is not None:
@@ -266,7 +267,7 @@ class Link:
 
     @property
     def full(self) -> bool:
-        return self._mailbox.full
+        return self.mailbox.full
 
     # As the owner of a wire.
 

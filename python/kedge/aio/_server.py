@@ -24,7 +24,7 @@ from kedge.aio._address import url_of
 from kedge.aio._driver import driven
 from kedge.aio._link import EVENTS_MAX, Link
 from kedge.aio._websocket import MESSAGES_MAX, WebSocket
-from kedge.aio._wire import ConnectionEvent, Wire, new_buffer
+from kedge.aio._wire import ConnectionEvent, Wire
 from kedge.errors import ClosedError
 from kedge.gateway import CloseCode, Hub
 
@@ -69,7 +69,6 @@ class Server:
         self._events_max = events_max
         self._close_timeout = close_timeout
         self._options = options
-        self._buffer = new_buffer()
         self._listener: asyncio.Server | None = None
         self._addresses: list[tuple[str, int]] = []
         self._holds = ExitStack()
@@ -195,7 +194,7 @@ class Server:
     # ---- connections ---------------------------------------------------------------------------
 
     def _arrive(self) -> Wire:
-        return Wire(_Arrival(self), self._begin, self._buffer)
+        return Wire(_Arrival(self), self._begin)
 
     def _begin(self, wire: Wire) -> Connection:
         # Not before: a failed TLS handshake ends without a word to the protocol.
@@ -247,6 +246,7 @@ class Server:
             headers=request.headers,
         )
         wire.leave_time_to_hub()
+        wire.mailbox = link.mailbox
         self._adopt(wire, link)
         wire.connection.join(core)
 
@@ -333,7 +333,6 @@ class _Arrival:
     """The owner of a wire until its request was judged."""
 
     __slots__ = ("_server",)
-    full = False
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -18,14 +18,15 @@ from kedge._core import (
     Event,
     GatewayClient,
     LimitError,
+    Mailbox,
     StateError,
     Stop,
 )
 from kedge.aio._address import address_of
 from kedge.aio._alarm import Alarm
-from kedge.aio._mailbox import Mailbox
+from kedge.aio._mailbox import new_mailbox
 from kedge.aio._socket import open_socket
-from kedge.aio._wire import CLOSE_TIMEOUT, ConnectionEvent, Wire, new_buffer
+from kedge.aio._wire import CLOSE_TIMEOUT, ConnectionEvent, Wire
 from kedge.errors import ClosedError
 
 EVENTS_MAX = 256
@@ -88,7 +89,7 @@ class Stream(ABC):
 
     async def __aenter__(self) -> Stream:
         loop = asyncio.get_running_loop()
-        self._mailbox = Mailbox(self._events_max, self._steer)
+        self._mailbox = new_mailbox(self._events_max, self._steer)
         self._alarm = Alarm(loop, self._client.clock, self._tick)
         self._running = True
         self._take(self._client.start())
@@ -300,6 +301,7 @@ class WireStream(Stream):
     def _begin(self, wire: Wire) -> Connection:
         connection = Connection.open(self._address.host_header, link=self._client, **self._options)
         self._alarm.cancel()
+        wire.mailbox = self._mailbox
         self._begin_line(wire)
         return connection
 

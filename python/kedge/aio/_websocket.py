@@ -12,14 +12,14 @@ from kedge._core import (
     Connection,
     Disconnected,
     LimitError,
+    Mailbox,
     Opened,
-    Received,
     Refused,
 )
 from kedge.aio._address import Address, address_of
-from kedge.aio._mailbox import Mailbox
+from kedge.aio._mailbox import new_mailbox
 from kedge.aio._socket import open_socket
-from kedge.aio._wire import CLOSE_TIMEOUT, ConnectionEvent, Wire, new_buffer
+from kedge.aio._wire import CLOSE_TIMEOUT, ConnectionEvent, Wire
 from kedge.errors import ClosedError, RefusedError
 
 MESSAGES_MAX = 64
@@ -45,7 +45,9 @@ class WebSocket:
         self._wire = wire
         self._on_open = on_open
         self._on_gone = on_gone
-        self._mailbox: Mailbox[str | bytes] = Mailbox(messages_max, wire.steer)
+        self._mailbox: Mailbox[str | bytes] = new_mailbox(messages_max, wire.steer)
+        wire.mailbox = self._mailbox
+        wire.tells_written = False
         self._room: asyncio.Future[None] | None = None
         self._over = asyncio.get_running_loop().create_future()
         transport = wire.transport
@@ -67,7 +69,7 @@ class WebSocket:
         return f"<kedge.websocket.WebSocket {self.peer} {state}>"
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
-        return self
+        return self._mailbox
 
     async def __anext__(self) -> str | bytes:
         return await self._mailbox.get()
@@ -82,7 +84,7 @@ class WebSocket:
             if self.closed is not None:
                 raise ClosedError("the WebSocket is closed")
             try:
-                self._wire.connection.send(message)
+                self._wire.send(message)
             except LimitError:
                 if not self._wire.connection.output_waiting:
                     raise
@@ -90,13 +92,13 @@ class WebSocket:
                 break
             self._wire.flush_soon()
             await self._wait_for_room()
-        self._wire.flush_soon()
         if self._wire.held and self.closed is None:
             await self._wait_for_room()
 
     async def _wait_for_room(self) -> None:
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
+            self._wire.tells_written = True
         await asyncio.shield(self._room)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -128,9 +130,7 @@ class WebSocket:
 
     def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
         for event in events:
-            if type(event) is Received:
-                self._mailbox.add(event.message)
-            elif type(event) is Opened:
+            if type(event) is Opened:
                 self.opened = True
                 self.subprotocol = event.subprotocol
                 if self._on_open is not None:
@@ -159,10 +159,7 @@ class WebSocket:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         self._room = None
-
-    @property
-    def full(self) -> bool:
-        return self._mailbox.full
+        self._wire.tells_written = False
 
 
 class _Opening:
@@ -191,10 +188,6 @@ class _Opening:
     def written(self, wire: Wire) -> None:
         pass
 
-    @property
-    def full(self) -> bool:
-        return False
-
 
 class Connecting:
     """What kedge.connect(url) gives: an asynchronous context manager; its target is a WebSocket."""
@@ -218,7 +211,7 @@ class Connecting:
 
     async def __aenter__(self) -> WebSocket:
         opening = _Opening(self._address, self._messages_max)
-        wire = Wire(opening, self._begin, new_buffer())
+        wire = Wire(opening, self._begin)
         await open_socket(wire, self._address, self._ssl, self._open_timeout)
         try:
             await opening.opened

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, cast
 
+from kedge import _core
 from kedge._core import (
     Connection,
     Disconnected,
@@ -17,7 +19,6 @@ from kedge._core import (
     Requested,
     StateError,
 )
-from kedge.aio._alarm import Alarm
 
 ConnectionEvent: TypeAlias = (
     Event | Opened | Requested | HttpRequest | Refused | Received | Disconnected
@@ -27,155 +28,75 @@ BUFFER_SIZE = 1 << 16
 CLOSE_TIMEOUT = 5.0
 
 
-def new_buffer() -> memoryview:
-    """What sockets are read into. All of a loop may share one: bytes are used up as they come."""
-    return memoryview(bytearray(BUFFER_SIZE))
+_here = threading.local()
 
 
-class Owner(Protocol):
-    """Whoever a wire's connection belongs to. It is called from within the loop's callbacks, and
-    must not raise."""
-
-    def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
-        """These happened, in this order."""
-
-    def gone(self, wire: Wire) -> None:
-        """The transport is gone; nothing comes after it."""
-
-    def written(self, wire: Wire) -> None:
-        """The socket took something; see `held` for whether it takes more."""
-
-    @property
-    def full(self) -> bool:
-        """True while nothing more should be read."""
+def shared_buffer() -> memoryview:
+    """What sockets are read into, one for all of a thread: bytes are used up as they come."""
+    try:
+        buffer: memoryview = _here.buffer
+    except AttributeError:
+        buffer = _here.buffer = memoryview(bytearray(BUFFER_SIZE))
+    return buffer
 
 
-class _Nobody:
-    """The owner of a wire that is gone, so that the two do not keep each other."""
-
-    full = False
-
-    def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
-        """There is nobody to tell."""
-
-    def gone(self, wire: Wire) -> None:
-        """It is known."""
-
-    def written(self, wire: Wire) -> None:
-        """There is nobody to tell."""
-
-
-class Wire(asyncio.BufferedProtocol):
+class Carrier(_core.Wire, asyncio.BufferedProtocol):
     """Reads from a transport into a connection and writes what that gives, as long as the transport
     takes it: what a slow peer does not read stays in the connection, and so in its session's
     history.
+
+    What happens at each read and write is in C, in the class this is made from, which calls the
+    methods below where something else is due.
     """
 
-    __slots__ = (
-        "_alarm",
-        "_buffer",
-        "_flush_comes",
-        "_held",
-        "_loop",
-        "_make",
-        "_patience",
-        "_reading",
-        "connection",
-        "owner",
-        "transport",
-    )
+    __slots__ = ("_loop", "_patience", "_timer")
 
-    connection: Connection
-    owner: Owner
-
-    def __init__(
-        self, owner: Owner, make: Callable[[Wire], Connection], buffer: memoryview
-    ) -> None:
-        """`make` makes the connection, once the transport is there."""
-        self._make = make
+    def __init__(self) -> None:
+        super().__init__(shared_buffer())
         self._loop = asyncio.get_running_loop()
-        self._buffer = buffer
-        self._held = False
-        self._reading = True
-        self._flush_comes = False
-        self._alarm: Alarm | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
-        self.owner = owner
-        self.transport: asyncio.Transport | None = None
 
-    @property
-    def begun(self) -> bool:
-        """There was a connection."""
-        return hasattr(self, "connection")
+    # ---- what is made of it --------------------------------------------------------------------
 
-    @property
-    def held(self) -> bool:
-        """The transport takes nothing for now, or it is gone."""
-        return self._held or self.transport is None
+    def _begin(self) -> Connection:
+        """Makes the connection; the transport is there."""
+        raise NotImplementedError
+
+    def _deliver(self, events: Sequence[ConnectionEvent]) -> None:
+        """These happened, in this order."""
+        raise NotImplementedError
+
+    def _written(self) -> None:
+        """The socket took something. Called only while `tells_written` is set."""
+        raise NotImplementedError
+
+    def _gone(self) -> None:
+        """The transport is gone; nothing comes after it."""
 
     # ---- what asyncio calls --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast(asyncio.Transport, transport)
         try:
-            self.connection = self._make(self)
+            connection = self._begin()
         except BaseException:
             stream.abort()
             raise
-        self.transport = stream
-        self._alarm = Alarm(self._loop, self.connection.clock, self.look)
-        self._pump(())
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._pump(self.connection.receive_buffer(self._buffer[:nbytes]))
-
-    def pause_writing(self) -> None:
-        self._held = True
-
-    def resume_writing(self) -> None:
-        self._held = False
-        self._pump(())
-        self.owner.written(self)
+        self._attach(connection, stream, self._loop)
+        self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.transport is None:
             return
-        self.transport = None
+        self._detach()
         self.leave_time_to_hub()
         if self._patience is not None:
             self._patience.cancel()
-        owner, self.owner = self.owner, _Nobody()
-        owner.deliver(self, self.connection.lost())
-        owner.gone(self)
+        self._deliver(self.connection.lost())
+        self._gone()
 
     # ---- what owners call ----------------------------------------------------------------------
-
-    def look(self) -> None:
-        """Takes what happened otherwise than by bytes that came; does what is due."""
-        if self.transport is not None:
-            self._pump(self.connection.events())
-
-    def flush_soon(self) -> None:
-        """Writes what there is once everybody had their turn, so that it is written at once."""
-        if not self._flush_comes:
-            self._flush_comes = True
-            self._loop.call_soon(self._flush)
-
-    def steer(self) -> None:
-        """Reads on, or pauses, as connection and owner want it."""
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return
-        reading = self.connection.reading_wanted and not self.owner.full
-        if reading != self._reading:
-            self._reading = reading
-            if reading:
-                transport.resume_reading()
-            else:
-                transport.pause_reading()
 
     def begin_close(self, code: int, reason: str) -> bool:
         """Begins the closing handshake; False if there is none to begin any more."""
@@ -195,48 +116,97 @@ class Wire(asyncio.BufferedProtocol):
 
     def leave_time_to_hub(self) -> None:
         """From now on a hub's deadline includes this connection's."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        self._leave_time()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    # ---- the rest ------------------------------------------------------------------------------
+    # ---- what the base calls -------------------------------------------------------------------
 
-    def _flush(self) -> None:
-        self._flush_comes = False
-        if self.transport is not None:
-            self._pump(())
+    def _set_alarm(self, deadline: float) -> None:
+        """Something is due then, earlier than was told before. Deadlines that move away are found
+        out when it rings, since moving a timer each time would cost more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = max(0.0, deadline - self.connection.clock())
+        self._timer = self._loop.call_later(delay, self._ring)
 
-    def _pump(self, events: Sequence[ConnectionEvent]) -> None:
-        """Delivers and writes until there is nothing of either."""
-        while True:
-            if events:
-                self.owner.deliver(self, events)
-            if not self._write():
-                break
-            events = self.connection.events()
-        self._settle()
+    def _ring(self) -> None:
+        self._timer = None
+        self._alarm_rang()
 
-    def _write(self) -> bool:
-        transport = self.transport
-        wrote = False
-        while transport is not None and not self._held:
-            data = self.connection.output(BUFFER_SIZE)
-            if not data:
-                break
-            transport.write(data)
-            wrote = True
-        if wrote:
-            self.owner.written(self)
-        return wrote
+    def _pause(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.reading = False
+            self.transport.pause_reading()
 
-    def _settle(self) -> None:
-        transport = self.transport
-        if transport is None:
-            return
-        if not self.connection.finished:
-            self.steer()
-            if self._alarm is not None:
-                self._alarm.set(self.connection.deadline)
-        elif self._patience is None:
-            transport.close()
-            self._patience = self._loop.call_later(CLOSE_TIMEOUT, transport.abort)
+    def _resume(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.reading = True
+            self.transport.resume_reading()
+
+    def _finish(self) -> None:
+        """All is told and written."""
+        if self._patience is None and self.transport is not None:
+            self.transport.close()
+            self._patience = self._loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
+
+
+class Owner(Protocol):
+    """Whoever a wire's connection belongs to. It is called from within the loop's callbacks, and
+    must not raise. Messages go into the wire's mailbox; while that is full nothing is read."""
+
+    def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
+        """These happened, in this order."""
+
+    def gone(self, wire: Wire) -> None:
+        """The transport is gone; nothing comes after it."""
+
+    def written(self, wire: Wire) -> None:
+        """The socket took something; see `held` for whether it takes more. Told only while
+        `tells_written` is set."""
+
+
+class _Nobody:
+    """The owner of a wire that is gone, so that the two do not keep each other."""
+
+    def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
+        """There is nobody to tell."""
+
+    def gone(self, wire: Wire) -> None:
+        """It is known."""
+
+    def written(self, wire: Wire) -> None:
+        """There is nobody to tell."""
+
+
+class Wire(Carrier):
+    """One that belongs to somebody else, and may change hands."""
+
+    __slots__ = ("_make", "owner")
+
+    owner: Owner
+
+    def __init__(self, owner: Owner, make: Callable[[Wire], Connection]) -> None:
+        """`make` makes the connection, once the transport is there."""
+        super().__init__()
+        self._make = make
+        self.owner = owner
+
+    def received(self, message: str | bytes) -> None:
+        """A message came while there was no mailbox yet."""
+        if self.mailbox is not None:
+            self.mailbox.add(message)
+
+    def _begin(self) -> Connection:
+        return self._make(self)
+
+    def _deliver(self, events: Sequence[ConnectionEvent]) -> None:
+        self.owner.deliver(self, events)
+
+    def _written(self) -> None:
+        self.owner.written(self)
+
+    def _gone(self) -> None:
+        owner, self.owner = self.owner, _Nobody()
+        owner.gone(self)

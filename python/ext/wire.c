@@ -1,0 +1,807 @@
+/* kedge._core.Wire: what carries a Connection on an asyncio transport, as far as every read and
+ * every write go through it; what happens now and then is in kedge/aio/_wire.py, whose class is made
+ * from this one.
+ *
+ * It decides nothing: bytes that were read go into the connection, what that tells is delivered, what
+ * it has to say is written, until there is nothing of either. */
+#include "wire.h"
+
+#include <stddef.h>
+
+#define OUTPUT_LIMIT ((size_t)1 << 16)
+
+static core_wire *wire_of(PyObject *object)
+{
+    return (core_wire *)object;
+}
+
+/* ---- Delivering ------------------------------------------------------------------------------ */
+
+/* What one look at a connection brings. Messages come behind all but the end. */
+typedef struct news {
+    PyObject *before;   /* events: a list; null: none */
+    PyObject *messages; /* each with the name of the method that takes it */
+    PyObject *after;
+} news;
+
+static void clear_news(news *found)
+{
+    Py_CLEAR(found->before);
+    Py_CLEAR(found->messages);
+    Py_CLEAR(found->after);
+}
+
+static int append(PyObject **list, PyObject *item)
+{
+    if (*list == NULL) {
+        *list = PyList_New(0);
+    }
+    if (*list == NULL) {
+        Py_XDECREF(item);
+        return -1;
+    }
+    return core_append(*list, item);
+}
+
+static bool is_message(const kedge_connection_event *event)
+{
+    return event->kind == KEDGE_CONNECTION_TEXT || event->kind == KEDGE_CONNECTION_BINARY;
+}
+
+/* Puts an event where it belongs. A message goes straight into the mailbox, if there is one. */
+static int sort_event(core_wire *self, const kedge_connection_event *event, news *found,
+                      bool *brought)
+{
+    if (!is_message(event)) {
+        PyObject **list = found->messages != NULL || *brought ? &found->after : &found->before;
+        return append(list, core_connection_event(self->connection, event));
+    }
+    bool text = event->kind == KEDGE_CONNECTION_TEXT;
+    PyObject *message = core_connection_message(event, !self->raw_texts);
+    if (self->mailbox != NULL) {
+        *brought = true;
+        return core_mailbox_add(self->mailbox, message);
+    }
+    PyObject *name = text && self->raw_texts ? self->state->received_text : self->state->received;
+    return append(&found->messages, message) < 0 ? -1 : append(&found->messages, Py_NewRef(name));
+}
+
+/* Everything that waits; the connection is guarded. */
+static int look_for(core_wire *self, news *found)
+{
+    kedge_connection_event event;
+    bool brought = false;
+    core_connection *connection = self->connection;
+    while (kedge_connection_next_event(connection->connection, &event, connection->last)) {
+        if (sort_event(self, &event, found, &brought) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int call_with(core_wire *self, PyObject *name, PyObject *argument)
+{
+    PyObject *result = PyObject_CallMethodOneArg((PyObject *)self, name, argument);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static int deliver_events(core_wire *self, PyObject *events)
+{
+    if (events == NULL) {
+        return 0;
+    }
+    if (core_finish_events(self->state, events) < 0) {
+        return -1;
+    }
+    return call_with(self, self->state->deliver, events);
+}
+
+static int deliver_messages(core_wire *self, PyObject *messages)
+{
+    Py_ssize_t count = messages == NULL ? 0 : PyList_GET_SIZE(messages);
+    for (Py_ssize_t i = 0; i < count; i += 2) {
+        PyObject *name = PyList_GET_ITEM(messages, i + 1);
+        if (call_with(self, name, PyList_GET_ITEM(messages, i)) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Tells what was found; in the end the task runs that waits for it. */
+static int deliver(core_wire *self, const news *found)
+{
+    core_mailbox *mailbox = (core_mailbox *)Py_XNewRef((PyObject *)self->mailbox);
+    bool held = mailbox != NULL && mailbox->held;
+    if (mailbox != NULL) {
+        mailbox->held = true;
+    }
+    int failed = deliver_events(self, found->before) < 0 ||
+                         deliver_messages(self, found->messages) < 0 ||
+                         deliver_events(self, found->after) < 0
+                     ? -1
+                     : 0;
+    if (mailbox != NULL) {
+        mailbox->held = held;
+        if (failed == 0 && !held) {
+            failed = core_mailbox_wake(mailbox, true);
+        }
+        Py_DECREF(mailbox);
+    }
+    return failed;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static bool can_write(const core_wire *self)
+{
+    return self->write != NULL && !self->held;
+}
+
+/* A link is asked until it gives nothing, so that its hub learns that it was served. */
+static bool may_have_output(const core_connection *connection)
+{
+    return connection->link != NULL || kedge_connection_output_waiting(connection->connection);
+}
+
+static int write_one(core_wire *self, PyObject *bytes)
+{
+    PyObject *write = Py_NewRef(self->write);
+    PyObject *result = PyObject_CallOneArg(write, bytes);
+    Py_DECREF(write);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Writes until there is nothing, or the transport takes no more; 1 if something was written. */
+static int write_all(core_wire *self)
+{
+    int wrote = 0;
+    while (can_write(self) && may_have_output(self->connection)) {
+        PyObject *bytes = core_connection_output(self->connection, OUTPUT_LIMIT);
+        if (bytes == NULL) {
+            return -1;
+        }
+        bool empty = PyBytes_GET_SIZE(bytes) == 0;
+        int failed = empty ? 0 : write_one(self, bytes);
+        Py_DECREF(bytes);
+        if (failed < 0) {
+            return -1;
+        }
+        if (empty) {
+            break;
+        }
+        wrote = 1;
+    }
+    if (wrote && self->tells_written) {
+        PyObject *told = PyObject_CallMethodNoArgs((PyObject *)self, self->state->written);
+        Py_XDECREF(told);
+        return told == NULL ? -1 : 1;
+    }
+    return wrote;
+}
+
+/* ---- Settling -------------------------------------------------------------------------------- */
+
+static bool is_full(const core_wire *self)
+{
+    return self->mailbox != NULL && core_mailbox_full(self->mailbox);
+}
+
+static int call_named(core_wire *self, PyObject *name)
+{
+    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)self, name);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Reading pauses, or goes on, as connection and mailbox want it. */
+static int steer(core_wire *self)
+{
+    bool wanted = kedge_connection_reading_wanted(self->connection->connection) && !is_full(self);
+    if (wanted == self->reading) {
+        return 0;
+    }
+    return call_named(self, wanted ? self->state->resume : self->state->pause);
+}
+
+static int settle(core_wire *self)
+{
+    if (self->write == NULL) {
+        return 0;
+    }
+    kedge_connection *connection = self->connection->connection;
+    if (kedge_connection_finished(connection)) {
+        return call_named(self, self->state->finish);
+    }
+    kedge_time deadline = kedge_connection_deadline(connection);
+    if (deadline < self->alarm) {
+        self->alarm = deadline;
+        PyObject *seconds = core_deadline(deadline);
+        int failed = seconds == NULL ? -1 : call_with(self, self->state->set_alarm, seconds);
+        Py_XDECREF(seconds);
+        if (failed < 0) {
+            return -1;
+        }
+    }
+    return steer(self);
+}
+
+/* ---- Pumping --------------------------------------------------------------------------------- */
+
+/* Whether the connection has something to tell, now that it was written to. */
+static bool is_stirred(const core_connection *connection)
+{
+    return kedge_connection_deadline(connection->connection) <= connection->last ||
+           kedge_connection_finished(connection->connection);
+}
+
+static int look_again(core_wire *self, news *found)
+{
+    if (core_connection_begin(self->connection) < 0) {
+        return -1;
+    }
+    int failed = look_for(self, found);
+    core_connection_leave(self->connection);
+    return failed;
+}
+
+/* Delivers and writes until there is nothing of either. */
+static int pump(core_wire *self, news *found)
+{
+    bool pumping = self->pumping;
+    int failed = 0;
+    self->pumping = true;
+    for (;;) {
+        failed = deliver(self, found);
+        clear_news(found);
+        if (failed < 0) {
+            break;
+        }
+        failed = write_all(self);
+        if (failed <= 0 || !is_stirred(self->connection)) {
+            break;
+        }
+        if (look_again(self, found) < 0) {
+            failed = -1;
+            break;
+        }
+    }
+    self->pumping = pumping;
+    clear_news(found);
+    return failed < 0 ? -1 : settle(self);
+}
+
+static PyObject *pumped(core_wire *self, news *found, int failed)
+{
+    Py_INCREF(self);
+    if (failed < 0) {
+        clear_news(found);
+    } else {
+        failed = pump(self, found);
+    }
+    Py_DECREF(self);
+    if (failed < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* False, with an exception, for one that has no connection. */
+static bool is_attached(core_wire *self)
+{
+    if (self->connection == NULL) {
+        core_raise_state(self->state, "there is no connection yet");
+        return false;
+    }
+    return true;
+}
+
+/* ---- What asyncio calls ---------------------------------------------------------------------- */
+
+static PyObject *wire_get_buffer(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    return Py_NewRef(wire_of(object)->view);
+}
+
+/* Reads the bytes; what a failed call left behind comes first. */
+static int receive(core_wire *self, size_t size, news *found)
+{
+    core_connection *connection = self->connection;
+    if (core_connection_begin(connection) < 0) {
+        return -1;
+    }
+    uint8_t *bytes = self->buffer.buf;
+    kedge_status status =
+        kedge_connection_receive_mutable(connection->connection, bytes, size, connection->last);
+    int failed = 0;
+    if (status == KEDGE_WRONG_STATE) {
+        failed = look_for(self, found);
+        status =
+            kedge_connection_receive_mutable(connection->connection, bytes, size, connection->last);
+    }
+    if (failed == 0 && status == KEDGE_OK) {
+        failed = look_for(self, found);
+    }
+    core_connection_leave(connection);
+    if (failed == 0 && status != KEDGE_OK) {
+        core_raise(self->state, status);
+        failed = -1;
+    }
+    return failed;
+}
+
+static PyObject *wire_buffer_updated(PyObject *object, PyObject *count)
+{
+    core_wire *self = wire_of(object);
+    news found = {NULL, NULL, NULL};
+    size_t size = PyLong_AsSize_t(count);
+    if (size == (size_t)-1 && PyErr_Occurred() != NULL) {
+        return NULL;
+    }
+    if (size > (size_t)self->buffer.len) {
+        core_raise_argument(self->state, "nbytes is more than the buffer holds");
+        return NULL;
+    }
+    if (!is_attached(self)) {
+        return NULL;
+    }
+    return pumped(self, &found, receive(self, size, &found));
+}
+
+static PyObject *wire_pause_writing(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    wire_of(object)->held = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *wire_look(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    core_wire *self = wire_of(object);
+    news found = {NULL, NULL, NULL};
+    if (self->write == NULL) {
+        Py_RETURN_NONE;
+    }
+    return pumped(self, &found, look_again(self, &found));
+}
+
+/* ---- What owners call ------------------------------------------------------------------------ */
+
+/* Within a pump it is as late as when that began. */
+static int take_time(core_wire *self)
+{
+    if (self->pumping) {
+        return 0;
+    }
+    if (core_connection_begin(self->connection) < 0) {
+        return -1;
+    }
+    core_connection_leave(self->connection);
+    return 0;
+}
+
+/* Writes what there is; events stay for the next look. */
+static PyObject *wire_flush(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    core_wire *self = wire_of(object);
+    news found = {NULL, NULL, NULL};
+    self->flush_comes = false;
+    if (self->write == NULL) {
+        Py_RETURN_NONE;
+    }
+    return pumped(self, &found, take_time(self));
+}
+
+static PyObject *wire_resume_writing(PyObject *object, PyObject *unused)
+{
+    core_wire *self = wire_of(object);
+    news found = {NULL, NULL, NULL};
+    (void)unused;
+    self->held = false;
+    if (self->write == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (take_time(self) < 0 || pump(self, &found) < 0 ||
+        call_named(self, self->state->written) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static int flush_soon(core_wire *self)
+{
+    if (self->flush_comes || self->pumping || self->call_soon == NULL) {
+        return 0;
+    }
+    PyObject *flush = PyObject_GetAttr((PyObject *)self, self->state->flush);
+    PyObject *handle = flush == NULL ? NULL : PyObject_CallOneArg(self->call_soon, flush);
+    self->flush_comes = handle != NULL;
+    Py_XDECREF(flush);
+    Py_XDECREF(handle);
+    return handle == NULL ? -1 : 0;
+}
+
+static PyObject *wire_flush_soon(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    if (flush_soon(wire_of(object)) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *send(core_wire *self, PyObject *message, bool text)
+{
+    if (!is_attached(self) || take_time(self) < 0 ||
+        core_connection_send(self->connection, message, text) < 0 || flush_soon(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *wire_send(PyObject *object, PyObject *message)
+{
+    return send(wire_of(object), message, PyUnicode_Check(message));
+}
+
+static PyObject *wire_send_text(PyObject *object, PyObject *message)
+{
+    return send(wire_of(object), message, true);
+}
+
+static PyObject *wire_steer(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    core_wire *self = wire_of(object);
+    if (self->write != NULL && steer(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- What the class made from this one calls ------------------------------------------------- */
+
+CORE_METHOD(wire_attach)
+{
+    static const core_signature signature = {.function = "_attach",
+                                             .nameless = 3,
+                                             .positional = 3,
+                                             .required = 3,
+                                             .names = {"connection", "transport", "loop"}};
+    core_wire *self = wire_of(object);
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    if (core_arguments(&signature, arguments, count, names, values) < 0) {
+        return NULL;
+    }
+    if (!Py_IS_TYPE(values[0], self->state->connection)) {
+        PyErr_SetString(PyExc_TypeError, "connection must be a Connection");
+        return NULL;
+    }
+    PyObject *write = PyObject_GetAttrString(values[1], "write");
+    PyObject *call_soon = write == NULL ? NULL : PyObject_GetAttrString(values[2], "call_soon");
+    if (call_soon == NULL) {
+        Py_XDECREF(write);
+        return NULL;
+    }
+    Py_XSETREF(self->connection, (core_connection *)Py_NewRef(values[0]));
+    Py_XSETREF(self->transport, Py_NewRef(values[1]));
+    Py_XSETREF(self->write, write);
+    Py_XSETREF(self->call_soon, call_soon);
+    Py_RETURN_NONE;
+}
+
+static PyObject *wire_detach(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    core_wire *self = wire_of(object);
+    Py_CLEAR(self->transport);
+    Py_CLEAR(self->write);
+    Py_CLEAR(self->call_soon);
+    Py_RETURN_NONE;
+}
+
+static PyObject *wire_alarm_rang(PyObject *object, PyObject *unused)
+{
+    wire_of(object)->alarm = KEDGE_NEVER;
+    return wire_look(object, unused);
+}
+
+static PyObject *wire_leave_time(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    wire_of(object)->alarm = 0;
+    Py_RETURN_NONE;
+}
+
+/* ---- Attributes ------------------------------------------------------------------------------ */
+
+static PyObject *wire_connection(PyObject *object, void *unused)
+{
+    (void)unused;
+    core_connection *connection = wire_of(object)->connection;
+    if (connection == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "connection");
+        return NULL;
+    }
+    return Py_NewRef((PyObject *)connection);
+}
+
+static PyObject *wire_begun(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(wire_of(object)->connection != NULL);
+}
+
+static PyObject *wire_transport(PyObject *object, void *unused)
+{
+    (void)unused;
+    PyObject *transport = wire_of(object)->transport;
+    return Py_NewRef(transport == NULL ? Py_None : transport);
+}
+
+static PyObject *wire_held(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(!can_write(wire_of(object)));
+}
+
+static PyObject *wire_mailbox(PyObject *object, void *unused)
+{
+    (void)unused;
+    core_mailbox *mailbox = wire_of(object)->mailbox;
+    return Py_NewRef(mailbox == NULL ? Py_None : (PyObject *)mailbox);
+}
+
+static int wire_set_mailbox(PyObject *object, PyObject *mailbox, void *unused)
+{
+    (void)unused;
+    core_wire *self = wire_of(object);
+    bool none = mailbox == NULL || mailbox == Py_None;
+    if (!none && !Py_IS_TYPE(mailbox, self->state->mailbox)) {
+        PyErr_SetString(PyExc_TypeError, "mailbox must be a Mailbox or None");
+        return -1;
+    }
+    Py_XSETREF(self->mailbox, none ? NULL : (core_mailbox *)Py_NewRef(mailbox));
+    return 0;
+}
+
+static PyObject *wire_reading(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(wire_of(object)->reading);
+}
+
+static int set_flag(bool *flag, PyObject *value)
+{
+    int truth = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (truth < 0) {
+        return -1;
+    }
+    *flag = truth != 0;
+    return 0;
+}
+
+static int wire_set_reading(PyObject *object, PyObject *value, void *unused)
+{
+    (void)unused;
+    return set_flag(&wire_of(object)->reading, value);
+}
+
+static PyObject *wire_raw_texts(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(wire_of(object)->raw_texts);
+}
+
+static int wire_set_raw_texts(PyObject *object, PyObject *value, void *unused)
+{
+    (void)unused;
+    return set_flag(&wire_of(object)->raw_texts, value);
+}
+
+static PyObject *wire_tells_written(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(wire_of(object)->tells_written);
+}
+
+static int wire_set_tells_written(PyObject *object, PyObject *value, void *unused)
+{
+    (void)unused;
+    return set_flag(&wire_of(object)->tells_written, value);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+static PyObject *wire_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    (void)arguments;
+    (void)keywords;
+    core_state *state = core_state_of_type(type);
+    core_wire *self = (core_wire *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->state = state;
+        self->alarm = KEDGE_NEVER;
+        self->reading = true;
+        self->tells_written = true;
+    }
+    return (PyObject *)self;
+}
+
+/* Its subclass gives it what it reads into. */
+static int wire_init(PyObject *object, PyObject *arguments, PyObject *keywords)
+{
+    static const core_signature signature = {
+        .function = "Wire", .positional = 1, .required = 1, .names = {"buffer"}};
+    core_wire *self = wire_of(object);
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    Py_buffer buffer;
+    if (core_constructor_arguments(&signature, arguments, keywords, values) < 0 ||
+        PyObject_GetBuffer(values[0], &buffer, PyBUF_WRITABLE) < 0) {
+        return -1;
+    }
+    if (self->view != NULL) {
+        PyBuffer_Release(&self->buffer);
+    }
+    self->buffer = buffer;
+    Py_XSETREF(self->view, Py_NewRef(values[0]));
+    return 0;
+}
+
+static int wire_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    core_wire *self = wire_of(object);
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->connection);
+    Py_VISIT(self->transport);
+    Py_VISIT(self->write);
+    Py_VISIT(self->call_soon);
+    Py_VISIT(self->mailbox);
+    Py_VISIT(self->view);
+    return 0;
+}
+
+static int wire_clear(PyObject *object)
+{
+    core_wire *self = wire_of(object);
+    Py_CLEAR(self->transport);
+    Py_CLEAR(self->write);
+    Py_CLEAR(self->call_soon);
+    Py_CLEAR(self->mailbox);
+    return 0;
+}
+
+static void wire_dealloc(PyObject *object)
+{
+    core_wire *self = wire_of(object);
+    PyObject_GC_UnTrack(object);
+    if (self->weak_references != NULL) {
+        PyObject_ClearWeakRefs(object);
+    }
+    (void)wire_clear(object);
+    Py_CLEAR(self->connection);
+    if (self->view != NULL) {
+        PyBuffer_Release(&self->buffer);
+    }
+    Py_CLEAR(self->view);
+    core_free(object);
+}
+
+/* ---- The type -------------------------------------------------------------------------------- */
+
+static PyMethodDef methods[] = {
+    {"get_buffer", wire_get_buffer, METH_O,
+     PyDoc_STR("get_buffer($self, sizehint, /)\n--\n\nWhere to read to.")},
+    {"buffer_updated", wire_buffer_updated, METH_O,
+     PyDoc_STR("buffer_updated($self, nbytes, /)\n--\n\nSo many bytes were read.")},
+    {"pause_writing", wire_pause_writing, METH_NOARGS,
+     PyDoc_STR("pause_writing($self, /)\n--\n\nThe transport takes nothing for now.")},
+    {"resume_writing", wire_resume_writing, METH_NOARGS,
+     PyDoc_STR("resume_writing($self, /)\n--\n\nIt takes something again.")},
+    {"look", wire_look, METH_NOARGS,
+     PyDoc_STR("look($self, /)\n--\n\n"
+               "Takes what happened otherwise than by bytes that came; does what is due.")},
+    {"flush", wire_flush, METH_NOARGS, PyDoc_STR("flush($self, /)\n--\n\nWrites what there is.")},
+    {"flush_soon", wire_flush_soon, METH_NOARGS,
+     PyDoc_STR("flush_soon($self, /)\n--\n\n"
+               "Writes what there is once everybody had their turn, so that it is written at "
+               "once.")},
+    {"send", wire_send, METH_O,
+     PyDoc_STR("send($self, message, /)\n--\n\n"
+               "Sends a message, str as text, bytes as binary; it is written at the end of this "
+               "turn.")},
+    {"send_text", wire_send_text, METH_O,
+     PyDoc_STR("send_text($self, message, /)\n--\n\n"
+               "Sends a text message that is there as UTF-8 already.")},
+    {"steer", wire_steer, METH_NOARGS,
+     PyDoc_STR("steer($self, /)\n--\n\n"
+               "Reads on, or pauses, as connection and mailbox want it.")},
+    CORE_METHOD_ROW("_attach", wire_attach,
+                    "_attach($self, connection, transport, loop, /)\n--\n\n"
+                    "The transport is there."),
+    {"_detach", wire_detach, METH_NOARGS,
+     PyDoc_STR("_detach($self, /)\n--\n\nThe transport is gone.")},
+    {"_alarm_rang", wire_alarm_rang, METH_NOARGS,
+     PyDoc_STR("_alarm_rang($self, /)\n--\n\nThe time of the last _set_alarm has come.")},
+    {"_leave_time", wire_leave_time, METH_NOARGS,
+     PyDoc_STR("_leave_time($self, /)\n--\n\nNo alarm is set any more.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef getset[] = {
+    {"connection", wire_connection, NULL, PyDoc_STR("The connection, once the transport is there."),
+     NULL},
+    {"begun", wire_begun, NULL, PyDoc_STR("There was a connection."), NULL},
+    {"transport", wire_transport, NULL, PyDoc_STR("The transport; None before and after."), NULL},
+    {"held", wire_held, NULL, PyDoc_STR("The transport takes nothing for now, or it is gone."),
+     NULL},
+    {"mailbox", wire_mailbox, wire_set_mailbox,
+     PyDoc_STR("Where messages go without further ado; while it is full nothing is read. None: "
+               "each is\ngiven to received()."),
+     NULL},
+    {"reading", wire_reading, wire_set_reading, PyDoc_STR("The transport is being read."), NULL},
+    {"raw_texts", wire_raw_texts, wire_set_raw_texts,
+     PyDoc_STR("Text messages are given to received_text(), as bytes."), NULL},
+    {"tells_written", wire_tells_written, wire_set_tells_written,
+     PyDoc_STR("Whether _written() is called when something was written."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", CORE_MEMBER_SIZE, offsetof(core_wire, weak_references), CORE_READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t)"What carries a Connection on an asyncio transport."},
+    {Py_tp_new, wire_new},
+    {Py_tp_init, wire_init},
+    {Py_tp_dealloc, wire_dealloc},
+    {Py_tp_traverse, wire_traverse},
+    {Py_tp_clear, wire_clear},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, getset},
+    {Py_tp_members, members},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "kedge._core.Wire",
+    .basicsize = sizeof(core_wire),
+    .flags =
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
+
+int core_add_wire(PyObject *module, core_state *state)
+{
+    const struct {
+        PyObject **name;
+        const char *text;
+    } names[] = {
+        {&state->deliver, "_deliver"},
+        {&state->received, "received"},
+        {&state->received_text, "received_text"},
+        {&state->written, "_written"},
+        {&state->finish, "_finish"},
+        {&state->set_alarm, "_set_alarm"},
+        {&state->pause, "_pause"},
+        {&state->resume, "_resume"},
+        {&state->flush, "flush"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        *names[i].name = PyUnicode_InternFromString(names[i].text);
+        if (*names[i].name == NULL) {
+            return -1;
+        }
+    }
+    state->wire = core_add_type(module, &spec, NULL);
+    return state->wire == NULL ? -1 : 0;
+}
