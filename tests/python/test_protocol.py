@@ -43,9 +43,13 @@ class Recorder(Protocol):
         return [event for event in self.happened if isinstance(event, kind)]
 
 
+DIALED: list[Protocol] = []
+
+
 @asynccontextmanager
 async def listening(factory: Callable[[], Protocol]) -> AsyncIterator[int]:
-    made: list[Protocol] = []
+    """A server; in the end its connections and those of dial() are dropped."""
+    made = DIALED
 
     def make() -> Protocol:
         made.append(factory())
@@ -59,12 +63,14 @@ async def listening(factory: Callable[[], Protocol]) -> AsyncIterator[int]:
         for each in made:
             each.abort()
         await until(lambda: all(each.transport is None for each in made))
+        made.clear()
 
 
 async def dial(port: int, **options: Any) -> Recorder:
     _, protocol = await asyncio.get_running_loop().create_connection(
         lambda: Recorder(host="127.0.0.1", **options), "127.0.0.1", port
     )
+    DIALED.append(protocol)
     return protocol
 
 

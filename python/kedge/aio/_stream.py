@@ -287,13 +287,12 @@ class WireStream(Stream):
         super().__init__(url, client, open_timeout=open_timeout, events_max=events_max)
         self._ssl = ssl
         self._options = dict(options, headers=tuple(headers), handshake_timeout=open_timeout)
-        self._buffer = new_buffer()
 
     def _time_is_watched(self) -> bool:
         return self._line is not None
 
     async def _dial(self) -> None:
-        wire = Wire(self, self._begin, self._buffer)
+        wire = Wire(self, self._begin)
         await open_socket(wire, self._address, self._ssl, self._open_timeout)
         if not wire.begun:
             self._failed("it ended at once")
