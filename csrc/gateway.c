@@ -61,6 +61,8 @@ bool kedge_gateway_close_resumable(uint16_t code)
 uint16_t kedge_gateway_close_code(kedge_status cause)
 {
     switch (cause) {
+    case KEDGE_OK:
+        return KEDGE_GATEWAY_UNKNOWN_ERROR;
     case KEDGE_TOO_MANY_SESSIONS:
         return KEDGE_GATEWAY_RATE_LIMITED;
     case KEDGE_NOT_YOURS:

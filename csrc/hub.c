@@ -676,6 +676,33 @@ kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *session)
     return kedge_hub_next_link(hub, session, NULL);
 }
 
+kedge_status kedge_hub_close(kedge_hub *hub, kedge_session *session, uint16_t code,
+                             kedge_span reason, size_t *links, kedge_time now)
+{
+    size_t count = 0;
+    kedge_status status = KEDGE_OK;
+    if (hub == NULL || session == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    kedge_hub_advance(hub, now);
+    if (kedge_hub_record_of(hub, session) == NULL) {
+        return KEDGE_UNKNOWN;
+    }
+    if (code == 0) {
+        code = hub->operations->close_code(KEDGE_OK);
+    }
+    kedge_link *link = kedge_hub_next_link(hub, session, NULL);
+    while (status == KEDGE_OK && link != NULL) {
+        status = kedge_link_close(link, code, reason, hub->now);
+        count += status == KEDGE_OK ? 1 : 0;
+        link = kedge_hub_next_link(hub, session, link);
+    }
+    if (links != NULL) {
+        *links = count;
+    }
+    return status;
+}
+
 /* Its links are told that it is here no longer. */
 static kedge_status close_session(kedge_hub *hub, kedge_session *session, kedge_time now,
                                   kedge_hub_record **closed)

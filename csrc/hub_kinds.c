@@ -2,6 +2,17 @@
  * without a link (csrc/hub.h). */
 #include "hub.h"
 
+#include "messaging.h"
+
+uint64_t kedge_hub_timestamp(const kedge_hub *hub, kedge_time now)
+{
+    if (hub == NULL || hub->operations->protocol != KEDGE_MESSAGING) {
+        return 0;
+    }
+    return kedge_messaging_timestamp(kedge_commons_wall(&hub->commons, kedge_time_told(now)),
+                                     hub->config.link.as.messaging_server.unit);
+}
+
 kedge_time kedge_hub_waits(const kedge_hub *hub)
 {
     switch (hub->operations->sessions) {

@@ -1240,6 +1240,20 @@ void kedge_link_remind_connection(kedge_link *link, kedge_time at)
     }
 }
 
+kedge_span kedge_link_session_id(const kedge_link *link)
+{
+    if (HAS(link, session_id)) {
+        return link->operations->session_id(link);
+    }
+    const kedge_session *session = kedge_link_session(link);
+    return session == NULL ? kedge_text(NULL) : kedge_session_id(session);
+}
+
+const char *kedge_link_state_name(const kedge_link *link)
+{
+    return link == NULL || link->commons == NULL ? "GONE" : link->operations->describe(link).name;
+}
+
 uint32_t kedge_link_connection(const kedge_link *link)
 {
     return link == NULL ? 0 : link->connections;

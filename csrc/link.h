@@ -238,7 +238,7 @@ typedef struct kedge_link_operations {
                            uint64_t stamp);
     kedge_status (*refuse)(kedge_link *link, kedge_status cause, uint16_t code, kedge_span text);
     /* How a hub's verdict is told: TOO_MANY_SESSIONS, UNKNOWN (there is no such session, or no more),
-     * NOT_YOURS, HISTORY_LOST. What is refused before the upgrade has an HTTP status instead. */
+     * NOT_YOURS, HISTORY_LOST; OK: it just throws somebody out, who may come back. What is refused before the upgrade has an HTTP status instead. */
     uint16_t (*close_code)(kedge_status cause);
     const char *(*close_text)(uint16_t code); /* null: it has none */
     bool (*own_name)(kedge_span name); /* a message that the server sends by itself: no event's */
@@ -276,8 +276,9 @@ typedef struct kedge_link_operations {
     bool (*subscribed)(const kedge_link *link, const kedge_coordinates *coordinates,
                        kedge_span type);
 
-    kedge_time (*deadline)(const kedge_link *link); /* the protocol's earliest */
-    uint64_t (*position)(const kedge_link *link);   /* null: that is `sent` */
+    kedge_time (*deadline)(const kedge_link *link);   /* the protocol's earliest */
+    uint64_t (*position)(const kedge_link *link);     /* null: that is `sent` */
+    kedge_span (*session_id)(const kedge_link *link); /* a client's; null: it keeps none */
     kedge_link_state (*describe)(const kedge_link *link);
 
     /* A message of the queue could not be written, for want of memory: ends the connection by the

@@ -13,11 +13,16 @@ static inline bool kedge_timestamp_unit_right(kedge_timestamp_unit unit)
     return unit == KEDGE_TIMESTAMP_SECONDS || unit == KEDGE_TIMESTAMP_MILLISECONDS;
 }
 
-/* The wall clock of a link, in that unit. */
+/* A wall clock in that unit. */
+static inline uint64_t kedge_messaging_timestamp(uint64_t wall, kedge_timestamp_unit unit)
+{
+    return wall / (unit == KEDGE_TIMESTAMP_SECONDS ? KEDGE_SECOND : KEDGE_MILLISECOND);
+}
+
+/* That of a link. */
 static inline uint64_t kedge_messaging_time(const kedge_link *link, kedge_timestamp_unit unit)
 {
-    return kedge_commons_wall(link->commons, link->now) /
-           (unit == KEDGE_TIMESTAMP_SECONDS ? KEDGE_SECOND : KEDGE_MILLISECOND);
+    return kedge_messaging_timestamp(kedge_commons_wall(link->commons, link->now), unit);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include "decimal.h"
 #include "envelope.h"
 #include "memory.h"
+#include "protocols/messaging_messages.h"
 #include "span.h"
 
 /* The prefix of every protocol fits the raw block of a spliced frame, and the head of such a frame
@@ -160,6 +161,18 @@ kedge_status kedge_publication_create(kedge_publication **publication, kedge_all
         return KEDGE_INVALID_ARGUMENT;
     }
     return create(publication, allocator, source);
+}
+
+bool kedge_publication_passes(kedge_protocol protocol, kedge_span name)
+{
+    switch (protocol) {
+    case KEDGE_FLOWLAYER:
+        return !kedge_span_equal(name, kedge_text("log"));
+    case KEDGE_MESSAGING:
+        return kedge_messaging_classify_event(name) == KEDGE_MESSAGING_PASSING_EVENT;
+    default:
+        return protocol == KEDGE_BLOBHUB;
+    }
 }
 
 kedge_status kedge_publication_control(kedge_publication **publication, kedge_allocator allocator,

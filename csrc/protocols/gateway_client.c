@@ -922,6 +922,11 @@ static uint64_t client_position(const kedge_link *link)
     return kedge_gateway_client_position(kedge_gateway_client_const(link));
 }
 
+static kedge_span client_session_id(const kedge_link *link)
+{
+    return kedge_gateway_client_session(kedge_gateway_client_const(link));
+}
+
 /* ---- Events that are made when they are pulled -------------------------------------------------- */
 
 static bool client_event_waiting(const kedge_link *link)
@@ -1134,6 +1139,7 @@ const kedge_link_operations kedge_gateway_client_operations = {
     .load = kedge_gateway_client_load,
     .deadline = client_deadline,
     .position = client_position,
+    .session_id = client_session_id,
     .describe = client_describe,
     .failed = client_failed,
     .next_event = client_next_event,

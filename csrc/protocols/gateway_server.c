@@ -1193,11 +1193,11 @@ static kedge_status attach(kedge_link *link, kedge_session *session, kedge_span 
 
 static kedge_status refuse(kedge_link *link, kedge_status cause, uint16_t code, kedge_span text)
 {
-    if (kedge_gateway_close_name(code) == NULL) {
+    happening what = happening_of(KEDGE_GATEWAY_INPUT_APP_REFUSES, cause);
+    what.code = code == 0 ? KEDGE_GATEWAY_AUTH_FAILED : code;
+    if (kedge_gateway_close_name(what.code) == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    happening what = happening_of(KEDGE_GATEWAY_INPUT_APP_REFUSES, cause);
-    what.code = code;
     what.reason = text;
     return apply(server_of(link), &what);
 }

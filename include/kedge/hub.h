@@ -177,6 +177,10 @@ KEDGE_API kedge_status kedge_hub_accept(kedge_hub *hub, kedge_ticket ticket,
 /* The wall clock that goes with `now`, for all links; see kedge_link_clock. INVALID_ARGUMENT. */
 KEDGE_API kedge_status kedge_hub_clock(kedge_hub *hub, uint64_t wall, kedge_time now);
 
+/* That clock, in the unit in which the hub's protocol stamps its events: the `timestamp` of a publication
+ * (kedge/publication.h) that is made now. 0 where it stamps none. */
+KEDGE_API uint64_t kedge_hub_timestamp(const kedge_hub *hub, kedge_time now);
+
 /* The link that waits for the answer to this question or request; NULL once it is gone, or was answered.
  * For who answers requests (kedge/requests.h) later, by the ticket alone. */
 KEDGE_API kedge_link *kedge_hub_asker(const kedge_hub *hub, kedge_ticket ticket);
@@ -272,6 +276,13 @@ KEDGE_API kedge_link *kedge_hub_link_of(kedge_hub *hub, const kedge_session *ses
  * end. None of them may end or attach during the walk. */
 KEDGE_API kedge_link *kedge_hub_next_link(kedge_hub *hub, const kedge_session *session,
                                           const kedge_link *previous);
+
+/* Throws somebody out: closes the links that a session is attached to, as kedge_link_close; `links` (may be
+ * NULL) tells how many those were. What becomes of the session, and whether its clients come back, follows
+ * from the code; 0 is one with which they do (gateway: 4000, else 1001). UNKNOWN: it is none of this hub.
+ * INVALID_ARGUMENT. */
+KEDGE_API kedge_status kedge_hub_close(kedge_hub *hub, kedge_session *session, uint16_t code,
+                                       kedge_span reason, size_t *links, kedge_time now);
 
 /* Ends a session for good; its links are closed (gateway: 4009, else 1001). UNKNOWN: it is none of this
  * hub. UNSUPPORTED: it is the one that all share. */

@@ -174,7 +174,8 @@ KEDGE_API kedge_status kedge_link_attach(kedge_link *link, kedge_ticket ticket,
                                          kedge_time now);
 
 /* Answers any question with no. `code` is the protocol's: for the gateway one of its close codes (4004,
- * 4011, 4006, 4012, or 4009 for a session that there is not); without a text it is sent with its own.
+ * 4011, 4006, 4012, or 4009 for a session that there is not); 0: the protocol's own (4004, or what
+ * kedge_hub_refuse tells of CREDENTIALS). Without a text it is sent with its own.
  * STALE_TICKET, INVALID_ARGUMENT. */
 KEDGE_API kedge_status kedge_link_refuse(kedge_link *link, kedge_ticket ticket, uint16_t code,
                                          kedge_span text, kedge_time now);
@@ -474,6 +475,14 @@ KEDGE_API void kedge_link_remind(kedge_link *link, kedge_time at);
 /* The number of the session's last dispatch: a client's that next_event has handed out (what save would
  * write), a server's that next_output has given, or its client named when it resumed. 0: none. */
 KEDGE_API uint64_t kedge_link_position(const kedge_link *link);
+
+/* The id of the session that it has, empty if it has none: of a server's link that of
+ * kedge_link_session; a gateway's client keeps one from one connection to the next. Other clients have no
+ * ids. It lives until the next receive, tick or destroy. */
+KEDGE_API kedge_span kedge_link_session_id(const kedge_link *link);
+
+/* The state of its conversation, one word: those of the state diagrams in docs/protocols. */
+KEDGE_API const char *kedge_link_state_name(const kedge_link *link);
 
 /* A client's connections so far, counted from 1: what belongs to an older one must not be fed. */
 KEDGE_API uint32_t kedge_link_connection(const kedge_link *link);

@@ -64,6 +64,11 @@ KEDGE_API kedge_status kedge_publication_create(kedge_publication **publication,
                                                 kedge_allocator allocator,
                                                 const kedge_publication_source *source);
 
+/* Whether events of that name carry no number by the protocol's page: all of BlobHub, all but `log` of
+ * FlowLayer, the messenger's `typing`, `online` and `offline`. What `passing` should be where an application
+ * has no other mind. */
+KEDGE_API bool kedge_publication_passes(kedge_protocol protocol, kedge_span name);
+
 /* A whole message that is ready and carries no number (`hello`, `heartbeat_ack`), so that
  * everything a link sends is a publication. `text` is copied, not checked, and must not be empty.
  * It has no name; its payload is the whole text. A hub's publish and send refuse it, as they do any that

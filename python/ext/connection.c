@@ -60,7 +60,7 @@ static core_connection *make(PyTypeObject *type, PyObject *link, PyTypeObject *l
 {
     core_state *state = PyType_GetModuleState(type);
     bool linked = link != NULL && link != Py_None;
-    if (linked && !Py_IS_TYPE(link, link_type)) {
+    if (linked && !PyObject_TypeCheck(link, link_type)) {
         PyErr_Format(PyExc_TypeError, "link must be a %s, not %.200s", link_type->tp_name,
                      Py_TYPE(link)->tp_name);
         return NULL;
@@ -74,8 +74,7 @@ static core_connection *make(PyTypeObject *type, PyObject *link, PyTypeObject *l
     if (linked) {
         take_link(self, (core_link *)link);
     }
-    if (core_callable(clock, "clock", linked ? self->link->clock : state->monotonic, &self->clock) <
-        0) {
+    if (core_callable(clock, "clock", linked ? self->link->clock : NULL, &self->clock) < 0) {
         Py_CLEAR(self);
     }
     return self;
@@ -748,7 +747,7 @@ static PyObject *connection_link(PyObject *object, void *unused)
 static PyObject *connection_clock(PyObject *object, void *unused)
 {
     (void)unused;
-    return Py_NewRef(connection_of(object)->clock);
+    return core_clock_of(connection_of(object)->state, connection_of(object)->clock);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -765,9 +764,7 @@ static int connection_traverse(PyObject *object, visitproc visit, void *arg)
 static int connection_clear(PyObject *object)
 {
     core_connection *self = connection_of(object);
-    if (self->clock != NULL) {
-        Py_SETREF(self->clock, Py_NewRef(Py_None));
-    }
+    Py_CLEAR(self->clock);
     return 0;
 }
 

@@ -29,6 +29,29 @@ static bool is_missing(PyObject *object)
     return object == NULL || object == Py_None;
 }
 
+static int number_of(core_state *state, PyObject *number, const char *name, uint64_t most,
+                     uint64_t *value)
+{
+    PyObject *index = PyNumber_Index(number);
+    if (index == NULL) {
+        return -1;
+    }
+    uint64_t read = PyLong_AsUnsignedLongLong(index);
+    Py_DECREF(index);
+    if (PyErr_Occurred() != NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return core_raise_argument(state, "%s is negative or too large", name);
+    }
+    if (read > most) {
+        return core_raise_argument(state, "%s is too large", name);
+    }
+    *value = read;
+    return 0;
+}
+
 /* ---- Times ----------------------------------------------------------------------------------- */
 
 /* The nearest nanosecond of a number of seconds that is known to fit. Whole seconds and fraction
@@ -66,16 +89,52 @@ static int time_of(core_state *state, PyObject *seconds, const char *name, kedge
     return time_of_double(state, value, name, time);
 }
 
+PyObject *core_clock_of(core_state *state, PyObject *clock)
+{
+    return Py_NewRef(clock == NULL ? state->clock : clock);
+}
+
 int core_now(core_state *state, PyObject *seconds, PyObject *clock, kedge_time *now)
 {
     if (!is_missing(seconds)) {
         return time_of(state, seconds, "now", now);
     }
-    PyObject *told = PyObject_CallNoArgs(clock);
+    PyObject *asked = core_clock_of(state, clock);
+    PyObject *told = PyObject_CallNoArgs(asked);
+    Py_DECREF(asked);
     if (told == NULL) {
         return -1;
     }
     int failed = time_of(state, told, "what the clock gave", now);
+    Py_DECREF(told);
+    return failed;
+}
+
+int core_time(core_state *state, PyObject *const *values, PyObject *clock, kedge_time *now)
+{
+    if (is_missing(values[1])) {
+        return core_now(state, values[0], clock, now);
+    }
+    if (!is_missing(values[0])) {
+        return core_raise_argument(state, "now and now_ns are one time: give one of them");
+    }
+    return number_of(state, values[1], "now_ns", KEDGE_NEVER - 1, now);
+}
+
+int core_wall(core_state *state, PyObject *seconds, kedge_time *wall)
+{
+    if (!is_missing(seconds)) {
+        return time_of(state, seconds, "wall", wall);
+    }
+    bool exact = state->wall_clock == state->time_ns;
+    PyObject *clock = Py_NewRef(state->wall_clock);
+    PyObject *told = PyObject_CallNoArgs(clock);
+    Py_DECREF(clock);
+    if (told == NULL) {
+        return -1;
+    }
+    int failed = exact ? number_of(state, told, "wall", UINT64_MAX, wall)
+                       : time_of(state, told, "what the wall clock gave", wall);
     Py_DECREF(told);
     return failed;
 }
@@ -116,30 +175,15 @@ PyObject *core_deadline(kedge_time time)
     return PyFloat_FromDouble(seconds);
 }
 
-/* ---- Numbers --------------------------------------------------------------------------------- */
-
-static int number_of(core_state *state, PyObject *number, const char *name, uint64_t most,
-                     uint64_t *value)
+PyObject *core_deadline_ns(kedge_time time)
 {
-    PyObject *index = PyNumber_Index(number);
-    if (index == NULL) {
-        return -1;
+    if (time == KEDGE_NEVER) {
+        Py_RETURN_NONE;
     }
-    uint64_t read = PyLong_AsUnsignedLongLong(index);
-    Py_DECREF(index);
-    if (PyErr_Occurred() != NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_OverflowError)) {
-            return -1;
-        }
-        PyErr_Clear();
-        return core_raise_argument(state, "%s is negative or too large", name);
-    }
-    if (read > most) {
-        return core_raise_argument(state, "%s is too large", name);
-    }
-    *value = read;
-    return 0;
+    return PyLong_FromUnsignedLongLong(time);
 }
+
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 int core_size(core_state *state, PyObject *number, const char *name, size_t *size)
 {
@@ -198,8 +242,7 @@ int core_boolean(PyObject *object, bool *boolean)
     return 0;
 }
 
-/* The items of a sequence of a fixed length; a new reference to what holds them. */
-static PyObject *items_of(core_state *state, PyObject *object, const char *name, Py_ssize_t count)
+PyObject *core_items(core_state *state, PyObject *object, const char *name, Py_ssize_t count)
 {
     PyObject *items = PySequence_Tuple(object);
     if (items != NULL && PyTuple_GET_SIZE(items) != count) {
@@ -209,29 +252,12 @@ static PyObject *items_of(core_state *state, PyObject *object, const char *name,
     return items;
 }
 
-int core_rate(core_state *state, PyObject *pair, uint32_t *burst, uint32_t *per_second)
-{
-    if (is_missing(pair)) {
-        return 0;
-    }
-    PyObject *items = items_of(state, pair, "rate", 2);
-    if (items == NULL) {
-        return -1;
-    }
-    int failed = core_number32(state, PyTuple_GET_ITEM(items, 0), "rate", burst);
-    if (failed == 0) {
-        failed = core_number32(state, PyTuple_GET_ITEM(items, 1), "rate", per_second);
-    }
-    Py_DECREF(items);
-    return failed;
-}
-
 int core_history(core_state *state, PyObject *triple, const char *name, kedge_log_limits *limits)
 {
     if (is_missing(triple)) {
         return 0;
     }
-    PyObject *items = items_of(state, triple, name, 3);
+    PyObject *items = core_items(state, triple, name, 3);
     if (items == NULL) {
         return -1;
     }
@@ -400,8 +426,7 @@ int core_payload(core_state *state, PyObject *payload, core_bytes *json)
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
-/* A tuple of what is iterated over; a str is not several texts. */
-static PyObject *tuple_of_texts(PyObject *iterable, const char *name)
+PyObject *core_tuple_of_texts(PyObject *iterable, const char *name)
 {
     if (PyUnicode_Check(iterable)) {
         PyErr_Format(PyExc_TypeError, "%s must be several texts, not one", name);
@@ -416,7 +441,7 @@ int core_text_list(core_state *state, PyObject *iterable, const char *name, PyOb
     if (is_missing(iterable)) {
         return 0;
     }
-    *texts = tuple_of_texts(iterable, name);
+    *texts = core_tuple_of_texts(iterable, name);
     if (*texts == NULL) {
         return -1;
     }
@@ -433,52 +458,6 @@ int core_text_list(core_state *state, PyObject *iterable, const char *name, PyOb
     }
     *count = (size_t)size;
     return 0;
-}
-
-static int fill_words(core_state *state, const char *name, core_words *words)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(words->texts); i++) {
-        kedge_span span = kedge_text("");
-        if (core_text(state, PyTuple_GET_ITEM(words->texts, i), name, &span) < 0) {
-            return -1;
-        }
-        if (memchr(span.data, 0, span.size) != NULL) {
-            return core_raise_argument(state, "%s has a text with a null character", name);
-        }
-        words->pointers[i] = (const char *)span.data;
-    }
-    return 0;
-}
-
-int core_words_of(core_state *state, PyObject *iterable, const char *name, core_words *words,
-                  kedge_words *list)
-{
-    if (is_missing(iterable)) {
-        return 0;
-    }
-    words->texts = tuple_of_texts(iterable, name);
-    if (words->texts == NULL) {
-        return -1;
-    }
-    size_t count = (size_t)PyTuple_GET_SIZE(words->texts);
-    words->pointers = PyMem_Calloc(count + 1, sizeof *words->pointers);
-    if (words->pointers == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    if (fill_words(state, name, words) < 0) {
-        return -1;
-    }
-    list->words = words->pointers;
-    list->count = count;
-    return 0;
-}
-
-void core_words_free(core_words *words)
-{
-    Py_CLEAR(words->texts);
-    PyMem_Free(words->pointers);
-    words->pointers = NULL;
 }
 
 /* Header texts that Python has as str came from bytes that need not have been UTF-8. */
@@ -508,7 +487,7 @@ static int keep_header_text(core_headers *headers, PyObject *text, kedge_span *s
 static int fill_headers(core_state *state, PyObject *pairs, core_headers *headers)
 {
     for (size_t i = 0; i < headers->count; i++) {
-        PyObject *pair = items_of(state, PyList_GET_ITEM(pairs, (Py_ssize_t)i), "a header", 2);
+        PyObject *pair = core_items(state, PyList_GET_ITEM(pairs, (Py_ssize_t)i), "a header", 2);
         if (pair == NULL) {
             return -1;
         }

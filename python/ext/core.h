@@ -117,9 +117,13 @@ typedef struct core_state {
     PyTypeObject *session;
     PyTypeObject *publication;
     PyTypeObject *link;
-    PyTypeObject *client;
+    PyTypeObject *client;                       /* the base of all clients */
+    PyTypeObject *clients[CORE_PROTOCOL_COUNT]; /* by protocol */
     PyTypeObject *hub_link;
-    PyTypeObject *hub;
+    PyTypeObject *hub;                       /* the base of all hubs */
+    PyTypeObject *topic_hub;                 /* of those with topics */
+    PyTypeObject *hubs[CORE_PROTOCOL_COUNT]; /* by protocol */
+    PyTypeObject *snapshot_pieces;
     PyTypeObject *connection;
     PyTypeObject *envelope;
     PyTypeObject *log_iterator;
@@ -144,9 +148,11 @@ typedef struct core_state {
     PyObject *pause;
     PyObject *resume;
     PyObject *flush;
-    PyObject *monotonic; /* time.monotonic */
-    PyObject *time_ns;   /* time.time_ns */
-    PyObject *urandom;   /* os.urandom */
+    PyObject *monotonic;  /* time.monotonic */
+    PyObject *time_ns;    /* time.time_ns */
+    PyObject *clock;      /* of objects that were given none: the first, unless another was set */
+    PyObject *wall_clock; /* the second, or a function that gives seconds */
+    PyObject *urandom;    /* os.urandom */
     PyObject *json_loads;
     PyObject
         *json_encode; /* of an encoder that writes no spaces and no escapes that are not needed */
@@ -189,6 +195,12 @@ PyTypeObject *core_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *b
 /* Sets a type's __match_args__, and closes it to changes. */
 int core_finish_type(PyTypeObject *type, const char *const *match_args, Py_ssize_t count);
 
+/* Adds methods to a type that is not closed yet. */
+int core_add_methods(PyTypeObject *type, PyMethodDef *methods);
+
+/* Closes a type to changes. */
+void core_close_type(PyTypeObject *type);
+
 /* The end of a tp_dealloc: gives memory and type back. */
 void core_free(PyObject *self);
 
@@ -211,6 +223,9 @@ PyObject *core_raise_at(core_state *state, kedge_result result);
 /* The DecodeError of a broken text, not raised. */
 PyObject *core_decode_error(core_state *state, kedge_result result);
 
+/* The same with a sentence of its own. */
+PyObject *core_raise_told(core_state *state, kedge_status status, const char *format, ...);
+
 /* Raises an ArgumentError with a sentence of its own. Returns -1. */
 int core_raise_argument(core_state *state, const char *format, ...);
 
@@ -229,7 +244,7 @@ int core_enter(core_state *state, core_guard *guard);
 
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
-#define CORE_ARGUMENTS_MAX 32
+#define CORE_ARGUMENTS_MAX 40
 
 /* How a function is called: `positional` arguments by place, the first `nameless` of them only so,
  * the first `required` always; the others by name only. */
@@ -258,8 +273,16 @@ int core_constructor_arguments(const core_signature *signature, PyObject *argume
 
 /* ---- Conversions from Python: null or None leaves the default that stands there already ------ */
 
-/* What time it is: `seconds`, or if that is null or None what `clock` says. */
+/* What time it is: `seconds`, or if that is null or None what `clock` says; a null clock is the
+ * module's. */
 int core_now(core_state *state, PyObject *seconds, PyObject *clock, kedge_time *now);
+
+/* The same by the two arguments that every call takes last: seconds, or else exact nanoseconds. */
+#define CORE_TIME "now", "now_ns"
+int core_time(core_state *state, PyObject *const *values, PyObject *clock, kedge_time *now);
+
+/* The wall clock in nanoseconds since 1970: `seconds`, or if that is null or None what it is. */
+int core_wall(core_state *state, PyObject *seconds, kedge_time *wall);
 
 /* A span of time in seconds; infinite is KEDGE_NEVER. `name` is for the message of an error. */
 int core_duration(core_state *state, PyObject *seconds, const char *name, kedge_time *duration);
@@ -270,12 +293,15 @@ int core_number64(core_state *state, PyObject *number, const char *name, uint64_
 int core_code(core_state *state, PyObject *number, const char *name, uint16_t *code);
 int core_boolean(PyObject *object, bool *boolean);
 
-/* Two numbers, and the three of a history, in a sequence. */
-int core_rate(core_state *state, PyObject *pair, uint32_t *burst, uint32_t *per_second);
+/* The items of a sequence of a fixed length, as a tuple; and the three of a history. */
+PyObject *core_items(core_state *state, PyObject *object, const char *name, Py_ssize_t count);
 int core_history(core_state *state, PyObject *triple, const char *name, kedge_log_limits *limits);
 
 /* 32 bytes, or fresh ones from the operating system. */
 int core_entropy(core_state *state, PyObject *bytes, kedge_entropy *entropy);
+
+/* A new reference to an object's clock; null is the module's. */
+PyObject *core_clock_of(core_state *state, PyObject *clock);
 
 /* A callable, or None for `otherwise` (may be null); a new reference. */
 int core_callable(PyObject *object, const char *name, PyObject *otherwise, PyObject **callable);
@@ -311,15 +337,8 @@ int core_payload(core_state *state, PyObject *payload, core_bytes *json);
 int core_text_list(core_state *state, PyObject *iterable, const char *name, PyObject **texts,
                    kedge_span **spans, size_t *count);
 
-/* A list of words that C borrows. */
-typedef struct core_words {
-    PyObject *texts; /* a tuple that keeps them */
-    const char **pointers;
-} core_words;
-
-int core_words_of(core_state *state, PyObject *iterable, const char *name, core_words *words,
-                  kedge_words *list);
-void core_words_free(core_words *words);
+/* A tuple of what is iterated over; a str is not several texts. */
+PyObject *core_tuple_of_texts(PyObject *iterable, const char *name);
 
 /* Headers that C borrows; more than `most` are cut off, if `cut`, or refused. */
 typedef struct core_headers {
@@ -337,6 +356,7 @@ PyObject *core_seconds(kedge_time time);
 
 /* The same, never earlier than that; None for KEDGE_NEVER. */
 PyObject *core_deadline(kedge_time time);
+PyObject *core_deadline_ns(kedge_time time);
 
 PyObject *core_str(kedge_span text);
 PyObject *core_str_or_none(kedge_span text); /* None where it is empty */

@@ -98,6 +98,7 @@ static core_error error_of(kedge_status status)
     case KEDGE_WRONG_ROLE:
     case KEDGE_WRONG_STATE:
     case KEDGE_SEALED:
+    case KEDGE_UNSUPPORTED:
         return CORE_STATE_ERROR;
     case KEDGE_STALE_TICKET:
         return CORE_STALE_TICKET_ERROR;
@@ -180,6 +181,16 @@ PyObject *core_raise_at(core_state *state, kedge_result result)
         return core_raise(state, result.status);
     }
     raise_error(core_decode_error(state, result));
+    return NULL;
+}
+
+PyObject *core_raise_told(core_state *state, kedge_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    PyObject *message = PyUnicode_FromFormatV(format, arguments);
+    va_end(arguments);
+    raise_with(state, error_of(status), message, status);
     return NULL;
 }
 

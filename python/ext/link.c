@@ -1,5 +1,5 @@
 /* kedge._core._Link: what links of both roles have. */
-#include "objects.h"
+#include "envelope.h"
 
 #include <stddef.h>
 
@@ -40,7 +40,7 @@ PyObject *core_link_finish(core_link *link, kedge_status status)
 {
     if (status != KEDGE_OK) {
         core_link_leave(link);
-        return core_raise(link->state, status);
+        return core_raise_of(link->state, kedge_link_protocol(link->link), status);
     }
     return leave_with_events(link, PyList_New(0));
 }
@@ -55,7 +55,7 @@ static PyObject *feed(PyObject *object, const core_signature *signature, PyObjec
     PyObject *values[CORE_ARGUMENTS_MAX];
     kedge_time now;
     if (core_arguments(signature, arguments, count, names, values) < 0 ||
-        core_now(self->state, values[0], self->clock, &now) < 0 ||
+        core_time(self->state, values, self->clock, &now) < 0 ||
         core_enter(self->state, self->guard) < 0) {
         return NULL;
     }
@@ -65,7 +65,7 @@ static PyObject *feed(PyObject *object, const core_signature *signature, PyObjec
 #define FEED(name)                                                                                 \
     CORE_METHOD(link_##name)                                                                       \
     {                                                                                              \
-        static const core_signature signature = {.function = #name, .names = {"now"}};             \
+        static const core_signature signature = {.function = #name, .names = {CORE_TIME}};         \
         return feed(object, &signature, arguments, count, names, kedge_link_##name);               \
     }
 
@@ -111,7 +111,7 @@ static PyObject *receive_object(PyObject *object, PyObject *const *values, bool 
     core_link *self = link_of(object);
     core_slice message;
     kedge_time now;
-    if (core_now(self->state, values[1], self->clock, &now) < 0 ||
+    if (core_time(self->state, values + 1, self->clock, &now) < 0 ||
         core_message_of(values[0], &message) < 0) {
         return NULL;
     }
@@ -128,7 +128,7 @@ CORE_METHOD(link_receive)
                                              .nameless = 1,
                                              .positional = 1,
                                              .required = 1,
-                                             .names = {"message", "now"}};
+                                             .names = {"message", CORE_TIME}};
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0) {
         return NULL;
@@ -142,7 +142,7 @@ CORE_METHOD(link_receive_text)
                                              .nameless = 1,
                                              .positional = 1,
                                              .required = 1,
-                                             .names = {"message", "now"}};
+                                             .names = {"message", CORE_TIME}};
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0) {
         return NULL;
@@ -165,7 +165,7 @@ static PyObject *end_with(PyObject *object, PyObject *const *values, ending call
     kedge_span reason;
     kedge_time now;
     if (core_code(self->state, values[0], "code", &code) < 0 ||
-        core_now(self->state, values[2], self->clock, &now) < 0) {
+        core_time(self->state, values + 2, self->clock, &now) < 0) {
         return NULL;
     }
     PyObject *holder = core_lenient_text(values[1], "reason", &reason);
@@ -183,7 +183,7 @@ static PyObject *end_with(PyObject *object, PyObject *const *values, ending call
 CORE_METHOD(link_peer_closed)
 {
     static const core_signature signature = {
-        .function = "peer_closed", .positional = 2, .names = {"code", "reason", "now"}};
+        .function = "peer_closed", .positional = 2, .names = {"code", "reason", CORE_TIME}};
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0) {
         return NULL;
@@ -194,7 +194,7 @@ CORE_METHOD(link_peer_closed)
 CORE_METHOD(link_host_closed)
 {
     static const core_signature signature = {
-        .function = "host_closed", .positional = 2, .names = {"code", "reason", "now"}};
+        .function = "host_closed", .positional = 2, .names = {"code", "reason", CORE_TIME}};
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0) {
         return NULL;
@@ -204,8 +204,10 @@ CORE_METHOD(link_host_closed)
 
 CORE_METHOD(link_close)
 {
-    static const core_signature signature = {
-        .function = "close", .positional = 2, .required = 1, .names = {"code", "reason", "now"}};
+    static const core_signature signature = {.function = "close",
+                                             .positional = 2,
+                                             .required = 1,
+                                             .names = {"code", "reason", CORE_TIME}};
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0) {
         return NULL;
@@ -264,6 +266,12 @@ static PyObject *link_deadline(PyObject *object, void *unused)
     return core_deadline(kedge_link_deadline(link_of(object)->link));
 }
 
+static PyObject *link_deadline_ns(PyObject *object, void *unused)
+{
+    (void)unused;
+    return core_deadline_ns(kedge_link_deadline(link_of(object)->link));
+}
+
 static PyObject *link_queued(PyObject *object, void *unused)
 {
     (void)unused;
@@ -291,6 +299,7 @@ static PyObject *link_counts(PyObject *object, void *unused)
         {"ignored", now.ignored},   {"duplicates", now.duplicates},
         {"gaps", now.gaps},         {"behind", now.behind},
         {"stalls", now.stalls},     {"clock_backward", now.clock_backward},
+        {"lost", now.lost},
     };
     return core_counts(counts, sizeof counts / sizeof counts[0]);
 }
@@ -313,7 +322,45 @@ static int link_set_context(PyObject *object, PyObject *context, void *unused)
 static PyObject *link_clock(PyObject *object, void *unused)
 {
     (void)unused;
-    return Py_NewRef(link_of(object)->clock);
+    return core_clock_of(link_of(object)->state, link_of(object)->clock);
+}
+
+static PyObject *link_protocol(PyObject *object, void *unused)
+{
+    (void)unused;
+    return core_protocol_word(link_of(object)->state, kedge_link_protocol(link_of(object)->link));
+}
+
+static PyObject *link_message_limit(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyLong_FromSize_t(link_of(object)->message_limit);
+}
+
+static PyObject *link_state(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyUnicode_FromString(kedge_link_state_name(link_of(object)->link));
+}
+
+static PyObject *link_position(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(kedge_link_position(link_of(object)->link));
+}
+
+static PyObject *link_session_id(PyObject *object, void *unused)
+{
+    (void)unused;
+    return core_str_or_none(kedge_link_session_id(link_of(object)->link));
+}
+
+static PyObject *link_describe(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    char line[CORE_LINE_MAX];
+    (void)kedge_link_describe(link_of(object)->link, line, sizeof line);
+    return PyUnicode_DecodeUTF8(line, (Py_ssize_t)strlen(line), "replace");
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -330,16 +377,14 @@ int core_link_traverse(PyObject *object, visitproc visit, void *arg)
 }
 
 /* The hub stays: the link must be destroyed before it. A cycle through it is broken by the hub.
- * What other finalizers may still call finds None. */
+ * What other finalizers may still call finds None, and the module's clock. */
 int core_link_clear(PyObject *object)
 {
     core_link *self = link_of(object);
     if (self->context != NULL) {
         Py_SETREF(self->context, Py_NewRef(Py_None));
     }
-    if (self->clock != NULL) {
-        Py_SETREF(self->clock, Py_NewRef(Py_None));
-    }
+    Py_CLEAR(self->clock);
     Py_CLEAR(self->decoder);
     return 0;
 }
@@ -353,7 +398,7 @@ void core_link_dealloc(PyObject *object)
     if (self->weak_references != NULL) {
         PyObject_ClearWeakRefs(object);
     }
-    core_words_free(&self->capabilities);
+    core_kept_free(&self->kept);
     if (self->hub != NULL) {
         core_hub_wake(self->hub);
     }
@@ -370,37 +415,41 @@ void core_link_dealloc(PyObject *object)
 
 static PyMethodDef methods[] = {
     CORE_METHOD_ROW("opened", link_opened,
-                    "opened($self, /, *, now=None)\n--\n\n"
+                    "opened($self, /, *, now=None, now_ns=None)\n--\n\n"
                     "The 101 is out (server) or in (client): from now on messages can be sent."),
     CORE_METHOD_ROW("receive", link_receive,
-                    "receive($self, message, /, *, now=None)\n--\n\n"
+                    "receive($self, message, /, *, now=None, now_ns=None)\n--\n\n"
                     "A whole message came: str is a text message, anything else a binary one."),
     CORE_METHOD_ROW("receive_text", link_receive_text,
-                    "receive_text($self, message, /, *, now=None)\n--\n\n"
+                    "receive_text($self, message, /, *, now=None, now_ns=None)\n--\n\n"
                     "A whole text message came, as bytes; they need not have been checked."),
     CORE_METHOD_ROW("alive", link_alive,
-                    "alive($self, /, *, now=None)\n--\n\n"
+                    "alive($self, /, *, now=None, now_ns=None)\n--\n\n"
                     "Bytes came, but no whole message yet."),
     CORE_METHOD_ROW("peer_closed", link_peer_closed,
-                    "peer_closed($self, /, code=None, reason='', *, now=None)\n--\n\n"
+                    "peer_closed($self, /, code=None, reason='', *, now=None, now_ns=None)\n--\n\n"
                     "The peer sent a close frame; None: without a code."),
     CORE_METHOD_ROW("host_closed", link_host_closed,
-                    "host_closed($self, /, code=None, reason='', *, now=None)\n--\n\n"
+                    "host_closed($self, /, code=None, reason='', *, now=None, now_ns=None)\n--\n\n"
                     "The library below closed by its own judgement (1002, 1007, 1009, ...)."),
     CORE_METHOD_ROW("lost", link_lost,
-                    "lost($self, /, *, now=None)\n--\n\n"
+                    "lost($self, /, *, now=None, now_ns=None)\n--\n\n"
                     "The connection broke, or ended after a close; harmless where that is known."),
     CORE_METHOD_ROW("tick", link_tick,
-                    "tick($self, /, *, now=None)\n--\n\n"
+                    "tick($self, /, *, now=None, now_ns=None)\n--\n\n"
                     "Time passed; cheap where nothing is due."),
     CORE_METHOD_ROW("stop", link_stop,
-                    "stop($self, /, *, now=None)\n--\n\n"
-                    "Ends the conversation as a side that stops: a server with 4008, a client with "
-                    "1000."),
+                    "stop($self, /, *, now=None, now_ns=None)\n--\n\n"
+                    "Ends the conversation as a side that stops: a client with 1000, a server with "
+                    "4008 (gateway)\nor 1001."),
     CORE_METHOD_ROW("close", link_close,
-                    "close($self, /, code, reason='', *, now=None)\n--\n\n"
+                    "close($self, /, code, reason='', *, now=None, now_ns=None)\n--\n\n"
                     "Ends this connection with a code and a reason (123 bytes) of the "
                     "application's."),
+    {"describe", link_describe, METH_NOARGS,
+     PyDoc_STR("describe($self, /)\n--\n\n"
+               "One line for people and logs: state, session, position, deadline. No token is in "
+               "it, and of a\nsession's id no more than its begin.")},
     {"events", link_events, METH_NOARGS,
      PyDoc_STR("events($self, /)\n--\n\n"
                "Events of other origin, e.g. when another connection took the session over.")},
@@ -422,6 +471,22 @@ static PyGetSetDef getset[] = {
     {"output_waiting", link_output_waiting, NULL,
      PyDoc_STR("True if outputs() would give something."), NULL},
     {"deadline", link_deadline, NULL, PyDoc_STR("When tick is wanted at the latest; None: never."),
+     NULL},
+    {"deadline_ns", link_deadline_ns, NULL,
+     PyDoc_STR("The same in exact nanoseconds, for `now_ns`."), NULL},
+    {"protocol", link_protocol, NULL,
+     PyDoc_STR("\"gateway\", \"flowlayer\", \"messaging\" or \"blobhub\"."), NULL},
+    {"message_limit", link_message_limit, NULL,
+     PyDoc_STR("Bytes of the largest message that it takes; for the library below."), NULL},
+    {"state", link_state, NULL,
+     PyDoc_STR("The state of its conversation, one word of the protocol's diagrams; for people."),
+     NULL},
+    {"position", link_position, NULL,
+     PyDoc_STR("The number of its session's last event: that a client has taken, that a server has "
+               "sent."),
+     NULL},
+    {"session_id", link_session_id, NULL,
+     PyDoc_STR("The id of the session that it has; None: it has none, or the protocol tells none."),
      NULL},
     {"queued", link_queued, NULL,
      PyDoc_STR("Bytes of answers and control messages that wait; a backlog of events does not "
@@ -459,12 +524,16 @@ static PyType_Spec spec = {
     .name = "kedge._core._Link",
     .basicsize = sizeof(core_link),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = slots,
 };
 
 int core_add_link(PyObject *module, core_state *state)
 {
     state->link = core_add_type(module, &spec, NULL);
-    return state->link == NULL ? -1 : 0;
+    if (state->link == NULL || core_add_methods(state->link, core_request_methods) < 0) {
+        return -1;
+    }
+    core_close_type(state->link);
+    return 0;
 }

@@ -100,6 +100,8 @@ static int import_all(core_state *state)
     state->urandom = import_name("os", "urandom");
     state->json_loads = import_name("json", "loads");
     state->json_encode = import_encoder();
+    state->clock = Py_XNewRef(state->monotonic);
+    state->wall_clock = Py_XNewRef(state->time_ns);
     return state->monotonic == NULL || state->time_ns == NULL || state->urandom == NULL ||
                    state->json_loads == NULL || state->json_encode == NULL
                ? -1
@@ -132,9 +134,30 @@ int core_finish_type(PyTypeObject *type, const char *const *match_args, Py_ssize
     }
     int failed = PyObject_SetAttrString((PyObject *)type, "__match_args__", names);
     Py_DECREF(names);
+    core_close_type(type);
+    return failed;
+}
+
+int core_add_methods(PyTypeObject *type, PyMethodDef *methods)
+{
+    for (PyMethodDef *method = methods; method->ml_name != NULL; method++) {
+        PyObject *made = PyDescr_NewMethod(type, method);
+        if (made == NULL) {
+            return -1;
+        }
+        int failed = PyObject_SetAttrString((PyObject *)type, method->ml_name, made);
+        Py_DECREF(made);
+        if (failed < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void core_close_type(PyTypeObject *type)
+{
     type->tp_flags |= Py_TPFLAGS_IMMUTABLETYPE;
     PyType_Modified(type);
-    return failed;
 }
 
 void core_free(PyObject *self)
@@ -201,6 +224,12 @@ static int module_exec(PyObject *module)
         DO((state)->client);                                                                       \
         DO((state)->hub_link);                                                                     \
         DO((state)->hub);                                                                          \
+        DO((state)->topic_hub);                                                                    \
+        DO((state)->snapshot_pieces);                                                              \
+        for (int i = 0; i < CORE_PROTOCOL_COUNT; i++) {                                            \
+            DO((state)->clients[i]);                                                               \
+            DO((state)->hubs[i]);                                                                  \
+        }                                                                                          \
         DO((state)->connection);                                                                   \
         DO((state)->mailbox);                                                                      \
         DO((state)->waiter);                                                                       \
@@ -218,6 +247,8 @@ static int module_exec(PyObject *module)
         DO((state)->flush);                                                                        \
         DO((state)->monotonic);                                                                    \
         DO((state)->time_ns);                                                                      \
+        DO((state)->clock);                                                                        \
+        DO((state)->wall_clock);                                                                   \
         DO((state)->urandom);                                                                      \
         DO((state)->json_loads);                                                                   \
         DO((state)->json_encode);                                                                  \
@@ -243,6 +274,44 @@ static void module_free(void *module)
     (void)module_clear(module);
 }
 
+/* ---- Functions ------------------------------------------------------------------------------- */
+
+/* Puts another clock in a place of the state, and gives the one that was there. */
+static PyObject *set_clock(PyObject *clock, PyObject *otherwise, PyObject **place)
+{
+    PyObject *set;
+    if (core_callable(clock, "clock", otherwise, &set) < 0) {
+        return NULL;
+    }
+    PyObject *former = *place;
+    *place = set;
+    return former;
+}
+
+static PyObject *set_default_clock(PyObject *module, PyObject *clock)
+{
+    core_state *state = PyModule_GetState(module);
+    return set_clock(clock, state->monotonic, &state->clock);
+}
+
+static PyObject *set_default_wall_clock(PyObject *module, PyObject *clock)
+{
+    core_state *state = PyModule_GetState(module);
+    return set_clock(clock, state->time_ns, &state->wall_clock);
+}
+
+static PyMethodDef module_methods[] = {
+    {"default_clock", set_default_clock, METH_O,
+     PyDoc_STR("default_clock($module, clock, /)\n--\n\n"
+               "What objects ask for the time that were given no clock, from now on; None: "
+               "time.monotonic.\nGives the one before. For tests.")},
+    {"default_wall_clock", set_default_wall_clock, METH_O,
+     PyDoc_STR("default_wall_clock($module, clock, /)\n--\n\n"
+               "The same for the wall clock, in seconds since 1970; None: the system's. Gives the "
+               "one before\n(time.time_ns stands for the system's).")},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
 #if PY_VERSION_HEX >= 0x030C0000
@@ -256,6 +325,7 @@ static struct PyModuleDef module_definition = {
     .m_name = "kedge._core",
     .m_doc = "The C core: objects that are fed messages and a time, and give events and messages.",
     .m_size = sizeof(core_state),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_clear = module_clear,

@@ -3,6 +3,7 @@
 #define KEDGE_EXT_OBJECTS_H
 
 #include "core.h"
+#include "settings.h"
 #include "values.h"
 
 #include <kedge/json.h>
@@ -13,9 +14,20 @@ typedef struct core_publication {
     PyObject_HEAD kedge_publication *publication;
 } core_publication;
 
+/* What a publication is made from, besides its name and payload. */
+typedef struct core_publishing {
+    kedge_protocol protocol;
+    PyObject *passing;  /* null or None: as the protocol's page says of the name */
+    uint64_t timestamp; /* in the protocol's unit */
+} core_publishing;
+
 /* The publication that a call means: `event` itself, or one made of a name and a payload. The
  * caller releases it. May run Python code. */
-kedge_publication *core_publication_of(core_state *state, PyObject *event, PyObject *payload);
+kedge_publication *core_publication_of(core_state *state, const core_publishing *how,
+                                       PyObject *event, PyObject *payload);
+
+/* The object for a publication, which it takes over; null with an exception. */
+PyObject *core_publication_object(core_state *state, kedge_publication *publication);
 
 typedef struct core_hub core_hub;
 
@@ -30,6 +42,24 @@ PyObject *core_session_make(core_hub *hub, PyObject *id, PyObject *user);
 
 /* A handle of a session; None for null. */
 PyObject *core_session_from(core_hub *hub, const kedge_session *session);
+
+/* ---- Coordinates ----------------------------------------------------------------------------- */
+
+/* Those of a subscription, and the texts that hold them. Zeroed it may be released. */
+typedef struct core_coordinates {
+    kedge_coordinates coordinates;
+    PyObject *texts[4];
+} core_coordinates;
+
+int core_coordinates_of(core_state *state, PyObject *object, core_coordinates *coordinates);
+void core_coordinates_release(core_coordinates *coordinates);
+
+/* ---- Questions ------------------------------------------------------------------------------- */
+
+/* The ticket of a question that is an event. -1 with a TypeError where it is none of these kinds (up
+ * to CORE_KIND_COUNT), whose names are `expected`. */
+int core_ticket_of(core_state *state, PyObject *question, const core_kind *kinds,
+                   const char *expected, kedge_ticket *ticket);
 
 /* The id that a Session or a str names. */
 int core_session_id(core_state *state, PyObject *session, kedge_span *id);
@@ -58,7 +88,8 @@ typedef struct core_link {
     PyObject *path; /* a client's */
     PyObject *weak_references;
     core_slice message; /* that was received last */
-    core_words capabilities;
+    core_kept *kept;    /* what its settings borrow */
+    size_t message_limit;
     unsigned connections; /* Connection objects that have it */
 } core_link;
 
@@ -71,10 +102,18 @@ struct core_hub {
     PyObject *clock;
     PyObject *decoder;
     PyObject *weak_references;
-    core_words words[4];
+    core_kept *kept; /* what its settings borrow */
+    kedge_protocol protocol;
+    size_t message_limit;
     kedge_time told; /* the deadline that was told last */
     bool woken;      /* wake was called, and ready not since */
 };
+
+/* Room for a line that describes something; what is longer is cut off. */
+#define CORE_LINE_MAX 512
+
+/* What links of both roles have to do with requests. */
+extern PyMethodDef core_request_methods[];
 
 /* The slots of links, for the types of both roles. */
 int core_link_traverse(PyObject *object, visitproc visit, void *arg);
@@ -98,6 +137,9 @@ int core_finish_events(core_state *state, PyObject *list);
 
 /* Appends what a link has to send to a list; if limited, only until so many bytes. Guarded. */
 int core_pull_outputs(core_link *link, PyObject *list, bool limited, size_t limit);
+
+/* Raises what goes with a status of a call that belongs to a link or hub of this protocol. */
+PyObject *core_raise_of(core_state *state, kedge_protocol protocol, kedge_status status);
 
 /* The end of a guarded call of a link: lets go of it if it is finished, wakes the hub's host. */
 void core_link_leave(core_link *link);

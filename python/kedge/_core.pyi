@@ -32,6 +32,7 @@ _Message: TypeAlias = str | bytes | bytearray | memoryview
 _Clock: TypeAlias = Callable[[], float]
 _Decoder: TypeAlias = Callable[[bytes], Any]
 _Headers: TypeAlias = Iterable[tuple[str | bytes, str | bytes]]
+_Protocol: TypeAlias = Literal["gateway", "flowlayer", "messaging", "blobhub"]
 _Action: TypeAlias = Retry | WantCredentials | Stop
 
 version: str
@@ -40,6 +41,14 @@ statuses: tuple[tuple[int, str, str, int], ...]
 """Every status of the C library: number, name, sentence, close code (0: none)."""
 gateway_close_codes: tuple[tuple[str, int, bool, str], ...]
 """Every close code of the gateway: name, code, whether the session survives it, meaning."""
+
+def default_clock(clock: _Clock | None, /) -> _Clock:
+    """What objects ask for the time that were given no clock, from now on; None: time.monotonic.
+    Gives the one before. For tests."""
+
+def default_wall_clock(clock: _Clock | None, /) -> _Clock:
+    """The same for the wall clock, in seconds since 1970; None: the system's. Gives the one before
+    (time.time_ns stands for the system's)."""
 
 # ---- errors --------------------------------------------------------------------------------------
 
@@ -657,47 +666,146 @@ class _Link:
 
     context: Any
     """The host's own, e.g. what writes to this link's connection; None at first."""
-    @property
-    def clock(self) -> _Clock: ...
-    def opened(self, *, now: float | None = None) -> list[Event]:
+    def opened(self, *, now: float | None = None, now_ns: int | None = None) -> list[Event]:
         """The 101 is out (server) or in (client): from now on messages can be sent."""
-    def receive(self, message: _Message, /, *, now: float | None = None) -> list[Event]:
+    def receive(
+        self, message: _Message, /, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[Event]:
         """A whole message came: str is a text message, anything else a binary one."""
-    def receive_text(self, message: _Bytes, /, *, now: float | None = None) -> list[Event]:
+    def receive_text(
+        self, message: _Bytes, /, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[Event]:
         """A whole text message came, as bytes; they need not have been checked."""
-    def alive(self, *, now: float | None = None) -> list[Event]:
+    def alive(self, *, now: float | None = None, now_ns: int | None = None) -> list[Event]:
         """Bytes came, but no whole message yet."""
     def peer_closed(
-        self, code: int | None = None, reason: str | bytes = "", *, now: float | None = None
+        self,
+        code: int | None = None,
+        reason: str | bytes = "",
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> list[Event]:
         """The peer sent a close frame; None: without a code."""
     def host_closed(
-        self, code: int | None = None, reason: str | bytes = "", *, now: float | None = None
+        self,
+        code: int | None = None,
+        reason: str | bytes = "",
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> list[Event]:
         """The library below closed by its own judgement (1002, 1007, 1009, ...)."""
-    def lost(self, *, now: float | None = None) -> list[Event]:
+    def lost(self, *, now: float | None = None, now_ns: int | None = None) -> list[Event]:
         """The connection broke, or ended after a close; harmless where that is known."""
-    def tick(self, *, now: float | None = None) -> list[Event]:
+    def tick(self, *, now: float | None = None, now_ns: int | None = None) -> list[Event]:
         """Time passed; cheap where nothing is due."""
-    def stop(self, *, now: float | None = None) -> list[Event]:
-        """Ends the conversation as a side that stops: a server with 4008, a client with 1000."""
-    def close(self, code: int, reason: str = "", *, now: float | None = None) -> list[Event]:
+    def stop(self, *, now: float | None = None, now_ns: int | None = None) -> list[Event]:
+        """Ends the conversation as a side that stops: a client with 1000, a server with 4008
+        (gateway) or 1001.
+        """
+    def close(
+        self, code: int, reason: str = "", *, now: float | None = None, now_ns: int | None = None
+    ) -> list[Event]:
         """Ends this connection with a code and a reason (123 bytes) of the application's."""
+    def request(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        timeout: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> int:
+        """Asks the peer; gives the number by which an Outcome tells how it ended, exactly once.
+
+        `timeout` None is the protocol's own. The gateway has no requests; those of FlowLayer
+        and the messenger are the client's, in BlobHub both sides ask.
+        """
+    def notify(
+        self, name: str, payload: Any = None, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[Event]:
+        """Sends a message that expects no answer: a client's, in BlobHub either side's."""
+    def cancel(
+        self, number: int, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[Event]:
+        """Gives up waiting: the request ends as cancelled now, a late answer is dropped."""
+    def accept_request(
+        self, question: Request, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[Event]:
+        """FlowLayer's `ack`: the command is begun, and reply() follows later, once. A reply
+        without it sends both.
+        """
+    def reply(
+        self,
+        question: Request | Snapshot,
+        payload: Any = None,
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> list[Event]:
+        """Answers a Request or a Snapshot, in any order, at any later time."""
+    def reply_error(
+        self,
+        question: Request | Snapshot,
+        code: str | int,
+        message: str = "",
+        data: Any = None,
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> list[Event]:
+        """Answers it with an error of the protocol's: `code` is a word, in BlobHub a number."""
+    def reply_failed(
+        self, question: Request | Snapshot, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[Event]:
+        """The application's handler failed: the protocol's own words for that."""
+    def subscribed(self, coordinates: Coordinates, type: str) -> bool:
+        """Is its client subscribed to that (server), is it kept (client)? False where a
+        protocol has no subscriptions.
+        """
     def events(self) -> list[Event]:
         """Events of other origin, e.g. when another connection took the session over."""
     def outputs(self, limit: int | None = None) -> list[_Output]:
         """What is to be sent, in order; taking it is sending it, as far as the link knows.
 
-        With a limit it stops once the messages taken have that many bytes, so that a slow peer's
-        backlog stays in its history. Then ask again when the peer has taken them, until nothing
-        comes: for what is left no ready() gives the link again, and no wake is called.
+        With a limit it stops once the messages taken have that many bytes, so that a slow
+        peer's backlog stays in its history. Then ask again when the peer has taken them, until
+        nothing comes: for what is left no ready() gives the link again, and no wake is called.
         """
+    def describe(self) -> str:
+        """One line for people and logs: state, session, position, deadline. No token is in it,
+        and of a session's id no more than its begin.
+        """
+    @property
+    def clock(self) -> _Clock:
+        """What is asked for the time."""
     @property
     def output_waiting(self) -> bool:
         """True if outputs() would give something."""
     @property
     def deadline(self) -> float | None:
         """When tick is wanted at the latest; None: never."""
+    @property
+    def deadline_ns(self) -> int | None:
+        """The same in exact nanoseconds, for `now_ns`."""
+    @property
+    def protocol(self) -> _Protocol:
+        """ "gateway", "flowlayer", "messaging" or "blobhub"."""
+    @property
+    def message_limit(self) -> int:
+        """Bytes of the largest message that it takes; for the library below."""
+    @property
+    def state(self) -> str:
+        """The state of its conversation, one word of the protocol's diagrams; for people."""
+    @property
+    def position(self) -> int:
+        """The number of its session's last event: that a client has taken, that a server has
+        sent.
+        """
+    @property
+    def session_id(self) -> str | None:
+        """The id of the session that it has; None: it has none, or the protocol tells none."""
     @property
     def queued(self) -> int:
         """Bytes of answers and control messages that wait; a backlog of events does not count."""
@@ -711,25 +819,62 @@ class _Link:
     def counts(self) -> dict[str, int]:
         """What was received, sent, ignored, ...: see kedge/link.h."""
 
+class _Client(_Link):
+    """What clients of all protocols have. A client outlives its connections."""
+
+    def start(self, *, now: float | None = None, now_ns: int | None = None) -> list[Event]:
+        """Begins: gives Connect."""
+    def handshake(self, *, now: float | None = None, now_ns: int | None = None) -> Handshake:
+        """Begins a connection, in answer to Connect."""
+    def connect_failed(
+        self,
+        status: int = 0,
+        *,
+        retry_after: float = 0.0,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> list[Event]:
+        """No connection came of it; `status` is the HTTP status instead of 101, 0: none."""
+    def set_credentials(
+        self, token: str, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[Event]:
+        """Another token; a client that waits for one goes on."""
+    def tell_time(
+        self, wall: float | None = None, *, now: float | None = None, now_ns: int | None = None
+    ) -> None:
+        """The wall clock that goes with `now`, in seconds since 1970; None: time.time. What a
+        protocol writes of it (messaging does) is right as long as neither clock is set.
+        """
+    def save(self) -> bytes:
+        """What the next process needs to go on here: session and position, never the token."""
+    def load(self, saved: _Bytes, /) -> None:
+        """Takes up what save() gave, before start()."""
+    @property
+    def path(self) -> str:
+        """The path that was given; the protocol's query is added to it."""
+    @property
+    def connection(self) -> int:
+        """The connections so far; what an older one still brings must not be fed."""
+
 @final
-class GatewayClient(_Link):
+class GatewayClient(_Client):
     """The client's side of the gateway. It outlives its connections.
 
     It asks for one by the event Connect: begin it with handshake(), then opened() or
-    connect_failed(). When a connection ends, Closed tells what comes next; the deadline is then the
-    end of the back-off, and tick() gives the next Connect.
+    connect_failed(). When a connection ends, Closed tells what comes next; the deadline
+    is then the end of the back-off, and tick() gives the next Connect.
 
     The settings, all by name; times in seconds:
 
     token: says who it is; never shown, never saved
-    path="/gateway": may have a query
+    path='/gateway': may have a query
     compress=False: True asks for zstd
     protocol_version=1, capabilities=None: what it speaks and asks for; None: whatever there is
     sync_after_resume=False: True gives a Sync after each resume
     resumed_expected=True: False for a server that never says `resumed`
     sync_when_given_up=True: a Sync where resuming was given up
     any_type=False: notify() knows the protocol's messages alone; True: it takes any name
-    hold_count=1000, hold_bytes=4 << 20: what is held behind a hole in a replay
+    hold_count=1000, hold_bytes=4194304: what is held behind a hole in a replay
     resume_attempts=3: without progress; then it begins a new session
     hello_timeout=30.0: from open to hello, and from identify to ready
     backoff=(1.0, 60.0): between attempts, the first time and at the most
@@ -737,12 +882,13 @@ class GatewayClient(_Link):
     restart_spread=5.0: the first attempt after 4008 falls anywhere within it
     retry_after_max=300.0: of a server's Retry-After no more than this is waited
     rate=(120, 2): messages at once, and refilled a second, that the server allows; (0, 0): any
-    message_limit=1 << 20: bytes of a server's message, decompressed
-    queue_limit=1 << 20: bytes of messages that wait to be sent
+    message_limit=1048576: bytes of the largest message, counted plain
+    queue_limit=1048576: bytes of answers and control messages that wait to be sent
     depth_limit=128: nesting of JSON
     stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
     decoder=None: bytes to what `data` is, instead of json
-    clock=None, entropy=None, now=None: for tests; time.monotonic, os.urandom
+    clock=None, entropy=None, wall=None, now=None, now_ns=None: for tests; time.monotonic,
+        os.urandom, time.time
     """
 
     def __new__(
@@ -758,7 +904,7 @@ class GatewayClient(_Link):
         sync_when_given_up: bool = True,
         any_type: bool = False,
         hold_count: int = 1000,
-        hold_bytes: int = 4 << 20,
+        hold_bytes: int = 4194304,
         resume_attempts: int = 3,
         hello_timeout: float = 30.0,
         backoff: tuple[float, float] = (1.0, 60.0),
@@ -766,80 +912,290 @@ class GatewayClient(_Link):
         restart_spread: float = 5.0,
         retry_after_max: float = 300.0,
         rate: tuple[int, int] = (120, 2),
-        message_limit: int = 1 << 20,
-        queue_limit: int = 1 << 20,
+        message_limit: int = 1048576,
+        queue_limit: int = 1048576,
         depth_limit: int = 128,
         stall_tolerance: float = 5.0,
         decoder: _Decoder | None = None,
         clock: _Clock | None = None,
         entropy: bytes | None = None,
+        wall: float | None = None,
         now: float | None = None,
+        now_ns: int | None = None,
     ) -> Self: ...
-    def start(self, *, now: float | None = None) -> list[Event]:
-        """Begins: gives Connect."""
-    def handshake(self, *, now: float | None = None) -> Handshake:
-        """Begins a connection, in answer to Connect."""
-    def connect_failed(
-        self, status: int = 0, *, retry_after: float = 0.0, now: float | None = None
+
+@final
+class FlowLayerClient(_Client):
+    """The client's side of FlowLayer. It outlives its connections, keeps what it knows of the
+    services, and fetches by itself what it missed of the logs.
+
+    It asks for a connection by the event Connect: begin it with handshake(), then opened() or
+    connect_failed(). When a connection ends, Closed tells what comes next; the deadline
+    is then the end of the back-off, and tick() gives the next Connect.
+
+    The settings, all by name; times in seconds:
+
+    token: says who it is; never shown, never saved
+    path='/ws': where the server is
+    greeting_timeout=10.0: from the upgrade to the snapshot
+    ack_timeout=5.0: from a command to its ack
+    result_timeout=30.0: from there to its result, where the request names no other
+    requests_max=100: commands that are open
+    logs_hold=10000, logs_hold_bytes=67108864: log entries held while missing ones are
+        fetched
+    logs_kept=500, logs_kept_bytes=4194304: the newest log entries, which `logs` gives; 0: none
+    trim_to_effective_limit=True: no more of them than the server told last
+    services_max=10000: that it remembers the status of
+    retry_after_max=300.0: of a server's Retry-After no more than this is waited
+    stop_on_refusal=True: 401 and 403 wait for other credentials; False: it goes on trying
+    message_limit=16777216: bytes of the largest message, counted plain
+    queue_limit=33554432: bytes of answers and control messages that wait to be sent
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, wall=None, now=None, now_ns=None: for tests; time.monotonic,
+        os.urandom, time.time
+    """
+
+    def __new__(
+        cls,
+        *,
+        token: str,
+        path: str = "/ws",
+        greeting_timeout: float = 10.0,
+        ack_timeout: float = 5.0,
+        result_timeout: float = 30.0,
+        requests_max: int = 100,
+        logs_hold: int = 10000,
+        logs_hold_bytes: int = 67108864,
+        logs_kept: int = 500,
+        logs_kept_bytes: int = 4194304,
+        trim_to_effective_limit: bool = True,
+        services_max: int = 10000,
+        retry_after_max: float = 300.0,
+        stop_on_refusal: bool = True,
+        message_limit: int = 16777216,
+        queue_limit: int = 33554432,
+        depth_limit: int = 128,
+        stall_tolerance: float = 5.0,
+        decoder: _Decoder | None = None,
+        clock: _Clock | None = None,
+        entropy: bytes | None = None,
+        wall: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> Self: ...
+    def status_of(self, name: str, /) -> str | None:
+        """The status of a service, as the snapshot or what came after it told; None: it is not
+        known.
+        """
+    @property
+    def services(self) -> dict[str, str]:
+        """The status of each service that is known, by name, in the snapshot's order."""
+    @property
+    def logs(self) -> list[Dispatch]:
+        """The newest `log` entries that were taken, as the Dispatches that they were, without
+        `raw`.
+        """
+
+@final
+class MessagingClient(_Client):
+    """The client's side of the messenger. It outlives its connections, and subscribes by itself
+    from the last event that was taken: each with an id is delivered once.
+
+    It asks for a connection by the event Connect: begin it with handshake(), then opened() or
+    connect_failed(). When a connection ends, Closed tells what comes next; the deadline
+    is then the end of the back-off, and tick() gives the next Connect.
+
+    The settings, all by name; times in seconds:
+
+    token: says who it is; never shown, never saved
+    path='/ws': may have a query
+    unit='seconds': of the timestamps that it writes
+    keep_alive=15.0: with nothing to say, then `ping`
+    pong_timeout=5.0: after a ping something must have come
+    request_timeout=5.0: for an answer, where the request names no other
+    requests_max=100: that wait for their answer
+    dense=False: True: the server's ids have no holes, so one is a Gap
+    acks='none': what it acknowledges: 'none', 'each' event with an id, or only the 'latest'
+    resume_attempts=3: without progress; then it starts from now
+    backoff=(1.0, 60.0): between attempts, the first time and at the most
+    retry_after_max=300.0: of a server's Retry-After no more than this is waited
+    message_limit=1048576: bytes of the largest message, counted plain
+    queue_limit=1048576: bytes of answers and control messages that wait to be sent
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, wall=None, now=None, now_ns=None: for tests; time.monotonic,
+        os.urandom, time.time
+    """
+
+    def __new__(
+        cls,
+        *,
+        token: str,
+        path: str = "/ws",
+        unit: Literal["seconds", "milliseconds"] = "seconds",
+        keep_alive: float = 15.0,
+        pong_timeout: float = 5.0,
+        request_timeout: float = 5.0,
+        requests_max: int = 100,
+        dense: bool = False,
+        acks: Literal["none", "each", "latest"] = "none",
+        resume_attempts: int = 3,
+        backoff: tuple[float, float] = (1.0, 60.0),
+        retry_after_max: float = 300.0,
+        message_limit: int = 1048576,
+        queue_limit: int = 1048576,
+        depth_limit: int = 128,
+        stall_tolerance: float = 5.0,
+        decoder: _Decoder | None = None,
+        clock: _Clock | None = None,
+        entropy: bytes | None = None,
+        wall: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> Self: ...
+
+@final
+class BlobHubClient(_Client):
+    """The client's side of BlobHub Realtime. It outlives its connections, initializes by itself,
+    and asks again for what it subscribed to (Reconnected tells: what came between is lost).
+
+    It asks for a connection by the event Connect: begin it with handshake(), then opened() or
+    connect_failed(). When a connection ends, Closed tells what comes next; the deadline
+    is then the end of the back-off, and tick() gives the next Connect.
+
+    The settings, all by name; times in seconds:
+
+    token: says who it is, or the key; never shown, never saved
+    credential='bearer': what the token is: 'bearer' or 'api_key'
+    in_subprotocol=False: True: told as browsers must, not in a header
+    path='/v1/': may have a query
+    name='kedge', version='0.1.0': client_info
+    request_timeout=30.0: for an answer, where the request names no other
+    answer_timeout=60.0: for the application to answer a server's request, else 500
+    requests_max=100: open requests in each direction
+    subscriptions_max=1000: that are kept
+    batch_max=100: elements
+    backoff=(1.0, 60.0): between attempts, the first time and at the most
+    retry_after_max=300.0: of a server's Retry-After no more than this is waited
+    message_limit=1048576: bytes of the largest message, counted plain
+    queue_limit=1048576: bytes of answers and control messages that wait to be sent
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, wall=None, now=None, now_ns=None: for tests; time.monotonic,
+        os.urandom, time.time
+    """
+
+    def __new__(
+        cls,
+        *,
+        token: str,
+        credential: Literal["bearer", "api_key"] = "bearer",
+        in_subprotocol: bool = False,
+        path: str = "/v1/",
+        name: str = "kedge",
+        version: str = "0.1.0",
+        request_timeout: float = 30.0,
+        answer_timeout: float = 60.0,
+        requests_max: int = 100,
+        subscriptions_max: int = 1000,
+        batch_max: int = 100,
+        backoff: tuple[float, float] = (1.0, 60.0),
+        retry_after_max: float = 300.0,
+        message_limit: int = 1048576,
+        queue_limit: int = 1048576,
+        depth_limit: int = 128,
+        stall_tolerance: float = 5.0,
+        decoder: _Decoder | None = None,
+        clock: _Clock | None = None,
+        entropy: bytes | None = None,
+        wall: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> Self: ...
+    def subscribe(
+        self,
+        coordinates: Coordinates,
+        /,
+        *types: str,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> list[Event]:
-        """No connection came of it; `status` is the HTTP status instead of 101, 0: none."""
-    def notify(self, name: str, payload: Any = None, *, now: float | None = None) -> list[Event]:
-        """Sends a client's message: "presence_update", ...; any other name by any_type=True."""
-    def set_credentials(self, token: str, *, now: float | None = None) -> list[Event]:
-        """Another token; a client that waits for one goes on."""
-    def save(self) -> bytes:
-        """What the next process needs to go on here: session and position, never the token."""
-    def load(self, saved: _Bytes, /) -> None:
-        """Takes up what save() gave, before start()."""
-    @property
-    def path(self) -> str:
-        """The path that was given; the protocol's query is added to it."""
-    @property
-    def connection(self) -> int:
-        """The connections so far; what an older one still brings must not be fed."""
+        """Subscribes to these types, and stays so over reconnects until it is taken back, or
+        the server refuses. At any time, also before there is a connection. Each time that it is
+        asked for, an Outcome tells how that ended (name "subscription/add").
+        """
+    def unsubscribe(
+        self,
+        coordinates: Coordinates,
+        /,
+        *types: str,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> list[Event]:
+        """No longer. Where the server knows of any of them it is told, and an Outcome follows
+        ("subscription/remove").
+        """
 
 @final
 class HubLink(_Link):
-    """The server's side of one connection, made by GatewayHub.link()."""
+    """The server's side of one connection, made by the hub's link()."""
 
     def requested(
-        self, target: str | bytes, headers: _Headers = (), *, now: float | None = None
+        self,
+        target: str | bytes,
+        headers: _Headers = (),
+        *,
+        upgrade: bool = True,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> list[Event]:
         """An upgrade is asked for: the answer is the first output, Upgrade or Decline.
 
-        `target` is path and query as they stand in the request. Of the headers the first hundred
-        are looked at.
+        `target` is path and query as they stand in the request. Of the headers the first
+        hundred are looked at. upgrade=False: a plain GET, such as FlowLayer's /health.
         """
     def accept(
         self,
-        question: Identify | Resume,
+        question: Identify | Resume | Credentials,
         *,
         user: str | int,
         topics: Iterable[str] = (),
+        passing_topics: Iterable[str] = (),
         topics_exact: bool = False,
         members: Mapping[str, Any] | _Bytes | None = None,
+        stream_kept: bool = False,
         now: float | None = None,
+        now_ns: int | None = None,
     ) -> list[Event]:
-        """Answers yes, at any later time: the token belongs to `user`.
+        """Answers Identify, Resume or Credentials with yes, at any later time: it is `user`.
 
-        The session follows the topics (with topics_exact: and no others); `ready` carries the
-        members. A session that is gone, another's or past a cap is no error here: the link closes
-        with the protocol's code.
+        The session follows the topics (with topics_exact: and no others). The gateway's `ready`
+        carries the members. The messenger's numbers go on from 1 where the application kept the
+        stream (stream_kept), else at the wall clock. A session that is gone, another's or past
+        a cap is no error here: the link closes with the protocol's code.
         """
     def refuse(
         self,
-        question: Identify | Resume,
-        code: int = 4004,
+        question: Identify | Resume | Credentials | Snapshot,
+        code: int | None = None,
         text: str = "",
         *,
         now: float | None = None,
+        now_ns: int | None = None,
     ) -> list[Event]:
-        """Answers no, with one of the gateway's close codes."""
+        """Answers no. None is the protocol's own code (gateway: 4004; credentials before the
+        upgrade: HTTP 403, where codes are HTTP statuses).
+        """
     @property
     def session(self) -> Session | None:
         """The session that it has, None if none."""
     @property
-    def hub(self) -> GatewayHub: ...
+    def hub(self) -> _Hub:
+        """The hub that made it."""
 
 @final
 class Session:
@@ -864,18 +1220,255 @@ class Session:
     def __hash__(self) -> int: ...
 
 @disjoint_base
-class GatewayHub:
-    """The sessions and links of one gateway server. May be subclassed.
-
-    After anything that was done to the hub or one of its links: write what the links of ready()
-    give, and sleep until `deadline`, then tick() and ready() again. `wake` tells when. The limits
-    of histories are (events, bytes, seconds).
-    """
+class _Hub:
+    """What the hubs of all protocols have: the sessions and links of one server."""
 
     wake: Callable[[], object] | None
     """Called at the end of any call but ready() after which links are ready or the deadline is
     sooner than it was last told; not again until ready() is called. In a subclass it may be a
     method. What it raises goes to sys.unraisablehook."""
+
+    def link(
+        self, *, context: Any = None, now: float | None = None, now_ns: int | None = None
+    ) -> HubLink:
+        """A link for a new connection. The hub keeps it until it is finished."""
+    def links(self) -> list[HubLink]:
+        """The links that are not finished."""
+    def ready(self, *, now: float | None = None, now_ns: int | None = None) -> list[HubLink]:
+        """The links that have events or output for their host, each once; also does what is due."""
+    def publication(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        passing: bool | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> Publication:
+        """An event encoded once that suits this hub, for publish() and send(): of its protocol,
+        stamped with its clock, and `passing` as the protocol has it for events of that name.
+        """
+    def session(self, id: str, /) -> Session | None:
+        """The session with that id, None if there is none."""
+    def sessions(self, user: str | int | None = None) -> list[Session]:
+        """The sessions of a user, or all."""
+    def link_of(self, session: Session | str, /) -> HubLink | None:
+        """The link that has the session, the latest of several; None while it is detached.
+
+        Events that its methods give are the caller's; close() ends a connection without that.
+        """
+    def links_of(self, session: Session | str, /) -> list[HubLink]:
+        """The links that share the session, the latest first."""
+    def close(
+        self,
+        session: Session | str,
+        code: int | None = None,
+        reason: str = "",
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> bool:
+        """Closes the connections that a session has; False if it is detached.
+
+        What becomes of the session, and whether its client comes back, follows from the code;
+        None is one with which it does (gateway: 4000, else 1001). The Closed comes out of the
+        link's events().
+        """
+    def end(
+        self, session: Session | str, *, now: float | None = None, now_ns: int | None = None
+    ) -> None:
+        """Ends a session for good; its links, if any, are closed (gateway: 4009, else 1001)."""
+    def events(self) -> list[SessionEnded]:
+        """The sessions that ended since the last call; the latest 1024."""
+    def tick(self, *, now: float | None = None, now_ns: int | None = None) -> None:
+        """Time passed; ready() then has the links that this concerns."""
+    def tell_time(
+        self, wall: float | None = None, *, now: float | None = None, now_ns: int | None = None
+    ) -> None:
+        """The wall clock that goes with `now`, in seconds since 1970; None: time.time. What a
+        protocol writes of it (messaging does) is right as long as neither clock is set.
+        """
+    def seal(self, *, now: float | None = None, now_ns: int | None = None) -> None:
+        """From now on nothing is published and no session attached."""
+    def stop(self, *, now: float | None = None, now_ns: int | None = None) -> None:
+        """Every link closes, for the gateway with 4008, else with 1001; the sessions stay, but
+        for BlobHub's.
+        """
+    def snapshot(
+        self, *, wall: float | None = None, now: float | None = None, now_ns: int | None = None
+    ) -> bytes:
+        """The hub's state. Only of a sealed hub can it be restored. `wall`: seconds since 1970."""
+    def snapshot_pieces(
+        self,
+        size: int = 1048576,
+        *,
+        wall: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> Iterator[bytes]:
+        """The same as an iterator of pieces, one behind the other, of about that size.
+
+        Where something else is done with the hub in between, the next piece raises StateError.
+        """
+    def restore(
+        self,
+        snapshot: _Bytes,
+        /,
+        *,
+        wall: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None:
+        """Fills a new hub with a snapshot."""
+    def metrics(self) -> dict[str, int]:
+        """The same figures as `counts`, by names for Prometheus: what only grows ends in
+        _total. It looks at every log: for a scrape, not for each message.
+        """
+    def describe(self) -> str:
+        """One line for people and logs; cheap, however much there is."""
+    @overload
+    def send(
+        self,
+        session: Session | str,
+        event: str,
+        payload: Any = None,
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None:
+        """Publishes an event to one session alone; numbered, so BlobHub has none."""
+    @overload
+    def send(
+        self,
+        session: Session | str,
+        event: Publication,
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None: ...
+    @property
+    def clock(self) -> _Clock:
+        """What is asked for the time."""
+    @property
+    def protocol(self) -> _Protocol:
+        """ "gateway", "flowlayer", "messaging" or "blobhub"."""
+    @property
+    def message_limit(self) -> int:
+        """Bytes of the largest message that it takes; for the library below."""
+    @property
+    def deadline(self) -> float | None:
+        """When tick is wanted at the latest, for all links and sessions; None: never."""
+    @property
+    def deadline_ns(self) -> int | None:
+        """The same in exact nanoseconds, for `now_ns`."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many links, sessions, ...: see kedge/hub.h."""
+
+class _TopicHub(_Hub):
+    """What hubs have besides whose sessions follow topics."""
+
+    @overload
+    def publish(
+        self,
+        topic: str,
+        event: str,
+        payload: Any = None,
+        *,
+        passing: bool | None = None,
+        except_for: Iterable[Session | str] = (),
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> int:
+        """Publishes an event to whoever follows the topic; tells how many sessions that are.
+
+        `event` is its name, or a Publication without a payload beside it. `passing` None: as
+        the protocol has it for events of that name; True: it takes no number, is in no replay,
+        and only who is attached and follows the passing topic of that name gets it. Sessions in
+        `except_for` do not get it.
+        """
+    @overload
+    def publish(
+        self,
+        topic: str,
+        event: Publication,
+        *,
+        except_for: Iterable[Session | str] = (),
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> int: ...
+    def follow(
+        self,
+        session: Session | str,
+        topic: str,
+        *,
+        passing: bool = False,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None:
+        """From now on the session gets what is published to the topic."""
+    def unfollow(
+        self,
+        session: Session | str,
+        topic: str,
+        *,
+        passing: bool = False,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None:
+        """From now on it does not; what was published until now it still gets, if it is
+        numbered.
+        """
+    def limit_topic(
+        self,
+        topic: str,
+        history: tuple[int, int, float],
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None:
+        """Other limits for the history of one topic, which somebody follows."""
+
+class GatewayHub(_TopicHub):
+    """The sessions and links of one gateway server. May be subclassed.
+
+    After anything that was done to the hub or one of its links: write what the links of
+    ready() give, and sleep until `deadline`, then tick() and ready() again. `wake` tells
+    when. The limits of histories are (events, bytes, seconds).
+
+    The settings, all by name; times in seconds:
+
+    heartbeat_interval=45.0: what clients are told; who is half as long again late is closed (4007)
+    identify_timeout=30.0: from hello to identify or resume, else 4003
+    decision_timeout=30.0: for the application to answer those, else 4000
+    rate=(120, 2): messages at once, and refilled a second, of each client; else 4006; (0, 0): any
+    protocol_version=1, capabilities=(): what this server speaks and has
+    unknown='close': messages of other names: 'close' (4001), 'ignore', or 'deliver' as Message with
+        known=False
+    invalid_payload_closes=True: 4002; False: an `error`, and the link stays
+    send_resumed=True: `resumed` ends a replay
+    compress_above=0: bytes; smaller messages go plain also where compress=zstd was asked for
+    words=None: other lists for mls_type, cpace_type and media_type
+    session_ttl=300.0: how long a session waits for its client
+    sessions_max=200000, sessions_per_user_max=20: those that wait for their client included
+    evict_detached=True: past these the one that waited longest for its client ends; False: the
+        login is refused (counted as `capped`)
+    topic_history=(1000, 4194304, 600.0): events, bytes, seconds that a topic keeps
+    topics_max=100000: in all
+    topics_per_session_max=1000: those followed, or followed of late
+    skips_per_session_max=1000: events that a session was left out of (except_for) and that its
+        history still holds
+    links_max=100000: at once
+    own_history=(1000, 4194304, 600.0): events, bytes, seconds kept of what a session is
+        sent alone; of FlowLayer's log
+    message_limit=1048576: bytes of the largest message, counted plain
+    queue_limit=1048576: bytes of answers and control messages that wait to be sent
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, wall=None, now=None, now_ns=None: for tests; time.monotonic,
+        os.urandom, time.time
+    """
 
     def __init__(
         self,
@@ -892,115 +1485,299 @@ class GatewayHub:
         compress_above: int = 0,
         words: Mapping[str, Iterable[str]] | None = None,
         session_ttl: float = 300.0,
-        topic_history: tuple[int, int, float] = (1000, 4 << 20, 600.0),
-        own_history: tuple[int, int, float] = (1000, 4 << 20, 600.0),
-        links_max: int = 100_000,
-        sessions_max: int = 200_000,
+        sessions_max: int = 200000,
         sessions_per_user_max: int = 20,
         evict_detached: bool = True,
-        topics_max: int = 100_000,
+        topic_history: tuple[int, int, float] = (1000, 4194304, 600.0),
+        topics_max: int = 100000,
         topics_per_session_max: int = 1000,
-        message_limit: int = 1 << 20,
-        queue_limit: int = 1 << 20,
+        skips_per_session_max: int = 1000,
+        links_max: int = 100000,
+        own_history: tuple[int, int, float] = (1000, 4194304, 600.0),
+        message_limit: int = 1048576,
+        queue_limit: int = 1048576,
         depth_limit: int = 128,
         stall_tolerance: float = 5.0,
         decoder: _Decoder | None = None,
         clock: _Clock | None = None,
         entropy: bytes | None = None,
+        wall: float | None = None,
         now: float | None = None,
-    ) -> None:
-        """`words`: other lists for "mls_type", "cpace_type", "media_type"."""
-    @property
-    def clock(self) -> _Clock: ...
-    def link(self, *, context: Any = None, now: float | None = None) -> HubLink:
-        """A link for a new connection. The hub keeps it until it is finished."""
-    def links(self) -> list[HubLink]:
-        """The links that are not finished."""
-    def ready(self, *, now: float | None = None) -> list[HubLink]:
-        """The links that have events or output for their host, each once; also does what is due."""
+        now_ns: int | None = None,
+    ) -> None: ...
+
+class FlowLayerHub(_Hub):
+    """The log and the links of one FlowLayer server. May be subclassed.
+
+    After anything that was done to the hub or one of its links: write what the links of
+    ready() give, and sleep until `deadline`, then tick() and ready() again. `wake` tells
+    when. The limits of histories are (events, bytes, seconds).
+
+    The settings, all by name; times in seconds:
+
+    capabilities: what `hello` tells; the seven commands
+    services=(): those that there are; none: the application knows them, and refuses
+    service_limits=None: a mapping of `services` to the entries that get_logs gives of each
+    logs_limit=500, logs_limit_all=0: of other services, and of all in one; 0: logs_limit
+    answer_logs=True: get_logs is answered out of the history; False: it is a Request
+    commands_max=100: that wait or are in flight, then service_busy
+    decision_timeout=30.0: for the application to answer Credentials, else HTTP 503
+    snapshot_timeout=10.0: for it to answer Snapshot, else 1011
+    command_timeout=60.0: from a command to its result, else internal_error
+    links_max=100000: at once
+    own_history=(1000, 4194304, 600.0): events, bytes, seconds kept of what a session is
+        sent alone; of FlowLayer's log
+    message_limit=16777216: bytes of the largest message, counted plain
+    queue_limit=33554432: bytes of answers and control messages that wait to be sent
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, wall=None, now=None, now_ns=None: for tests; time.monotonic,
+        os.urandom, time.time
+    """
+
+    def __init__(
+        self,
+        *,
+        capabilities: Iterable[str] = (
+            "get_snapshot",
+            "get_logs",
+            "start_service",
+            "stop_service",
+            "restart_service",
+            "start_all",
+            "stop_all",
+        ),
+        services: Iterable[str] = (),
+        service_limits: Mapping[str, int] | None = None,
+        logs_limit: int = 500,
+        logs_limit_all: int = 0,
+        answer_logs: bool = True,
+        commands_max: int = 100,
+        decision_timeout: float = 30.0,
+        snapshot_timeout: float = 10.0,
+        command_timeout: float = 60.0,
+        links_max: int = 100000,
+        own_history: tuple[int, int, float] = (1000, 4194304, 600.0),
+        message_limit: int = 16777216,
+        queue_limit: int = 33554432,
+        depth_limit: int = 128,
+        stall_tolerance: float = 5.0,
+        decoder: _Decoder | None = None,
+        clock: _Clock | None = None,
+        entropy: bytes | None = None,
+        wall: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None: ...
     @overload
     def publish(
-        self, topic: str, event: str, payload: Any = None, *, now: float | None = None
-    ) -> int:
-        """Publishes an event to whoever follows the topic; tells how many sessions that are."""
-    @overload
-    def publish(self, topic: str, event: Publication, *, now: float | None = None) -> int: ...
-    @overload
-    def send(
-        self, session: Session | str, event: str, payload: Any = None, *, now: float | None = None
-    ) -> None:
-        """The same for one session alone."""
-    @overload
-    def send(
-        self, session: Session | str, event: Publication, *, now: float | None = None
-    ) -> None: ...
-    def follow(self, session: Session | str, topic: str, *, now: float | None = None) -> None:
-        """From now on the session gets what is published to the topic."""
-    def unfollow(self, session: Session | str, topic: str, *, now: float | None = None) -> None:
-        """From now on it does not; what was published until now it still gets."""
-    def limit_topic(
-        self, topic: str, history: tuple[int, int, float], *, now: float | None = None
-    ) -> None:
-        """Other limits for the history of one topic, which somebody follows."""
-    def session(self, id: str, /) -> Session | None:
-        """The session with that id, None if there is none."""
-    def sessions(self, user: str | int | None = None) -> list[Session]:
-        """The sessions of a user, or all."""
-    def link_of(self, session: Session | str, /) -> HubLink | None:
-        """The link that has the session, None while it is detached.
-
-        Events that its methods give are the caller's; close() ends a connection without that.
-        """
-    def close(
         self,
-        session: Session | str,
-        code: int = 4000,
-        reason: str = "",
+        event: str,
+        payload: Any = None,
+        *,
+        passing: bool | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None:
+        """Publishes an event to all links: `log` is numbered, and kept; all else passes.
+
+        `event` is its name, or a Publication without a payload beside it.
+        """
+    @overload
+    def publish(
+        self, event: Publication, *, now: float | None = None, now_ns: int | None = None
+    ) -> None: ...
+    def set_lossy(self, lossy: bool) -> None:
+        """True, as it begins: a client that is too slow for `log` loses entries, which are
+        counted. False: it is closed with 1013.
+        """
+    @property
+    def shared(self) -> Session:
+        """The session that all links share; its `last` is the number of the last log entry."""
+
+class MessagingHub(_TopicHub):
+    """The users' streams and the links of one messenger server. May be subclassed.
+
+    After anything that was done to the hub or one of its links: write what the links of
+    ready() give, and sleep until `deadline`, then tick() and ready() again. `wake` tells
+    when. The limits of histories are (events, bytes, seconds).
+
+    The settings, all by name; times in seconds:
+
+    unit='seconds': of the timestamps that it writes
+    decision_timeout=30.0: for the application to answer Credentials, else HTTP 503
+    silence=20.0, grace=10.0: a client that said nothing for both together is closed (1001)
+    undecodable_in_a_row=10: messages, then 1008
+    requests_max=100: of a client that wait for their answer, then busy
+    answer_timeout=60.0: for the application to answer a Request, else internal_error
+    sessions_max=200000, sessions_per_user_max=20: those that wait for their client included
+    evict_detached=True: past these the one that waited longest for its client ends; False: the
+        login is refused (counted as `capped`)
+    topic_history=(1000, 4194304, 600.0): events, bytes, seconds that a topic keeps
+    topics_max=100000: in all
+    topics_per_session_max=1000: those followed, or followed of late
+    skips_per_session_max=1000: events that a session was left out of (except_for) and that its
+        history still holds
+    links_max=100000: at once
+    own_history=(1000, 4194304, 600.0): events, bytes, seconds kept of what a session is
+        sent alone; of FlowLayer's log
+    message_limit=1048576: bytes of the largest message, counted plain
+    queue_limit=1048576: bytes of answers and control messages that wait to be sent
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, wall=None, now=None, now_ns=None: for tests; time.monotonic,
+        os.urandom, time.time
+    """
+
+    def __init__(
+        self,
+        *,
+        unit: Literal["seconds", "milliseconds"] = "seconds",
+        decision_timeout: float = 30.0,
+        silence: float = 20.0,
+        grace: float = 10.0,
+        undecodable_in_a_row: int = 10,
+        requests_max: int = 100,
+        answer_timeout: float = 60.0,
+        sessions_max: int = 200000,
+        sessions_per_user_max: int = 20,
+        evict_detached: bool = True,
+        topic_history: tuple[int, int, float] = (1000, 4194304, 600.0),
+        topics_max: int = 100000,
+        topics_per_session_max: int = 1000,
+        skips_per_session_max: int = 1000,
+        links_max: int = 100000,
+        own_history: tuple[int, int, float] = (1000, 4194304, 600.0),
+        message_limit: int = 1048576,
+        queue_limit: int = 1048576,
+        depth_limit: int = 128,
+        stall_tolerance: float = 5.0,
+        decoder: _Decoder | None = None,
+        clock: _Clock | None = None,
+        entropy: bytes | None = None,
+        wall: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None: ...
+
+class BlobHubHub(_TopicHub):
+    """The links of one BlobHub server, and what they subscribed to. May be subclassed.
+
+    After anything that was done to the hub or one of its links: write what the links of
+    ready() give, and sleep until `deadline`, then tick() and ready() again. `wake` tells
+    when. The limits of histories are (events, bytes, seconds).
+
+    The settings, all by name; times in seconds:
+
+    name='kedge', version='0.1.0': server_info
+    decision_timeout=30.0: for the application to answer Credentials, else HTTP 503
+    initialize_timeout=10.0: from the upgrade to status/initialize, else 1008
+    subscriptions_max=1000: a connection, then 403
+    ask_subscriptions=False: True: subscription/add is a Request that the application answers
+    batch_max=100: elements
+    requests_max=100: open in each direction; past it the client's are answered 500
+    answer_timeout=60.0: for the application to answer a Request, else 500
+    request_timeout=30.0: for the answer to a request of the server's
+    sessions_max=200000, sessions_per_user_max=20: those that wait for their client included
+    evict_detached=True: past these the one that waited longest for its client ends; False: the
+        login is refused (counted as `capped`)
+    topic_history=(1000, 4194304, 600.0): events, bytes, seconds that a topic keeps
+    topics_max=100000: in all
+    topics_per_session_max=1000: those followed, or followed of late
+    skips_per_session_max=1000: events that a session was left out of (except_for) and that its
+        history still holds
+    links_max=100000: at once
+    own_history=(1000, 4194304, 600.0): events, bytes, seconds kept of what a session is
+        sent alone; of FlowLayer's log
+    message_limit=1048576: bytes of the largest message, counted plain
+    queue_limit=1048576: bytes of answers and control messages that wait to be sent
+    depth_limit=128: nesting of JSON
+    stall_tolerance=5.0: a process that comes later than this after a deadline drops nobody for it
+    decoder=None: bytes to what `data` is, instead of json
+    clock=None, entropy=None, wall=None, now=None, now_ns=None: for tests; time.monotonic,
+        os.urandom, time.time
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str = "kedge",
+        version: str = "0.1.0",
+        decision_timeout: float = 30.0,
+        initialize_timeout: float = 10.0,
+        subscriptions_max: int = 1000,
+        ask_subscriptions: bool = False,
+        batch_max: int = 100,
+        requests_max: int = 100,
+        answer_timeout: float = 60.0,
+        request_timeout: float = 30.0,
+        sessions_max: int = 200000,
+        sessions_per_user_max: int = 20,
+        evict_detached: bool = True,
+        topic_history: tuple[int, int, float] = (1000, 4194304, 600.0),
+        topics_max: int = 100000,
+        topics_per_session_max: int = 1000,
+        skips_per_session_max: int = 1000,
+        links_max: int = 100000,
+        own_history: tuple[int, int, float] = (1000, 4194304, 600.0),
+        message_limit: int = 1048576,
+        queue_limit: int = 1048576,
+        depth_limit: int = 128,
+        stall_tolerance: float = 5.0,
+        decoder: _Decoder | None = None,
+        clock: _Clock | None = None,
+        entropy: bytes | None = None,
+        wall: float | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None: ...
+    def broadcast(
+        self,
+        coordinates: Coordinates,
+        type: str,
+        event: Any = None,
         *,
         now: float | None = None,
-    ) -> bool:
-        """Closes the connection that a session has; False if it is detached.
-
-        What becomes of the session, and whether its client comes back, follows from the code. The
-        Closed comes out of the link's events().
+        now_ns: int | None = None,
+    ) -> int:
+        """Tells all that subscribed to these coordinates and this type, encoded once; tells how
+        many links that are.
         """
-    def end(self, session: Session | str, *, now: float | None = None) -> None:
-        """Ends a session for good; its link, if any, is closed with 4009."""
-    def events(self) -> list[SessionEnded]:
-        """The sessions that ended since the last call; the latest 1024."""
-    @property
-    def deadline(self) -> float | None:
-        """When tick is wanted at the latest, for all links and sessions; None: never."""
-    def tick(self, *, now: float | None = None) -> None:
-        """Time passed; ready() then has the links that this concerns."""
-    def seal(self, *, now: float | None = None) -> None:
-        """From now on nothing is published and no session attached."""
-    def stop(self, *, now: float | None = None) -> None:
-        """Every link closes with 4008; the sessions stay."""
-    def snapshot(self, *, wall: float | None = None, now: float | None = None) -> bytes:
-        """The hub's state. Only of a sealed hub can it be restored. `wall`: seconds since 1970."""
-    def restore(
-        self, snapshot: _Bytes, /, *, wall: float | None = None, now: float | None = None
-    ) -> None:
-        """Fills a new hub with a snapshot."""
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many links, sessions, ...: see kedge/hub.h."""
 
 @final
 class Publication:
-    """An event encoded once, for any number of topics, sessions and hubs."""
+    """An event encoded once, for any number of topics, sessions and hubs of one protocol.
 
-    def __new__(cls, name: str, payload: Any = None) -> Self: ...
+    `passing` None: as the protocol has it for events of that name. Hub.publication() makes one that
+    suits the hub.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        payload: Any = None,
+        protocol: _Protocol = "gateway",
+        passing: bool | None = None,
+        timestamp: int = 0,
+    ) -> Self: ...
     @property
     def name(self) -> str: ...
     @property
     def payload(self) -> bytes | None:
         """JSON; None if there is none."""
+    @property
+    def protocol(self) -> _Protocol: ...
+    @property
+    def passing(self) -> bool:
+        """It takes no number, and is in no replay."""
+    @property
+    def timestamp(self) -> int:
+        """What the messenger writes, in its server's unit; 0 elsewhere."""
 
 # ---- envelopes -----------------------------------------------------------------------------------
 
-_Protocol: TypeAlias = Literal["gateway", "flowlayer", "messaging", "blobhub"]
 _EnvelopeKind: TypeAlias = Literal[
     "unknown",
     "command",
@@ -1435,7 +2212,7 @@ class Connection:
         host: str,
         target: str = "",
         *,
-        link: GatewayClient | None = None,
+        link: _Client | None = None,
         headers: _Headers = (),
         subprotocols: Iterable[str] = (),
         message_limit: int = 1 << 20,
@@ -1499,7 +2276,7 @@ class Connection:
     def deadline(self) -> float | None:
         """When tick is wanted at the latest; with a hub the hub's deadline includes it."""
     @property
-    def link(self) -> HubLink | GatewayClient | None: ...
+    def link(self) -> HubLink | _Client | None: ...
     @property
     def clock(self) -> _Clock: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import sys
+import time
 import weakref
 from typing import Any
 
@@ -565,7 +566,7 @@ def question_of(world: World) -> tuple[HubLink, Identify]:
         (lambda w, li, q: li.accept(q, user=None), TypeError, "user must be"),
         (lambda w, li, q: li.accept(q, user=True), TypeError, "user must be"),
         (lambda w, li, q: li.accept(q), TypeError, "missing required argument 'user'"),
-        (lambda w, li, q: li.accept("q", user="a"), TypeError, "Identify or Resume"),
+        (lambda w, li, q: li.accept("q", user="a"), TypeError, "Identify, Resume or Credentials"),
         (lambda w, li, q: li.accept(q, user="a", topics="news"), TypeError, "several texts"),
         (lambda w, li, q: li.accept(q, user="a", topics=[5]), TypeError, "must be str"),
         (lambda w, li, q: li.accept(q, user="a", topics=[""]), _core.ArgumentError, "empty"),
@@ -717,7 +718,7 @@ def test_a_hub_whose_init_was_not_called_says_so() -> None:
         with pytest.raises(_core.StateError, match="__init__"):
             call()
     assert hub.links() == []
-    assert hub.clock is None
+    assert hub.clock is time.monotonic
 
 
 def test_a_failed_init_can_be_tried_again() -> None:

@@ -411,4 +411,6 @@ def test_a_publication_is_encoded_once() -> None:
     assert Publication("a", memoryview(b"[1]")).payload == b"[1]"
     again = pickle.loads(pickle.dumps(publication))
     assert (again.name, again.payload) == (publication.name, publication.payload)
-    assert repr(publication) == "Publication(name='message_create', payload=<26 bytes>)"
+    assert repr(publication) == (
+        "Publication(name='message_create', payload=<26 bytes>, protocol='gateway', passing=False)"
+    )
