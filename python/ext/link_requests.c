@@ -261,7 +261,7 @@ CORE_METHOD(link_reply_error)
 {
     static const core_signature signature = {
         .function = "reply_error",
-        .positional = 3,
+        .positional = 4,
         .required = 2,
         .names = {"question", "code", "message", "data", CORE_TIME}};
     core_link *self = link_of(object);

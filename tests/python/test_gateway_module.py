@@ -8,11 +8,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import kedge
 import pytest
-from kedge import _core, errors, gateway, websocket
+from kedge import _core, blobhub, errors, flowlayer, gateway, messaging, websocket
 from kedge.gateway import CloseCode
+
+PROTOCOLS = (gateway, flowlayer, messaging, blobhub)
 
 
 def test_the_close_codes_are_those_of_the_core() -> None:
@@ -21,7 +24,9 @@ def test_the_close_codes_are_those_of_the_core() -> None:
     )
 
 
-@pytest.mark.parametrize("module", [kedge, gateway, websocket, errors])
+@pytest.mark.parametrize(
+    "module", [kedge, gateway, flowlayer, messaging, blobhub, websocket, errors]
+)
 def test_what_is_exported_is_there(module: object) -> None:
     for name in module.__all__:
         assert getattr(module, name) is not None, name
@@ -98,18 +103,32 @@ def test_a_hub_works_without_a_loop() -> None:
     assert [event.why for event in hub.events()] == ["ended"]
 
 
-@pytest.mark.parametrize("kind", [gateway.Client, gateway.Hub])
+@pytest.mark.parametrize(
+    "kind",
+    [kind for module in PROTOCOLS for kind in (module.Client, module.Hub)],
+)
 def test_every_setting_is_told_with_its_default(kind: type) -> None:
     told = str(kind.__doc__).partition("The settings, all by name")[2]
     defaults = dict(re.findall(r"""\b([a-z_]+)=(\([^)]*\)|'[^']*'|[\w.]+)""", told))
     settings = inspect.signature(kind).parameters.values()
-    assert len(settings) > 20
+    assert len(settings) > 15
     for setting in settings:
-        if setting.default is setting.empty:
-            assert f"{setting.name}:" in told
+        if setting.default is setting.empty or len(repr(setting.default)) > 60:
+            assert f"\n{setting.name}:" in told
         else:
             default = eval(defaults[setting.name], {"__builtins__": {}})
             assert default == setting.default, setting.name
+
+
+@pytest.mark.parametrize("module", PROTOCOLS)
+def test_a_hub_tells_what_threads_may_do(module: Any) -> None:
+    told = " ".join(module.Hub.__doc__.split())
+    listed = told.partition("any other thread may call ")[2].partition(":")[0]
+    for name in listed.replace(" and ", ", ").split(", "):
+        if hasattr(module.Hub, name) and name != "wake":
+            owners = [kind for kind in module.Hub.__mro__ if name in vars(kind)]
+            assert owners[0].__module__.startswith("kedge.")
+            assert owners[0].__module__ != "kedge._core"
 
 
 def test_the_names_that_are_the_protocols_own_are_told() -> None:
