@@ -304,17 +304,25 @@ static bool is_open(const kedge_watch *watch)
     return watch->connected && !watch->closed[KEDGE_CLIENT] && !watch->closed[KEDGE_SERVER];
 }
 
-/* What time does by then is done at its time; behind a close nobody is waited for. */
+/* Whose time comes first. */
+static kedge_role who_is_due(const kedge_watch *watch)
+{
+    kedge_time client = kedge_link_deadline(watch->links[KEDGE_CLIENT]);
+    return client <= kedge_link_deadline(watch->links[KEDGE_SERVER]) ? KEDGE_CLIENT : KEDGE_SERVER;
+}
+
+/* What time does by then is done at its time, so that the first is blamed; behind a close nobody is
+ * waited for. */
 static void pass_time(kedge_watch *watch, kedge_time at)
 {
-    for (kedge_role role = KEDGE_CLIENT; is_open(watch) && role <= KEDGE_SERVER; role++) {
-        kedge_link *link = watch->links[role];
+    while (is_open(watch) && !watch->broken) {
+        kedge_link *link = watch->links[who_is_due(watch)];
         kedge_time due = kedge_link_deadline(link);
-        while (due <= at && due != KEDGE_NEVER && !watch->broken) {
-            (void)kedge_link_tick(link, due);
-            kedge_watch_drain(watch);
-            due = kedge_link_deadline(link);
+        if (due > at || due == KEDGE_NEVER) {
+            break;
         }
+        (void)kedge_link_tick(link, due);
+        kedge_watch_drain(watch);
     }
     watch->now = at > watch->now ? at : watch->now;
 }

@@ -137,6 +137,15 @@ START_TEST(a_resume_with_nothing_to_replay_may_succeed_without_a_word)
 }
 END_TEST
 
+/* A client without heartbeats is late before its server's answers to them are. */
+START_TEST(who_is_late_first_is_blamed)
+{
+    live();
+    now += 60 * KEDGE_SECOND;
+    wrong(KEDGE_SERVER, EVENT("2"), KEDGE_CLIENT, kedge_status_text(KEDGE_TIMED_OUT));
+}
+END_TEST
+
 START_TEST(who_resumes_takes_a_long_silence_for_a_yes)
 {
     resuming();
@@ -1107,6 +1116,7 @@ Suite *kedge_watch_suite(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_resume_with_nothing_to_replay_may_succeed_without_a_word);
     tcase_add_test(tests, a_right_conversation_is_one);
+    tcase_add_test(tests, who_is_late_first_is_blamed);
     tcase_add_test(tests, who_resumes_takes_a_long_silence_for_a_yes);
     tcase_add_test(tests, who_resumes_says_nothing_before);
     tcase_add_test(tests, what_crosses_a_close_is_not_judged);

@@ -23,7 +23,7 @@ from typing import Any
 
 import aiohttp
 import kedge
-from kedge.cli import line_of
+from kedge.cli.connect import line_of
 from kedge.gateway import Client, Dispatch, Event, Ready
 
 ROOT = Path(__file__).resolve().parents[2]

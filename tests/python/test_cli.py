@@ -17,6 +17,7 @@ import kedge
 import pytest
 from aio_world import Cable, client_of, following, soon, until
 from kedge import cli
+from kedge.cli import _common, connect
 from kedge.gateway import Closed, Dispatch, Ready
 
 
@@ -278,7 +279,7 @@ def test_the_help_names_what_is_built(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_payload_stays_as_it_came_on_one_line() -> None:
     payload = b'{"big": 123456789012345678901234567890,\r\n "float": 1e999}'
-    line = cli.line_of(Dispatch("x", 3, payload=payload))
+    line = connect.line_of(Dispatch("x", 3, payload=payload))
     assert line == (
         '{"event": "dispatch", "name": "x", "seq": 3,'
         ' "d": {"big": 123456789012345678901234567890,   "float": 1e999}}'
@@ -286,13 +287,13 @@ def test_a_payload_stays_as_it_came_on_one_line() -> None:
 
 
 def test_spans_of_time() -> None:
-    assert [cli.duration(text) for text in ("500ms", "1s", "1.5", "2m", "1h")] == [
+    assert [_common.duration(text) for text in ("500ms", "1s", "1.5", "2m", "1h")] == [
         *(0.5, 1.0, 1.5, 120.0, 3600.0)
     ]
 
 
 def test_a_url_gives_its_path_to_the_client() -> None:
-    assert cli.gateway_url("ws://h:1") == ("ws://h:1", "/gateway", False)
-    assert cli.gateway_url("ws://h/x?v=1&encoding=json&compress=zstd&a=b") == (
+    assert connect.gateway_url("ws://h:1") == ("ws://h:1", "/gateway", False)
+    assert connect.gateway_url("ws://h/x?v=1&encoding=json&compress=zstd&a=b") == (
         *("ws://h", "/x?a=b", True),
     )

@@ -1,4 +1,4 @@
-"""The `kedge` command."""
+"""`kedge connect`: events as lines of JSON, and messages from lines of stdin."""
 
 from __future__ import annotations
 
@@ -7,105 +7,18 @@ import asyncio
 import base64
 import contextlib
 import json
-import logging
 import os
 import re
-import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import kedge
 from kedge import gateway
-from kedge.aio import Server, Stream, WebSocket
-
-GATEWAY_PATH = "/gateway"
-ECHO_PATH = "/"
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command, by default with the process's arguments; returns the exit status: 0 if all
-    went well, 1 if a connection came to a bad end, 2 for wrong arguments."""
-    options = parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
-    try:
-        return run(options)
-    except (UsageError, kedge.ArgumentError) as error:
-        print(f"kedge: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        # Nobody reads any more; what is still buffered must not fail at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        print(f"kedge: {error}", file=sys.stderr)
-        return 1
-
-
-class UsageError(Exception):
-    """Arguments that do not make sense."""
-
-
-# ---- arguments -----------------------------------------------------------------------------------
-
-
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="kedge", description="WebSocket sessions that survive their socket."
-    )
-    top.add_argument("--version", action="version", version=f"kedge {kedge.__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    add_serve(commands.add_parser("serve", help="run a reference server"))
-    add_connect(commands.add_parser("connect", help="talk to a server, by lines of JSON"))
-    demo = commands.add_parser(
-        "demo", help="a server, two clients, a cut cable, and nothing lost", description=DEMO_HELP
-    )
-    demo.set_defaults(run=run_demo)
-    return top
-
-
-DEMO_HELP = "Shows on this machine what kedge does: nothing is sent further than loopback."
-
-
-def add_serve(serve: argparse.ArgumentParser) -> None:
-    kinds = serve.add_subparsers(title="what", required=True, metavar="WHAT")
-    chat = kinds.add_parser(
-        "gateway",
-        help="a chat gateway",
-        description="Serves a gateway. A presence_update is told to all, its sender included;"
-        " typing and the relays to all others.",
-    )
-    add_listening(chat)
-    chat.add_argument("--token", metavar="T", help="one token for all")
-    chat.add_argument("--token-file", metavar="F", help="a file that holds that token")
-    chat.add_argument(
-        "--user", metavar="NAME=TOKEN", action="append", default=[], help="one user's; repeatable"
-    )
-    chat.add_argument(
-        "--state", metavar="FILE", help="where sessions wait for the next start after a clean end"
-    )
-    chat.add_argument("--every", metavar="1s", type=duration, help="tell all an event that often")
-    chat.add_argument(
-        "--heartbeat", metavar="45s", type=duration, default=45.0, help="the heartbeat interval"
-    )
-    chat.set_defaults(run=run_serve_gateway)
-    echo = kinds.add_parser(
-        "echo", help="a plain WebSocket that echoes any message", description="Serves an echo."
-    )
-    add_listening(echo)
-    echo.set_defaults(run=run_serve_echo)
-
-
-def add_listening(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--host", default="127.0.0.1", help="the address to listen on (%(default)s)"
-    )
-    command.add_argument(
-        "--port", type=int, default=8765, help="the port (%(default)s); 0: any free one"
-    )
+from kedge.aio import Stream
+from kedge.cli._common import GATEWAY_PATH, UsageError, run_until_signal, say, token_of
 
 
 def add_connect(connect: argparse.ArgumentParser) -> None:
@@ -132,117 +45,7 @@ def add_connect(connect: argparse.ArgumentParser) -> None:
     raw.set_defaults(run=run_connect_raw)
 
 
-def duration(text: str) -> float:
-    """Seconds, from "500ms", "1s", "2m", "1h" or a mere number of seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", text)
-    if found is None or float(found[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no span of time like 500ms, 1s or 2m")
-    return float(found[1]) * UNITS[found[2] or "s"]
-
-
-def token_of(options: argparse.Namespace) -> str | None:
-    """From --token or --token-file."""
-    if options.token is not None and options.token_file is not None:
-        raise UsageError("give --token or --token-file, not both")
-    token: str | None = options.token
-    if options.token_file is not None:
-        with open(options.token_file, encoding="utf-8") as file:
-            token = file.read().strip()
-    return token
-
-
-# ---- running -------------------------------------------------------------------------------------
-
-
-def run_until_signal(work: Coroutine[Any, Any, int]) -> int:
-    """Runs it; SIGINT and SIGTERM cancel it, and that is a good end."""
-
-    async def guarded() -> int:
-        loop = asyncio.get_running_loop()
-        task = asyncio.ensure_future(work)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            return 0
-
-    with telling():
-        return asyncio.run(guarded())
-
-
-@contextlib.contextmanager
-def telling() -> Iterator[None]:
-    """Meanwhile what the package logs is said on stderr: why there is no connection, how many
-    sessions were restored."""
-    logger = logging.getLogger("kedge")
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("kedge: %(message)s"))
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-# ---- servers -------------------------------------------------------------------------------------
-
-
-def run_serve_gateway(options: argparse.Namespace) -> int:
-    from kedge.reference import Gateway, Users
-
-    hub = gateway.Hub(heartbeat_interval=options.heartbeat)
-    reference = Gateway(hub, Users(users_of(options), token_of(options)))
-    server = kedge.serve(
-        reference.handle,
-        options.host,
-        options.port,
-        hub=hub,
-        path=GATEWAY_PATH,
-        state=options.state,
-    )
-    besides = reference.tell_time(options.every) if options.every else None
-    return run_until_signal(stay(server, besides))
-
-
-def users_of(options: argparse.Namespace) -> dict[str, str]:
-    users = {}
-    for user in options.user:
-        name, separator, token = user.partition("=")
-        if not (name and separator and token):
-            raise UsageError("--user wants NAME=TOKEN")
-        users[name] = token
-    if not users and options.token is None and options.token_file is None:
-        raise UsageError("who may come in? Give --token, --token-file or --user")
-    return users
-
-
-def run_serve_echo(options: argparse.Namespace) -> int:
-    async def echo(websocket: WebSocket) -> None:
-        async for message in websocket:
-            await websocket.send(message)
-
-    server = kedge.serve(echo, options.host, options.port, path=ECHO_PATH)
-    return run_until_signal(stay(server, None))
-
-
-async def stay(server: Server, besides: Coroutine[Any, Any, None] | None) -> int:
-    """Serves, and does something besides, until it is cancelled."""
-    async with server:
-        say(f"listening on {server.urls[0]}")
-        await (asyncio.Event().wait() if besides is None else besides)
-    return 0
-
-
-# ---- clients -------------------------------------------------------------------------------------
+# ---- the gateway ---------------------------------------------------------------------------------
 
 
 def run_connect_gateway(options: argparse.Namespace) -> int:
@@ -405,12 +208,3 @@ def stdin_lines() -> Iterator[str]:
                 yield line.decode(errors="replace").rstrip("\r")
     if rest:
         yield rest.decode(errors="replace")
-
-
-# ---- the demo ------------------------------------------------------------------------------------
-
-
-def run_demo(options: argparse.Namespace) -> int:
-    from kedge.demo import run
-
-    return run()

@@ -1,0 +1,60 @@
+"""The `kedge` command: a module for each of its subcommands."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import kedge
+from kedge.cli import connect, explain, serve
+from kedge.cli._common import UsageError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, by default with the process's arguments; returns the exit status: 0 if all
+    went well, 1 if a connection came to a bad end, 2 for wrong arguments."""
+    options = parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except (UsageError, kedge.ArgumentError) as error:
+        print(f"kedge: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Nobody reads any more; what is still buffered must not fail at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"kedge: {error}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="kedge", description="WebSocket sessions that survive their socket."
+    )
+    top.add_argument("--version", action="version", version=f"kedge {kedge.__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    serve.add_serve(commands.add_parser("serve", help="run a reference server"))
+    connect.add_connect(commands.add_parser("connect", help="talk to a server, by lines of JSON"))
+    explain.add_explain(
+        commands.add_parser("explain", help="who broke the contract, from a transcript")
+    )
+    demo = commands.add_parser(
+        "demo", help="a server, two clients, a cut cable, and nothing lost", description=DEMO_HELP
+    )
+    demo.set_defaults(run=run_demo)
+    return top
+
+
+DEMO_HELP = "Shows on this machine what kedge does: nothing is sent further than loopback."
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    from kedge.demo import run
+
+    return run()

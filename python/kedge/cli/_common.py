@@ -1,0 +1,78 @@
+"""What the subcommands share: their mistakes, times, tokens, and how they run and speak."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import re
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+GATEWAY_PATH = "/gateway"
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class UsageError(Exception):
+    """Arguments that do not make sense."""
+
+
+def duration(text: str) -> float:
+    """Seconds, from "500ms", "1s", "2m", "1h" or a mere number of seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", text)
+    if found is None or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span of time like 500ms, 1s or 2m")
+    return float(found[1]) * UNITS[found[2] or "s"]
+
+
+def token_of(options: argparse.Namespace) -> str | None:
+    """From --token or --token-file."""
+    if options.token is not None and options.token_file is not None:
+        raise UsageError("give --token or --token-file, not both")
+    token: str | None = options.token
+    if options.token_file is not None:
+        with open(options.token_file, encoding="utf-8") as file:
+            token = file.read().strip()
+    return token
+
+
+def run_until_signal(work: Coroutine[Any, Any, int]) -> int:
+    """Runs it; SIGINT and SIGTERM cancel it, and that is a good end."""
+
+    async def guarded() -> int:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return 0
+
+    with telling():
+        return asyncio.run(guarded())
+
+
+@contextlib.contextmanager
+def telling() -> Iterator[None]:
+    """Meanwhile what the package logs is said on stderr: why there is no connection, how many
+    sessions were restored."""
+    logger = logging.getLogger("kedge")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("kedge: %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,158 @@
+"""`kedge explain`: a transcript step by step, and who broke the contract."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from kedge import DecodeError, _core
+from kedge.cli._common import say
+from kedge.transcript import Line, Step, TranscriptError, explain, read
+
+DECODERS = {
+    "gateway": _core.gateway_decode,
+    "flowlayer": _core.flowlayer_decode,
+    "messaging": _core.messaging_decode,
+    "blobhub": _core.blobhub_decode,
+}
+
+DESCRIPTION = """\
+Reads a transcript and tells of each line in which state both sides are after it, and what breaks
+the contract first: who did it, against which rule, and with which code the other side closes.
+"""
+EPILOG = """\
+A transcript has one JSON object a line:
+  {"t": SECONDS, "from": "client" or "server", "text": MESSAGE}
+  {"t": SECONDS, "from": ..., "bytes": BASE64}               a binary message, as it was sent
+  {"t": SECONDS, "from": ..., "close": CODE, "reason": TEXT} a close frame
+  {"t": SECONDS, "from": ..., "close": null}                 a connection that broke
+In Python, link.trace = kedge.transcript.Transcript("FILE") writes one.
+
+Exit status: 0 nothing breaks the contract, 1 something does, 2 that is no transcript.
+"""
+
+
+def add_explain(command: argparse.ArgumentParser) -> None:
+    command.description = DESCRIPTION
+    command.epilog = EPILOG
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_argument(
+        "protocol", metavar="PROTOCOL", choices=tuple(DECODERS), help=", ".join(DECODERS)
+    )
+    command.add_argument("file", metavar="FILE", help="the transcript; - is stdin")
+    command.add_argument("--json", action="store_true", help="a JSON object a line, for machines")
+    command.set_defaults(run=run_explain)
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    words = Words(options.protocol, is_colourful(sys.stdout))
+    tell = tell_json if options.json else words.tell
+    broken = False
+    count = 0
+    try:
+        for count, step in enumerate(explain(options.protocol, lines_of(options.file)), 1):
+            tell(count, step)
+            broken = broken or step.seen.broken
+    except TranscriptError as error:
+        print(f"kedge: {options.file}: {error}", file=sys.stderr)
+        return 2
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        print(f"kedge: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        say(json.dumps({"lines": count, "whole": not broken}))
+    elif not broken:
+        say(f"whole: {count} lines, and nothing in them breaks the contract")
+    return 1 if broken else 0
+
+
+def lines_of(file: str) -> Iterator[Line]:
+    if file != "-":
+        return read(file)
+    return read(open(sys.stdin.fileno(), encoding="utf-8", closefd=False))
+
+
+def is_colourful(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+# ---- for machines --------------------------------------------------------------------------------
+
+
+def tell_json(number: int, step: Step) -> None:
+    line, seen = step
+    told: dict[str, Any] = {"line": number, "t": line.t, "from": line.sender}
+    if line.message is None:
+        told |= {"close": line.code, "reason": line.reason}
+    else:
+        told["name"] = seen.name
+    told |= {"client": seen.client_state, "server": seen.server_state}
+    if seen.broken:
+        told["broken"] = {
+            "culprit": seen.culprit,
+            "cause": seen.cause,
+            "code": seen.code,
+            "rule": seen.rule,
+        }
+    say(json.dumps(told))
+
+
+# ---- for people ----------------------------------------------------------------------------------
+
+RED, BOLD, DIM, CYAN, YELLOW = "31", "1", "2", "36", "33"
+
+
+class Words:
+    """Tells steps in columns."""
+
+    def __init__(self, protocol: str, colourful: bool) -> None:
+        self.decode = DECODERS[protocol]
+        self.colourful = colourful
+
+    def paint(self, text: str, *colours: str) -> str:
+        return f"\033[{';'.join(colours)}m{text}\033[0m" if self.colourful and colours else text
+
+    def tell(self, number: int, step: Step) -> None:
+        line, seen = step
+        what = f"{self.what_is(line, seen.name):<34}"
+        colour = CYAN if line.sender == "client" else YELLOW
+        mark = self.paint("!", RED, BOLD) if seen.broken else " "
+        say(
+            f"{mark}{line.t:>11.3f}  {self.paint(f'{line.sender:<6}', colour)}  {what}  "
+            f"{self.paint(f'client {seen.client_state:<16} server {seen.server_state}', DIM)}"
+        )
+        if seen.broken:
+            say(self.paint(why(number, step), RED, BOLD))
+
+    def what_is(self, line: Line, name: str | None) -> str:
+        if line.message is None and line.code is None:
+            return "the connection broke"
+        if line.message is None:
+            return f"close {line.code} {printable(line.reason)}".rstrip()
+        return printable(name) if name else self.kind_of(line.message)
+
+    def kind_of(self, message: str | bytes) -> str:
+        """Of a message without a name."""
+        try:
+            return self.decode(message).kind or "a message"
+        except DecodeError:
+            kind = "text" if isinstance(message, str) else "binary message"
+            return f"({kind} of {len(message)})"
+
+
+def printable(text: str) -> str:
+    """On one line, and nothing that moves the cursor."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)[
+        :80
+    ]
+
+
+def why(number: int, step: Step) -> str:
+    seen = step.seen
+    other = "server" if seen.culprit == "client" else "client"
+    does = f"; the {other} closes with {seen.code}" if seen.code else ""
+    return f"broken in line {number} by the {seen.culprit}: {seen.rule} ({seen.cause}){does}"
