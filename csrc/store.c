@@ -8,6 +8,18 @@ uint64_t kedge_hub_stamp(const kedge_hub *hub)
     return hub == NULL ? 0 : hub->stamp;
 }
 
+kedge_status kedge_hub_begin_at(kedge_hub *hub, uint64_t stamp)
+{
+    if (hub == NULL || stamp == 0 || stamp > KEDGE_STAMP_MOST) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (!hub->config.external || hub->stamp > 1 || hub->topics.count > 0) {
+        return KEDGE_WRONG_STATE;
+    }
+    hub->stamp = stamp;
+    return KEDGE_OK;
+}
+
 void kedge_hub_want(kedge_hub *hub, kedge_span topic, kedge_span session_id)
 {
     hub->wanted.topic = topic;

@@ -18,7 +18,8 @@
  *                   number that another one has given
  *     a change      after accept, follow and unfollow, before outputs are pulled:
  *                   kedge_hub_session_save, into the store
- *     take-over     the store says that another node has the session: kedge_hub_session_release
+ *     take-over     the store says that another node has the session: kedge_hub_session_release. Look at whose
+ *                   session it is first: the token may be another user's (gateway: kedge_hub_refuse with 4004)
  *
  * A record is bounded, whatever the session missed: id, user, checkpoint, what it follows. A publish is one
  * append to the store, whatever the number of nodes and followers. A node that dies takes nothing with it but
@@ -64,6 +65,11 @@ typedef struct kedge_stored_history {
 
 /* The stamp up to which the hub has appended; 1 before the first. */
 KEDGE_API uint64_t kedge_hub_stamp(const kedge_hub *hub);
+
+/* Of a hub that has appended nothing: the store no longer holds what was numbered up to this stamp. Else a topic of
+ * which all was dropped could not be loaded until something else is published. WRONG_STATE: something was appended
+ * or loaded, or the hub is not external. INVALID_ARGUMENT: a null pointer, a stamp that is none. */
+KEDGE_API kedge_status kedge_hub_begin_at(kedge_hub *hub, uint64_t stamp);
 
 /* What the last call that returned WANTED wants: a topic or a session's id. Both empty: nothing. The span is
  * the one that was given to that call, or the link's that asks. */

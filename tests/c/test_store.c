@@ -358,8 +358,9 @@ static void die(int node)
     for (size_t i = 0; i < record_count; i++) {
         records[i].owner = records[i].owner == node ? NOBODY : records[i].owner;
     }
-    while (fed[node] < dropped) { /* it begins where the store does */
-        nodes[node].hub->stamp = entries[fed[node]++].stamp;
+    fed[node] = dropped;
+    if (dropped > 0) {
+        ck_assert_int_eq(kedge_hub_begin_at(nodes[node].hub, entries[dropped - 1].stamp), KEDGE_OK);
     }
 }
 
@@ -445,7 +446,6 @@ START_TEST(what_the_store_dropped_is_lost_history_in_words)
     ck_assert_uint_eq(clients[0].position, 5);
     dropped = 8;
     die(0);
-    fed[0] = dropped;
     feed(0, entry_count);
     hub_client_lose(&clients[0]);
     ck_assert_int_eq(hub_client_connect(&clients[0]), KEDGE_OK);
@@ -575,6 +575,32 @@ START_TEST(holes_and_repeats_are_refused)
                      KEDGE_INVALID_ARGUMENT);
     own.index = 2;
     ck_assert_int_eq(kedge_hub_append(nodes[0].hub, log, &own, NULL, nodes[0].now), KEDGE_OK);
+    end();
+}
+END_TEST
+
+START_TEST(a_hub_begins_where_its_store_does)
+{
+    hub_world alone;
+    kedge_hub_config config = hub_world_config();
+    begin();
+    ck_assert_int_eq(kedge_hub_begin_at(NULL, 2), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_begin_at(nodes[0].hub, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_begin_at(nodes[0].hub, UINT64_MAX), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_begin_at(nodes[0].hub, 7), KEDGE_OK);
+    ck_assert_uint_eq(kedge_hub_stamp(nodes[0].hub), 7);
+    ck_assert_int_eq(kedge_hub_begin_at(nodes[0].hub, 8), KEDGE_WRONG_STATE);
+    kedge_stored_history gone = {5, 7, NULL, 0, 7};
+    ck_assert_int_eq(kedge_hub_log_load(nodes[0].hub, kedge_text("news"), &gone, nodes[0].now),
+                     KEDGE_OK);
+    gone.base = 0;
+    gone.base_stamp = 0;
+    ck_assert_int_eq(kedge_hub_log_load(nodes[1].hub, kedge_text("news"), &gone, nodes[1].now),
+                     KEDGE_OK);
+    ck_assert_int_eq(kedge_hub_begin_at(nodes[1].hub, 8), KEDGE_WRONG_STATE);
+    hub_world_begin(&alone, &config);
+    ck_assert_int_eq(kedge_hub_begin_at(alone.hub, 8), KEDGE_WRONG_STATE);
+    hub_world_end(&alone);
     end();
 }
 END_TEST
@@ -1034,6 +1060,7 @@ Suite *kedge_store_suite(void)
     suite_add_tcase(suite, two);
     TCase *faults = tcase_create("faults");
     tcase_add_test(faults, holes_and_repeats_are_refused);
+    tcase_add_test(faults, a_hub_begins_where_its_store_does);
     tcase_add_test(faults, numbers_come_from_the_store_alone);
     tcase_add_test(faults, a_hub_without_a_store_takes_nothing_from_one);
     tcase_add_test(faults, sessions_that_do_not_resume_have_no_store);

@@ -155,7 +155,7 @@ static void step_broadcast(sim_world *world)
     kedge_coordinates place = place_of(topic);
     int padding = (int)(sim_below(world, 3) * sim_below(world, 1000));
     (void)snprintf(text, sizeof text, "{\"n\":%" PRIu64 ",\"text\":\"%0*d\"}", n, padding, 0);
-    kedge_status status = kedge_hub_broadcast(world->hub, &place, type_of(), kedge_text(text),
+    kedge_status status = kedge_hub_broadcast(world->hubs[0], &place, type_of(), kedge_text(text),
                                               &told, sim_server_now(world));
     SIM_EXPECT(world, status == KEDGE_OK || status == KEDGE_NO_MEMORY, "cannot broadcast: %s",
                kedge_status_name(status));

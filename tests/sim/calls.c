@@ -116,7 +116,7 @@ static kedge_link *answerer_of(const sim_world *world, const sim_call *call)
     if (!call->up) {
         return call->answerer;
     }
-    return world->hub == NULL ? NULL : kedge_hub_asker(world->hub, call->ticket);
+    return world->hubs[0] == NULL ? NULL : kedge_hub_asker(world->hubs[0], call->ticket);
 }
 
 static kedge_status give_answer(sim_world *world, kedge_link *link, sim_call *call,

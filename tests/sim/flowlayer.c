@@ -73,7 +73,7 @@ static void began(sim_world *world)
     kedge_session *real = NULL;
     kedge_status status;
     do {
-        status = kedge_hub_shared(world->hub, &real);
+        status = kedge_hub_shared(world->hubs[0], &real);
     } while (status == KEDGE_NO_MEMORY);
     SIM_EXPECT(world, status == KEDGE_OK, "no shared session: %s", kedge_status_name(status));
     sim_session *session = sim_model_find(&world->model, kedge_session_id(real));
@@ -222,8 +222,8 @@ static void tell(sim_world *world, bool passing)
     if (publication == NULL) {
         return;
     }
-    kedge_status status =
-        kedge_hub_publish(world->hub, kedge_text(""), publication, &heard, sim_server_now(world));
+    kedge_status status = kedge_hub_publish(world->hubs[0], kedge_text(""), publication, &heard,
+                                            sim_server_now(world));
     kedge_publication_release(publication);
     SIM_EXPECT(world, status == KEDGE_OK || status == KEDGE_NO_MEMORY, "cannot publish: %s",
                kedge_status_name(status));

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host.h"
+#include "gateway.h"
 
 /* ---- Settings -------------------------------------------------------------------------------- */
 
-static void configure(sim_world *world, kedge_hub_config *hub)
+void sim_gateway_configure(sim_world *world, kedge_hub_config *hub)
 {
     sim_limits *limits = &world->model.limits;
     limits->count = 4 + (size_t)sim_below(world, SIM_LOG_MAX - 4);
@@ -29,7 +29,7 @@ static void configure(sim_world *world, kedge_hub_config *hub)
     hub->link.queue_limit = 16384;
 }
 
-static kedge_link_config client_config(sim_world *world, const sim_client *client)
+kedge_link_config sim_gateway_client_config(sim_world *world, const sim_client *client)
 {
     kedge_link_config config = kedge_link_config_default(KEDGE_GATEWAY, KEDGE_CLIENT);
     config.as.gateway_client.token = kedge_text(sim_users[client->user]);
@@ -75,7 +75,9 @@ static uint16_t judge(sim_world *world, const sim_question *question, const sim_
     if (session->receipt > question->receipt || question->position > sim_session_last(session)) {
         return KEDGE_GATEWAY_SESSION_EXPIRED;
     }
-    return question->position < sim_session_base(session) ? KEDGE_GATEWAY_REPLAY_EXHAUSTED : 0;
+    uint64_t base = world->protocol->base_of != NULL ? world->protocol->base_of(world, session)
+                                                     : sim_session_base(session);
+    return question->position < base ? KEDGE_GATEWAY_REPLAY_EXHAUSTED : 0;
 }
 
 static void resumed(sim_world *world, const sim_question *question, const sim_drawn *drawn)
@@ -109,7 +111,7 @@ static void resumed(sim_world *world, const sim_question *question, const sim_dr
     sim_note_outcome(world, question, session->id);
 }
 
-static void accepted(sim_world *world, const sim_question *question, const sim_drawn *drawn)
+void sim_gateway_accepted(sim_world *world, const sim_question *question, const sim_drawn *drawn)
 {
     if (question->kind == KEDGE_EVENT_IDENTIFY) {
         identified(world, question, drawn);
@@ -118,7 +120,7 @@ static void accepted(sim_world *world, const sim_question *question, const sim_d
     }
 }
 
-static void asked(sim_world *world, sim_question *question, const kedge_event *event)
+void sim_gateway_asked(sim_world *world, sim_question *question, const kedge_event *event)
 {
     if (event->kind == KEDGE_EVENT_IDENTIFY) {
         question->user = sim_user_of(world, event->as.identify.token);
@@ -132,7 +134,7 @@ static void asked(sim_world *world, sim_question *question, const kedge_event *e
 
 /* ---- The server's events ---------------------------------------------------------------------- */
 
-static void check_close(sim_world *world, const sim_wire *wire, const kedge_event *event)
+void sim_gateway_check_close(sim_world *world, const sim_wire *wire, const kedge_event *event)
 {
     uint16_t sent = event->as.closed.sent;
     switch (sent) {
@@ -157,15 +159,15 @@ static void check_close(sim_world *world, const sim_wire *wire, const kedge_even
     }
 }
 
-static bool keeps(uint16_t sent)
+bool sim_gateway_keeps(uint16_t sent)
 {
     return sent == 0 || kedge_gateway_close_resumable(sent);
 }
 
 /* ---- What the server does --------------------------------------------------------------------- */
 
-static void describe(sim_world *world, uint64_t n, kedge_publication_source *source, char *text,
-                     size_t room)
+void sim_gateway_describe(sim_world *world, uint64_t n, kedge_publication_source *source,
+                          char *text, size_t room)
 {
     int padding = (int)(sim_below(world, 3) * sim_below(world, 1000));
     int size = snprintf(text, room, "{\"n\":%" PRIu64 ",\"text\":\"%0*d\"}", n, padding, 0);
@@ -244,7 +246,7 @@ static void client_sync(sim_world *world, const sim_client *client, const kedge_
     sim_note(&world->trace, "client %zu: fetches anew", client->index);
 }
 
-static void client_event(sim_world *world, sim_client *client, const kedge_event *event)
+void sim_gateway_client_event(sim_world *world, sim_client *client, const kedge_event *event)
 {
     switch (event->kind) {
     case KEDGE_EVENT_CONNECT:
@@ -271,7 +273,7 @@ static void client_event(sim_world *world, sim_client *client, const kedge_event
     }
 }
 
-static void client_step(sim_world *world, sim_client *client)
+void sim_gateway_client_step(sim_world *world, sim_client *client)
 {
     sim_say(world, client, "typing", "feed_id");
 }
@@ -279,7 +281,7 @@ static void client_step(sim_world *world, sim_client *client)
 /* ---- What must hold --------------------------------------------------------------------------- */
 
 /* A peer that is dead is found within its interval, ours and the network's trouble apart. */
-static void check_wire(sim_world *world, const sim_wire *wire)
+void sim_gateway_check_wire(sim_world *world, const sim_wire *wire)
 {
     kedge_time interval = world->hub_config.link.as.gateway_server.heartbeat_interval;
     kedge_time tolerance = world->hub_config.link.stall_tolerance;
@@ -291,7 +293,7 @@ static void check_wire(sim_world *world, const sim_wire *wire)
                "a client that says nothing is not closed");
 }
 
-static bool is_at_rest(sim_world *world, const sim_client *client)
+bool sim_gateway_is_at_rest(sim_world *world, const sim_client *client)
 {
     const sim_session *session = sim_model_find(&world->model, kedge_text(client->session));
     const sim_wire *holder = session == NULL ? NULL : sim_holder(world, session);
@@ -306,15 +308,15 @@ const sim_protocol sim_gateway = {
     .closes = {4000, 4001, 4004, 4006, 4008, 4012, 1001, 1011},
     .end_code = KEDGE_GATEWAY_SESSION_EXPIRED,
     .server_steps = server_steps,
-    .configure = configure,
-    .client_config = client_config,
-    .asked = asked,
-    .accepted = accepted,
-    .describe = describe,
-    .check_close = check_close,
-    .keeps = keeps,
-    .client_event = client_event,
-    .client_step = client_step,
-    .check_wire = check_wire,
-    .is_at_rest = is_at_rest,
+    .configure = sim_gateway_configure,
+    .client_config = sim_gateway_client_config,
+    .asked = sim_gateway_asked,
+    .accepted = sim_gateway_accepted,
+    .describe = sim_gateway_describe,
+    .check_close = sim_gateway_check_close,
+    .keeps = sim_gateway_keeps,
+    .client_event = sim_gateway_client_event,
+    .client_step = sim_gateway_client_step,
+    .check_wire = sim_gateway_check_wire,
+    .is_at_rest = sim_gateway_is_at_rest,
 };

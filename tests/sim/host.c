@@ -93,8 +93,10 @@ static kedge_status accept(sim_world *world, sim_question *question)
     if (world->protocol->accepting != NULL) {
         world->protocol->accepting(world, question, &acceptance);
     }
-    kedge_status status =
-        kedge_hub_accept(world->hub, question->ticket, &acceptance, sim_server_now(world));
+    kedge_status status = world->protocol->accept != NULL
+                              ? world->protocol->accept(world, question, &acceptance)
+                              : kedge_hub_accept(world->hubs[0], question->ticket, &acceptance,
+                                                 sim_server_now(world));
     if (status == KEDGE_OK && question->wire != NULL && !question->answered) {
         world->protocol->accepted(world, question, &drawn);
     }
@@ -104,8 +106,8 @@ static kedge_status accept(sim_world *world, sim_question *question)
 static kedge_status refuse(sim_world *world, const sim_question *question)
 {
     uint16_t code = world->protocol->refusals[sim_below(world, 3)];
-    kedge_status status =
-        kedge_hub_refuse(world->hub, question->ticket, code, kedge_text(""), sim_server_now(world));
+    kedge_status status = kedge_hub_refuse(world->hubs[question->node], question->ticket, code,
+                                           kedge_text(""), sim_server_now(world));
     if (status == KEDGE_OK && question->wire != NULL) {
         question->wire->expected = code;
         sim_note_outcome(world, question, "is refused");
@@ -115,7 +117,7 @@ static kedge_status refuse(sim_world *world, const sim_question *question)
 
 static kedge_status tell_state(sim_world *world, const sim_question *question)
 {
-    kedge_link *link = kedge_hub_asker(world->hub, question->ticket);
+    kedge_link *link = kedge_hub_asker(world->hubs[0], question->ticket);
     return link == NULL ? KEDGE_STALE_TICKET : world->protocol->tell_state(world, link, question);
 }
 
@@ -144,6 +146,7 @@ static void ask(sim_world *world, sim_wire *wire, const kedge_event *event)
     question->ticket = event->ticket;
     question->wire = wire;
     question->kind = event->kind;
+    question->node = wire->node;
     question->receipt = ++world->receipts;
     question->asked = world->now;
     if (event->kind != KEDGE_EVENT_SNAPSHOT) {
@@ -320,7 +323,7 @@ kedge_publication *sim_publication(sim_world *world, uint64_t n, bool passing)
 
 static kedge_session *real_of(sim_world *world, const sim_session *session)
 {
-    return kedge_hub_session(world->hub, kedge_text(session->id));
+    return kedge_hub_session(world->hubs[0], kedge_text(session->id));
 }
 
 static void draw_except(sim_world *world, sim_except *except)
@@ -412,8 +415,8 @@ static void publish(sim_world *world, kedge_publication *publication, uint64_t n
         left_out[i] = real_of(world, except.sessions[i]);
     }
     kedge_status status =
-        kedge_hub_publish_except(world->hub, kedge_text(sim_topics[topic]), publication, left_out,
-                                 except.count, &heard, sim_server_now(world));
+        kedge_hub_publish_except(world->hubs[0], kedge_text(sim_topics[topic]), publication,
+                                 left_out, except.count, &heard, sim_server_now(world));
     SIM_EXPECT(world, status == KEDGE_OK || status == KEDGE_NO_MEMORY, "cannot publish: %s",
                kedge_status_name(status));
     if (status != KEDGE_OK) {
@@ -435,7 +438,7 @@ static void send_to_one(sim_world *world, kedge_publication *publication, uint64
         return;
     }
     kedge_status status =
-        kedge_hub_send(world->hub, real_of(world, session), publication, sim_server_now(world));
+        kedge_hub_send(world->hubs[0], real_of(world, session), publication, sim_server_now(world));
     SIM_EXPECT(world, status == KEDGE_OK || status == KEDGE_NO_MEMORY, "cannot send: %s",
                kedge_status_name(status));
     if (status == KEDGE_OK) {
@@ -528,11 +531,11 @@ static kedge_status change(sim_world *world, const sim_session *session, size_t 
     kedge_span topic = kedge_text(sim_topics[t]);
     kedge_time now = sim_server_now(world);
     if (passing) {
-        return follows ? kedge_hub_follow_passing(world->hub, real, topic, now)
-                       : kedge_hub_unfollow_passing(world->hub, real, topic, now);
+        return follows ? kedge_hub_follow_passing(world->hubs[0], real, topic, now)
+                       : kedge_hub_unfollow_passing(world->hubs[0], real, topic, now);
     }
-    return follows ? kedge_hub_follow(world->hub, real, topic, now)
-                   : kedge_hub_unfollow(world->hub, real, topic, now);
+    return follows ? kedge_hub_follow(world->hubs[0], real, topic, now)
+                   : kedge_hub_unfollow(world->hubs[0], real, topic, now);
 }
 
 void sim_step_topics(sim_world *world)
@@ -600,7 +603,8 @@ void sim_step_end(sim_world *world)
     sim_note(&world->trace, "server: ends %.6s", session->id);
     sim_expect_closes(world, session, world->protocol->end_code);
     session->ending = true;
-    kedge_status status = kedge_hub_end(world->hub, real_of(world, session), sim_server_now(world));
+    kedge_status status =
+        kedge_hub_end(world->hubs[0], real_of(world, session), sim_server_now(world));
     SIM_EXPECT(world, status == KEDGE_OK, "cannot end a session: %s", kedge_status_name(status));
     sim_settle(world);
 }

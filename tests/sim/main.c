@@ -21,7 +21,7 @@
 
 #include "world.h"
 
-enum { WORKERS = 2, AGAIN_EACH = 100, SECONDS_MAX = 20, BROKEN = 3, PROTOCOLS = 4 };
+enum { WORKERS = 2, AGAIN_EACH = 100, SECONDS_MAX = 20, BROKEN = 3, PROTOCOLS = 5 };
 
 /* What a worker tells while it runs: it may die at any moment. */
 typedef struct report {

@@ -69,7 +69,7 @@ static void age_log(sim_log *log, kedge_time age, kedge_time wall)
     }
 }
 
-static sim_entry *append(sim_model *model, sim_log *log, uint64_t n, kedge_time wall)
+static sim_entry *make_entry(sim_model *model, uint64_t n, kedge_time wall)
 {
     sim_entry *entry = take(sizeof *entry);
     entry->n = n;
@@ -77,6 +77,12 @@ static sim_entry *append(sim_model *model, sim_log *log, uint64_t n, kedge_time 
     entry->time = wall;
     entry->next = model->entries;
     model->entries = entry;
+    return entry;
+}
+
+static sim_entry *append(sim_model *model, sim_log *log, uint64_t n, kedge_time wall)
+{
+    sim_entry *entry = make_entry(model, n, wall);
     age_log(log, model->limits.age, wall);
     if (log->count == model->limits.count) {
         drop_first(log);
@@ -139,6 +145,11 @@ size_t sim_model_publish(sim_model *model, size_t topic, uint64_t n, const sim_e
 void sim_model_send(sim_model *model, sim_session *session, uint64_t n, kedge_time wall)
 {
     add(&session->history, append(model, &session->own, n, wall), sim_session_last(session));
+}
+
+void sim_model_hear(sim_model *model, sim_session *session, uint64_t n)
+{
+    add(&session->history, make_entry(model, n, 0), sim_session_last(session));
 }
 
 void sim_model_trim(sim_session *session, size_t count)

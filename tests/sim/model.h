@@ -5,7 +5,14 @@
 
 #include "kedge/base.h"
 
-enum { SIM_TOPICS = 3, SIM_LOG_MAX = 64, SIM_SESSIONS = 512, SIM_ID = 48, SIM_EXCEPT = 3 };
+enum {
+    SIM_TOPICS = 3,
+    SIM_LOG_MAX = 64,
+    SIM_SESSIONS = 512,
+    SIM_ID = 48,
+    SIM_EXCEPT = 3,
+    SIM_RECORD = 1024
+};
 
 typedef struct sim_entry {
     struct sim_entry *next; /* all entries of the world */
@@ -48,6 +55,13 @@ typedef struct sim_session {
     uint64_t first;           /* number */
     uint64_t forgotten;       /* up to here it counts as lost, since it was left out too often */
     uint64_t forgotten_order; /* of all that had come by then */
+    int home;                 /* shared stores: the node that has it; -1: none */
+    size_t heard;             /* so much of the store's list it has heard of */
+    uint64_t own_last;        /* index in its own log */
+    uint64_t own_base;        /* of what its node has of that */
+    uint64_t saved_base;      /* of its numbers, when its record was saved */
+    uint8_t record[SIM_RECORD];
+    size_t record_size;
 } sim_session;
 
 typedef struct sim_limits {
@@ -78,9 +92,10 @@ void sim_model_free(sim_model *model);
 sim_session *sim_model_begin(sim_model *model, kedge_span id, size_t user, uint64_t first);
 sim_session *sim_model_find(sim_model *model, kedge_span id);
 
-/* What is published to a topic but not to some, or to one session. Publishing tells to how many. */
+/* What is published to a topic but not to some, or to one session, or is heard from elsewhere. Publishing tells to how many. */
 size_t sim_model_publish(sim_model *model, size_t topic, uint64_t n, const sim_except *except,
                          kedge_time wall);
+void sim_model_hear(sim_model *model, sim_session *session, uint64_t n);
 void sim_model_send(sim_model *model, sim_session *session, uint64_t n, kedge_time wall);
 
 /* The oldest `count` of what was sent to the session alone are dropped. How many of those have a number up to

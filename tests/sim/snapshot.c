@@ -7,7 +7,7 @@
 static size_t take_whole(sim_world *world, uint8_t *snapshot)
 {
     size_t size = 0;
-    kedge_status status = kedge_hub_snapshot(world->hub, sim_wall(world), sim_server_now(world),
+    kedge_status status = kedge_hub_snapshot(world->hubs[0], sim_wall(world), sim_server_now(world),
                                              snapshot, SIM_SNAPSHOT, &size);
     SIM_EXPECT(world, status == KEDGE_OK, "no snapshot: %s", kedge_status_name(status));
     return size;
@@ -16,7 +16,7 @@ static size_t take_whole(sim_world *world, uint8_t *snapshot)
 static void begin(sim_world *world)
 {
     kedge_status status =
-        kedge_hub_snapshot_begin(world->hub, sim_wall(world), sim_server_now(world));
+        kedge_hub_snapshot_begin(world->hubs[0], sim_wall(world), sim_server_now(world));
     SIM_EXPECT(world, status == KEDGE_OK, "no snapshot begins: %s", kedge_status_name(status));
 }
 
@@ -27,22 +27,22 @@ static bool is_disturbed(sim_world *world)
     char line[128];
     switch (sim_below(world, 24)) {
     case 0:
-        kedge_hub_tick(world->hub, sim_server_now(world));
+        kedge_hub_tick(world->hubs[0], sim_server_now(world));
         return true;
     case 1:
-        (void)kedge_hub_next_ready(world->hub, sim_server_now(world));
+        (void)kedge_hub_next_ready(world->hubs[0], sim_server_now(world));
         return true;
     case 2:
-        (void)kedge_hub_refuse(world->hub, 0, 0, kedge_text(""), sim_server_now(world));
+        (void)kedge_hub_refuse(world->hubs[0], 0, 0, kedge_text(""), sim_server_now(world));
         return true;
     case 3:
-        (void)kedge_hub_counts_now(world->hub);
+        (void)kedge_hub_counts_now(world->hubs[0]);
         return false;
     case 4:
-        (void)kedge_hub_describe(world->hub, line, sizeof line);
+        (void)kedge_hub_describe(world->hubs[0], line, sizeof line);
         return false;
     case 5:
-        (void)kedge_hub_next_session(world->hub, kedge_text(""), NULL);
+        (void)kedge_hub_next_session(world->hubs[0], kedge_text(""), NULL);
         return false;
     default:
         return false;
@@ -53,7 +53,7 @@ static bool is_disturbed(sim_world *world)
 static kedge_status take_piece(sim_world *world, uint8_t *place, size_t room, size_t *size)
 {
     place[room] = GUARD;
-    kedge_status status = kedge_hub_snapshot_next(world->hub, place, room, size);
+    kedge_status status = kedge_hub_snapshot_next(world->hubs[0], place, room, size);
     SIM_EXPECT(world, place[room] == GUARD, "a piece of a snapshot is larger than its room");
     return status;
 }

@@ -10,7 +10,7 @@
 
 /* ---- Processes ------------------------------------------------------------------------------- */
 
-void sim_start_server(sim_world *world)
+void sim_start_server(sim_world *world, int node)
 {
     kedge_entropy entropy = {{0}};
     world->processes++;
@@ -19,11 +19,11 @@ void sim_start_server(sim_world *world)
     entropy.bytes[2] = 's';
     kedge_status status;
     do {
-        status = kedge_hub_create(&world->hub, &world->hub_config, &entropy,
+        status = kedge_hub_create(&world->hubs[node], &world->hub_config, &entropy,
                                   memory_probe_allocator(&world->memory), sim_server_now(world));
     } while (status == KEDGE_NO_MEMORY);
     SIM_EXPECT(world, status == KEDGE_OK, "no hub: %s", kedge_status_name(status));
-    (void)kedge_hub_clock(world->hub, sim_wall(world), sim_server_now(world));
+    (void)kedge_hub_clock(world->hubs[node], sim_wall(world), sim_server_now(world));
     sim_note(&world->trace, "server: process %" PRIu64, world->processes);
 }
 
@@ -86,6 +86,7 @@ static void begin_wire(sim_world *world, sim_wire *wire)
     wire->far_blocked = false;
     wire->far_heard = world->now;
     wire->trouble = 0;
+    wire->node = 0;
     wire->probe = false;
     wire->answered = 0;
     wire->session = NULL;
@@ -116,11 +117,19 @@ static bool open_near(sim_world *world, sim_wire *wire, sim_client *client)
     return status == KEDGE_OK;
 }
 
+/* Any node that there is. */
+static int draw_node(sim_world *world)
+{
+    int node = world->hubs[1] == NULL ? 0 : (int)sim_below(world, SIM_NODES);
+    return world->hubs[node] == NULL ? 1 : node;
+}
+
 /* The server takes it in, or the client finds that nobody is there. */
 static void accept_far(sim_world *world, sim_wire *wire)
 {
     kedge_time now = sim_server_now(world);
-    kedge_status status = kedge_hub_link(world->hub, &wire->link, wire, now);
+    wire->node = draw_node(world);
+    kedge_status status = kedge_hub_link(world->hubs[wire->node], &wire->link, wire, now);
     if (status == KEDGE_OK) {
         status = kedge_connection_accept(&wire->far, NULL, wire->link,
                                          memory_probe_allocator(&world->memory), now);
@@ -139,7 +148,7 @@ void sim_connect(sim_world *world, sim_client *client)
 {
     static const uint16_t refusals[] = {0, 0, 429, 503};
     sim_wire *wire = free_wire(world);
-    if (world->hub == NULL || wire == NULL) {
+    if ((world->hubs[0] == NULL && world->hubs[1] == NULL) || wire == NULL) {
         fail_connect(world, client, 0, 0);
         return;
     }
@@ -167,7 +176,7 @@ void sim_connect(sim_world *world, sim_client *client)
 sim_wire *sim_step_probe(sim_world *world, const char *request)
 {
     sim_wire *wire = free_wire(world);
-    if (world->hub == NULL || wire == NULL) {
+    if (world->hubs[0] == NULL || wire == NULL) {
         return NULL;
     }
     begin_wire(world, wire);
@@ -260,11 +269,11 @@ static void step_wire(sim_world *world)
 
 /* ---- What goes wrong with processes ----------------------------------------------------------- */
 
-static void drop_far_ends(sim_world *world)
+void sim_drop_far_ends(sim_world *world, int node)
 {
     for (size_t i = 0; i < SIM_WIRES; i++) {
         sim_wire *wire = &world->wires[i];
-        if (!wire->used || wire->far == NULL) {
+        if (!wire->used || wire->far == NULL || wire->node != node) {
             continue;
         }
         kedge_connection_destroy(wire->far, sim_server_now(world));
@@ -278,8 +287,11 @@ static void drop_far_ends(sim_world *world)
         }
     }
     sim_calls_restart(world);
-    memset(world->questions, 0, sizeof world->questions);
-    world->question_count = 0;
+    for (size_t i = 0; i < SIM_QUESTIONS; i++) {
+        if (world->questions[i].node == node) {
+            memset(&world->questions[i], 0, sizeof world->questions[i]);
+        }
+    }
 }
 
 /* No link has a session any more, and those are gone that the next process does not know. */
@@ -304,11 +316,11 @@ static void try_damaged(sim_world *world, uint8_t *snapshot, size_t size)
     uint8_t bit = (uint8_t)(1u << sim_below(world, 8));
     size_t given = sim_chance(world, 50) ? size : at;
     snapshot[at] ^= bit;
-    kedge_status status = kedge_hub_restore(world->hub, kedge_span_of(snapshot, given),
+    kedge_status status = kedge_hub_restore(world->hubs[0], kedge_span_of(snapshot, given),
                                             sim_wall(world), sim_server_now(world));
     snapshot[at] ^= bit;
     SIM_EXPECT(world, status != KEDGE_OK, "a damaged snapshot was restored");
-    SIM_EXPECT(world, kedge_hub_counts_now(world->hub).sessions == 0,
+    SIM_EXPECT(world, kedge_hub_counts_now(world->hubs[0]).sessions == 0,
                "something of a damaged snapshot was restored");
 }
 
@@ -319,7 +331,7 @@ static void restore(sim_world *world, uint8_t *snapshot, size_t size, bool seale
     }
     kedge_status status;
     do {
-        status = kedge_hub_restore(world->hub, kedge_span_of(snapshot, size), sim_wall(world),
+        status = kedge_hub_restore(world->hubs[0], kedge_span_of(snapshot, size), sim_wall(world),
                                    sim_server_now(world));
     } while (status == KEDGE_NO_MEMORY);
     SIM_EXPECT(world, status == (sealed ? KEDGE_OK : KEDGE_SNAPSHOT_UNSEALED),
@@ -330,23 +342,27 @@ static void restore(sim_world *world, uint8_t *snapshot, size_t size, bool seale
 static void step_restart(sim_world *world)
 {
     static uint8_t snapshot[SIM_SNAPSHOT];
+    if (world->protocol->restart != NULL) {
+        world->protocol->restart(world);
+        return;
+    }
     bool sealed = sim_chance(world, 65);
     sim_note(&world->trace, "server: %s", sealed ? "is sealed and stops" : "dies");
     if (sealed) {
-        kedge_hub_seal(world->hub, sim_server_now(world));
-        kedge_hub_stop(world->hub, sim_server_now(world));
+        kedge_hub_seal(world->hubs[0], sim_server_now(world));
+        kedge_hub_stop(world->hubs[0], sim_server_now(world));
         sim_settle(world);
     }
     size_t size = sim_take_snapshot(world, snapshot);
     leave_sessions(world, sealed);
-    drop_far_ends(world);
-    kedge_hub_destroy(world->hub);
-    world->hub = NULL;
+    sim_drop_far_ends(world, 0);
+    kedge_hub_destroy(world->hubs[0]);
+    world->hubs[0] = NULL;
     sim_trouble(world, &world->trouble, world->now);
     sim_settle(world);
     sim_pass(world, some_time(world, 100));
     world->server_began = sim_below(world, world->now);
-    sim_start_server(world);
+    sim_start_server(world, 0);
     restore(world, snapshot, size, sealed);
     if (world->protocol->began != NULL) {
         world->protocol->began(world);

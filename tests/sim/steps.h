@@ -10,8 +10,9 @@ void sim_step(sim_world *world);
 /* Time passes, and everybody does what is due when it is due. */
 void sim_pass(sim_world *world, kedge_time span);
 
-/* A process begins. */
-void sim_start_server(sim_world *world);
+/* A process begins. The server's ends of a node's wires are gone with its process. */
+void sim_drop_far_ends(sim_world *world, int node);
+void sim_start_server(sim_world *world, int node);
 void sim_start_client(sim_world *world, sim_client *client);
 
 /* The client's link asked to connect: it is done, or fails. */

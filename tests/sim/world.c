@@ -17,7 +17,7 @@ const char *const sim_users[SIM_USERS] = {"anna", "ben", "cleo"};
 const char *const sim_topics[SIM_TOPICS] = {"news", "sport", "music"};
 
 const sim_protocol *const sim_protocols[] = {&sim_gateway, &sim_messaging, &sim_flowlayer,
-                                             &sim_blobhub};
+                                             &sim_blobhub, &sim_store};
 const size_t sim_protocol_count = sizeof sim_protocols / sizeof sim_protocols[0];
 
 uint64_t sim_below(sim_world *world, uint64_t bound)
@@ -153,14 +153,16 @@ static void end_of_session(sim_world *world, const kedge_hub_event *event)
 void sim_take_hub_events(sim_world *world)
 {
     kedge_hub_event event;
-    while (kedge_hub_next_event(world->hub, &event)) {
-        end_of_session(world, &event);
+    for (int node = 0; node < SIM_NODES; node++) {
+        while (kedge_hub_next_event(world->hubs[node], &event)) { /* a null hub has none */
+            end_of_session(world, &event);
+        }
     }
 }
 
 static void check_session(sim_world *world, const sim_session *session)
 {
-    kedge_session *real = kedge_hub_session(world->hub, kedge_text(session->id));
+    kedge_session *real = kedge_hub_session(world->hubs[0], kedge_text(session->id));
     SIM_EXPECT(world, session->ending || !session->ended, "session %.6s ended without a reason",
                session->id);
     SIM_EXPECT(world, (real != NULL) == session->alive, "session %.6s is %s", session->id,
@@ -176,12 +178,20 @@ static void check_session(sim_world *world, const sim_session *session)
                kedge_session_base(real), sim_session_base(session));
 }
 
-static void check_hub(sim_world *world)
+static void check_sessions(sim_world *world)
 {
-    kedge_hub_counts counts = kedge_hub_counts_now(world->hub);
     for (size_t i = 0; i < world->model.session_count; i++) {
-        check_session(world, world->model.sessions[i]);
+        if (world->protocol->check_session != NULL) {
+            world->protocol->check_session(world, world->model.sessions[i]);
+        } else {
+            check_session(world, world->model.sessions[i]);
+        }
     }
+}
+
+static void check_hub(sim_world *world, const kedge_hub *hub)
+{
+    kedge_hub_counts counts = kedge_hub_counts_now(hub);
     SIM_EXPECT(world,
                counts.history_entries <=
                    (counts.topics + counts.sessions) * world->model.limits.count,
@@ -486,12 +496,11 @@ static bool serve_wire(sim_world *world, sim_wire *wire)
     return moved;
 }
 
-static bool serve_hub(sim_world *world)
+static bool serve_hub(sim_world *world, kedge_hub *hub)
 {
     bool moved = false;
     kedge_link *link;
-    while (world->hub != NULL &&
-           (link = kedge_hub_next_ready(world->hub, sim_server_now(world))) != NULL) {
+    while (hub != NULL && (link = kedge_hub_next_ready(hub, sim_server_now(world))) != NULL) {
         sim_wire *wire = kedge_link_context(link);
         SIM_EXPECT(world, wire->link == link, "the hub calls a link ready that is not there");
         serve_far(world, wire);
@@ -506,10 +515,11 @@ void sim_settle(sim_world *world)
     sim_model_age(&world->model, sim_wall(world));
     for (size_t round = 0; moved; round++) {
         SIM_EXPECT(world, round < ROUNDS_MAX, "the world does not come to rest");
-        moved = serve_hub(world);
-        if (world->hub != NULL) {
-            sim_take_hub_events(world);
+        moved = false;
+        for (int node = 0; node < SIM_NODES; node++) {
+            moved |= serve_hub(world, world->hubs[node]);
         }
+        sim_take_hub_events(world);
         for (size_t i = 0; i < world->client_count; i++) {
             moved |= serve_client(world, &world->clients[i]);
         }
@@ -517,8 +527,13 @@ void sim_settle(sim_world *world)
             moved |= serve_wire(world, &world->wires[i]);
         }
     }
-    if (world->hub != NULL) {
-        check_hub(world);
+    if (world->hubs[0] != NULL) {
+        check_sessions(world);
+    }
+    for (int node = 0; node < SIM_NODES; node++) {
+        if (world->hubs[node] != NULL) {
+            check_hub(world, world->hubs[node]);
+        }
     }
     for (size_t i = 0; i < SIM_WIRES; i++) {
         if (world->wires[i].used) {
@@ -563,9 +578,10 @@ static kedge_time far_due(const sim_wire *wire)
 static kedge_time next_due(sim_world *world)
 {
     kedge_time due = KEDGE_NEVER;
-    if (world->hub != NULL) {
-        kedge_time hub = kedge_hub_deadline(world->hub);
-        due = hub == KEDGE_NEVER ? due : hub + world->server_began;
+    for (int node = 0; node < SIM_NODES; node++) {
+        kedge_time hub =
+            world->hubs[node] == NULL ? KEDGE_NEVER : kedge_hub_deadline(world->hubs[node]);
+        due = hub == KEDGE_NEVER ? due : earlier(due, hub + world->server_began);
     }
     for (size_t i = 0; i < world->client_count; i++) {
         const sim_client *client = &world->clients[i];
@@ -626,7 +642,7 @@ static void begin(sim_world *world)
     world->server_began = sim_below(world, world->now);
     world->hub_config = kedge_hub_config_default(world->protocol->protocol);
     world->protocol->configure(world, &world->hub_config);
-    sim_start_server(world);
+    sim_start_server(world, 0);
     if (world->protocol->began != NULL) {
         world->protocol->began(world);
     }
@@ -675,7 +691,12 @@ static void end(sim_world *world)
         sim_observe_death(&world->clients[i]);
         kedge_link_destroy(world->clients[i].link);
     }
-    kedge_hub_destroy(world->hub);
+    for (int node = 0; node < SIM_NODES; node++) {
+        kedge_hub_destroy(world->hubs[node]);
+    }
+    if (world->protocol->ended != NULL) {
+        world->protocol->ended(world);
+    }
     SIM_EXPECT(world, world->memory.blocks == 0, "%zu blocks of memory were not given back",
                world->memory.blocks);
 }

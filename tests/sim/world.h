@@ -30,6 +30,7 @@ enum {
     SIM_NOTICES = 4096, /* messages of clients */
     SIM_CALLS = 48,     /* requests at once */
     SIM_PASSING = 256,  /* passing events that a link has to tell */
+    SIM_NODES = 2,      /* hubs that share a store */
     SIM_SNAPSHOT = 1 << 20
 };
 
@@ -89,6 +90,7 @@ struct sim_wire {
     bool far_blocked;       /* the server has more to write than there is room for */
     kedge_time far_heard;   /* when bytes came there last */
     kedge_time trouble;     /* until when something was wrong with it */
+    int node;               /* where the server's end is */
     bool probe;             /* no client: who asks for /health alone */
     uint16_t answered;      /* with which status that was */
     sim_session *session;   /* that the server's link has, or had */
@@ -116,6 +118,7 @@ typedef struct sim_question {
     kedge_ticket ticket; /* 0: none */
     sim_wire *wire;      /* null: its link is gone */
     kedge_event_kind kind;
+    int node;
     size_t user;
     char session[SIM_ID];
     uint64_t position;
@@ -176,8 +179,17 @@ typedef struct sim_protocol {
     uint16_t end_code;              /* with which links close whose session it ends */
     const sim_choice *server_steps; /* what it does of itself */
 
-    /* A server's process began, and has what is left of the one before. Null: nothing is to be done. */
+    /* The answer yes of a node that does not have all by itself; how long it lives; whether it has what the model
+     * says; and the lowest position from which the session can go on. Null: there is one hub. */
+    kedge_status (*accept)(sim_world *world, const sim_question *question,
+                           const kedge_acceptance *acceptance);
+    void (*restart)(sim_world *world);
+    void (*check_session)(sim_world *world, const sim_session *session);
+    uint64_t (*base_of)(sim_world *world, const sim_session *session);
+
+    /* A server's process began, and has what is left of the one before. Null: nothing is to be done. The world ends. */
     void (*began)(sim_world *world);
+    void (*ended)(sim_world *world);
 
     /* The answer to a question that is none about who comes. Null: there are none. */
     kedge_status (*tell_state)(sim_world *world, kedge_link *link, const sim_question *question);
@@ -223,6 +235,7 @@ extern const sim_protocol sim_gateway;
 extern const sim_protocol sim_messaging;
 extern const sim_protocol sim_flowlayer;
 extern const sim_protocol sim_blobhub;
+extern const sim_protocol sim_store;
 
 struct sim_world {
     sim_trace trace;
@@ -232,7 +245,7 @@ struct sim_world {
     memory_probe memory;
     sim_model model;
 
-    kedge_hub *hub;
+    kedge_hub *hubs[SIM_NODES]; /* null: there is none */
     kedge_hub_config hub_config;
     kedge_time now;          /* of the clients' clocks */
     kedge_time server_began; /* when the server's clock stood at zero */
