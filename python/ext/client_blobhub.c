@@ -140,12 +140,16 @@ static PyObject *change_subscriptions(PyObject *object, const char *function, Py
 
 static PyObject *client_subscribe(PyObject *object, PyObject *arguments, PyObject *keywords)
 {
-    return change_subscriptions(object, "subscribe", arguments, keywords, kedge_link_subscribe);
+    PyObject *events =
+        change_subscriptions(object, "subscribe", arguments, keywords, kedge_link_subscribe);
+    return events != NULL ? events : core_explain(object, "client_subscribe");
 }
 
 static PyObject *client_unsubscribe(PyObject *object, PyObject *arguments, PyObject *keywords)
 {
-    return change_subscriptions(object, "unsubscribe", arguments, keywords, kedge_link_unsubscribe);
+    PyObject *events =
+        change_subscriptions(object, "unsubscribe", arguments, keywords, kedge_link_unsubscribe);
+    return events != NULL ? events : core_explain(object, "client_unsubscribe");
 }
 
 static PyMethodDef methods[] = {

@@ -94,13 +94,39 @@ void core_connection_leave(core_connection *self)
     }
 }
 
+/* Says which argument of a constructor cannot be used. */
+static void blame(core_state *state, const kedge_connection_config *config)
+{
+    const struct {
+        const char *name;
+        bool zero;
+    } settings[] = {
+        {"message_limit", config->message_limit == 0},
+        {"queue_limit", config->queue_limit == 0},
+        {"head_limit", config->head_limit == 0 || config->head_limit > SIZE_MAX / 2},
+        {"handshake_timeout", config->handshake_timeout == 0},
+        {"close_timeout", config->close_timeout == 0},
+        {"ping_timeout", config->ping_timeout == 0},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        if (settings[i].zero) {
+            core_raise_argument(state, "%s is zero or out of range", settings[i].name);
+            return;
+        }
+    }
+    core_raise_argument(state,
+                        "open() wants a `host` that is not empty, a `target` that begins with "
+                        "'/' (with a link: none, nor `subprotocols`), and `headers` without "
+                        "control characters that are not the handshake's own");
+}
+
 /* What a constructor returns; takes over the object. */
-static PyObject *made(core_connection *self, kedge_status status)
+static PyObject *made(core_connection *self, const kedge_connection_config *config,
+                      kedge_status status)
 {
     core_connection_leave(self);
     if (status == KEDGE_INVALID_ARGUMENT) {
-        core_raise_argument(self->state,
-                            "a setting is zero, or the link or request cannot be used");
+        blame(self->state, config);
     } else if (status != KEDGE_OK) {
         core_raise(self->state, status);
     }
@@ -143,8 +169,9 @@ CORE_METHOD(connection_accept)
         Py_XDECREF(self);
         return NULL;
     }
-    return made(self, kedge_connection_accept(&self->connection, &config, c_link(self),
-                                              core_allocator(), self->last));
+    return made(self, &config,
+                kedge_connection_accept(&self->connection, &config, c_link(self), core_allocator(),
+                                        self->last));
 }
 
 /* What a client asks for, and what it borrows. */
@@ -187,8 +214,9 @@ static PyObject *open_with(core_connection *self, const kedge_connection_config 
         Py_DECREF(self);
         return NULL;
     }
-    return made(self, kedge_connection_open(&self->connection, config, c_link(self), &request->wish,
-                                            &bytes, core_allocator(), self->last));
+    return made(self, config,
+                kedge_connection_open(&self->connection, config, c_link(self), &request->wish,
+                                      &bytes, core_allocator(), self->last));
 }
 
 CORE_METHOD(connection_open)

@@ -226,6 +226,11 @@ PyObject *core_decode_error(core_state *state, kedge_result result);
 /* The same with a sentence of its own. */
 PyObject *core_raise_told(core_state *state, kedge_status status, const char *format, ...);
 
+/* Replaces an INVALID_ARGUMENT that core_raise raised by one that says what that method wants of its
+ * arguments, a WRONG_STATE by one that tells the state. `object` is what it was called upon. Returns
+ * null. */
+PyObject *core_explain(PyObject *object, const char *method);
+
 /* Raises an ArgumentError with a sentence of its own. Returns -1. */
 int core_raise_argument(core_state *state, const char *format, ...);
 
@@ -264,10 +269,21 @@ int core_arguments(const core_signature *signature, PyObject *const *arguments, 
 int core_constructor_arguments(const core_signature *signature, PyObject *arguments,
                                PyObject *keywords, PyObject **values);
 
-/* A method's argument list, and a row of a method table for it. */
-#define CORE_METHOD(name)                                                                          \
-    static PyObject *name(PyObject *object, PyObject *const *arguments, Py_ssize_t count,          \
-                          PyObject *names)
+/* A method's argument list, and a row of a method table for it. What it raises without more
+ * words than a status has gets them by core_explain. */
+#define CORE_METHOD_WITH(linkage, name)                                                            \
+    static PyObject *name##_call(PyObject *object, PyObject *const *arguments, Py_ssize_t count,   \
+                                 PyObject *names);                                                 \
+    linkage PyObject *name(PyObject *object, PyObject *const *arguments, Py_ssize_t count,         \
+                           PyObject *names)                                                        \
+    {                                                                                              \
+        PyObject *result = name##_call(object, arguments, count, names);                           \
+        return result != NULL ? result : core_explain(object, #name);                              \
+    }                                                                                              \
+    static PyObject *name##_call(PyObject *object, PyObject *const *arguments, Py_ssize_t count,   \
+                                 PyObject *names)
+#define CORE_METHOD(name) CORE_METHOD_WITH(static, name)
+#define CORE_SHARED_METHOD(name) CORE_METHOD_WITH(extern, name)
 #define CORE_METHOD_ROW(name, function, doc)                                                       \
     {name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, PyDoc_STR(doc)}
 

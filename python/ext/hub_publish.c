@@ -15,8 +15,7 @@ static kedge_publication *read_publication(core_hub *self, PyObject *event, PyOb
     return core_publication_of(self->state, &how, event, payload);
 }
 
-PyObject *core_hub_publication(PyObject *object, PyObject *const *arguments, Py_ssize_t count,
-                               PyObject *names)
+CORE_SHARED_METHOD(core_hub_publication)
 {
     static const core_signature signature = {.function = "publication",
                                              .positional = 2,
@@ -122,8 +121,7 @@ CORE_METHOD(hub_publish)
     return result;
 }
 
-PyObject *core_hub_publish_to_all(PyObject *object, PyObject *const *arguments, Py_ssize_t count,
-                                  PyObject *names)
+CORE_SHARED_METHOD(core_hub_publish_to_all)
 {
     static const core_signature signature = {.function = "publish",
                                              .positional = 2,
@@ -146,8 +144,7 @@ PyObject *core_hub_publish_to_all(PyObject *object, PyObject *const *arguments, 
     return result;
 }
 
-PyObject *core_hub_send(PyObject *object, PyObject *const *arguments, Py_ssize_t count,
-                        PyObject *names)
+CORE_SHARED_METHOD(core_hub_send)
 {
     static const core_signature signature = {.function = "send",
                                              .positional = 3,

@@ -89,7 +89,8 @@ static PyObject *publication_new(PyTypeObject *type, PyObject *arguments, PyObje
         return NULL;
     }
     how.passing = values[3];
-    return core_publication_object(state, make(state, &how, values[0], values[1]));
+    PyObject *self = core_publication_object(state, make(state, &how, values[0], values[1]));
+    return self != NULL ? self : core_explain((PyObject *)type, "publication_new");
 }
 
 static void publication_dealloc(PyObject *object)

@@ -260,7 +260,7 @@ async def test_a_slow_reader_is_a_cursor_and_the_others_do_not_wait(host: Host) 
             await record.came(1000)
             record.check(1000)
             (link,) = (link for link in hub.links() if link.session.user == "slow")
-            assert link.queued == 0
+            assert link.queued < 64  # nothing but the answer to a heartbeat, at most
             assert link.output_waiting
         took = []
         while len(took) < 1000:

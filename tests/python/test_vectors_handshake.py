@@ -231,6 +231,14 @@ def from_base64(text: str) -> bytes:
 ALTERNATIVES = {base64.standard_b64encode: b"+/", base64.urlsafe_b64encode: b"-_"}
 
 
+def octets(value: str) -> bytes:
+    """A header's bytes. websockets reads them as ASCII with escapes, from 17 on as Latin-1."""
+    try:
+        return value.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        return value.encode("latin-1")
+
+
 def credentials_in(request: Request, sources: int) -> Found:
     """Another reading of kedge/handshake.h."""
     headers = request.headers
@@ -238,15 +246,11 @@ def credentials_in(request: Request, sources: int) -> Found:
     if sources & BEARER and any(scheme.lower() == "bearer" for scheme, _, _ in schemes):
         return (
             "bearer",
-            secret_of(
-                one_of([token for _, _, token in schemes])
-                .strip()
-                .encode("utf-8", "surrogateescape")
-            ),
+            secret_of(octets(one_of([token for _, _, token in schemes]).strip(" \t"))),
             "",
         )
     if sources & API_KEY and "X-API-Key" in headers:
-        return "api key", secret_of(one_of(headers.get_all("X-API-Key")).encode()), ""
+        return "api key", secret_of(octets(one_of(headers.get_all("X-API-Key")))), ""
     joined = ",".join(headers.get_all("Sec-WebSocket-Protocol"))
     offered = [each.strip() for each in joined.split(",")]
     forms = [each for each in offered if each in FORMS]
