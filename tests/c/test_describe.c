@@ -53,6 +53,21 @@ START_TEST(nothing_is_said_to_be_nothing)
 }
 END_TEST
 
+START_TEST(the_state_and_the_session_are_told_apart)
+{
+    ck_assert_str_eq(kedge_link_state_name(NULL), "GONE");
+    ck_assert_uint_eq(kedge_link_session_id(NULL).size, 0);
+    link_host_open(&host, false);
+    ck_assert_str_eq(kedge_link_state_name(host.link), "AWAIT_AUTH");
+    ck_assert_uint_eq(kedge_link_session_id(host.link).size, 0);
+    kedge_session *session = link_host_identify(&host, "0123456789abcdef");
+    ck_assert(kedge_span_equal(kedge_link_session_id(host.link), kedge_text("0123456789abcdef")));
+    link_host_destroy(&host);
+    host.link = NULL;
+    kedge_session_destroy(session);
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_cut_and_measured)
 {
     char small[5] = "xxxx";
@@ -228,6 +243,7 @@ START_TEST(a_clients_link_tells_what_it_waits_for)
     check_line("gateway client IDENTIFYING: ", "s: ready must have come");
     hear("{\"type\":\"ready\",\"seq\":1,\"d\":{\"session_id\":\"s-1\"}}");
     check_line("gateway client LIVE: the session is there; position 1; in ", " s: a heartbeat");
+    ck_assert(kedge_span_equal(kedge_link_session_id(client), kedge_text("s-1")));
     for (int i = 0; i < 3; i++) {
         (void)kedge_link_notify(client, kedge_text("typing"), kedge_text("{\"feed_id\":1}"), now);
         pull();
@@ -295,6 +311,7 @@ START_TEST(a_link_whose_hub_is_gone_says_so)
     kedge_hub_destroy(world.hub);
     world.hub = NULL;
     ck_assert_str_eq(link_line(link), "a link whose hub is gone");
+    ck_assert_str_eq(kedge_link_state_name(link), "GONE");
     kedge_link_destroy(link);
     hub_world_end(&world);
 }
@@ -315,6 +332,7 @@ Suite *kedge_describe_suite(void)
     suite_add_tcase(suite, lines);
     TCase *objects = tcase_create("objects");
     tcase_add_checked_fixture(objects, set_up, tear_down);
+    tcase_add_test(objects, the_state_and_the_session_are_told_apart);
     tcase_add_test(objects, a_servers_link_tells_what_it_waits_for);
     tcase_add_test(objects, a_servers_link_tells_its_session_and_its_end);
     tcase_add_test(objects, a_clients_link_tells_what_it_waits_for);

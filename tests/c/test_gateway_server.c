@@ -424,9 +424,12 @@ static const struct refuse_case {
     const char *text;
     const char *close;
 } refuse_cases[] = {
-    {4004, NULL, "close 4004 token is invalid or expired"}, {4011, "too old", "close 4011 too old"},
-    {4006, NULL, "close 4006 too many messages"},           {4012, "full", "close 4012 full"},
+    {4004, NULL, "close 4004 token is invalid or expired"},
+    {4011, "too old", "close 4011 too old"},
+    {4006, NULL, "close 4006 too many messages"},
+    {4012, "full", "close 4012 full"},
     {4009, NULL, "close 4009 session no longer exists"},
+    {0, NULL, "close 4004 token is invalid or expired"},
 };
 
 START_TEST(application_refuses)

@@ -224,6 +224,7 @@ START_TEST(a_session_of_another_hub_is_not_touched)
     ck_assert_int_eq(kedge_hub_follow(other, session, news[0], 0), KEDGE_UNKNOWN);
     ck_assert_int_eq(kedge_hub_unfollow(other, session, news[0], 0), KEDGE_UNKNOWN);
     ck_assert_int_eq(kedge_hub_end(other, session, 0), KEDGE_UNKNOWN);
+    ck_assert_int_eq(kedge_hub_close(other, session, 0, kedge_text(NULL), NULL, 0), KEDGE_UNKNOWN);
     ck_assert_ptr_null(kedge_hub_link_of(other, session));
     ck_assert_ptr_null(kedge_hub_next_session(other, kedge_text("anna"), session));
     /* Not even if the other has one of the same id, having had the same entropy. */
@@ -894,6 +895,34 @@ START_TEST(a_goodbye_can_end_the_session_at_once)
     ck_assert_ptr_nonnull(event.as.closed.session);
     ck_assert_int_eq(kedge_hub_end(world.hub, event.as.closed.session, world.now), KEDGE_OK);
     ck_assert_uint_eq(counts().sessions, 0);
+    hub_client_lose(&client);
+}
+END_TEST
+
+START_TEST(who_is_thrown_out_may_come_back)
+{
+    static hub_client client;
+    size_t links = 7;
+    hub_client_begin(&client, &world, "anna");
+    hub_client_login(&client, news, 1);
+    kedge_session *session = hub_client_session(&client);
+    kedge_span none = kedge_text("");
+    ck_assert_int_eq(kedge_hub_close(NULL, session, 0, none, NULL, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_close(world.hub, NULL, 0, none, NULL, 0), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_hub_close(world.hub, session, 1005, none, &links, world.now),
+                     KEDGE_INVALID_ARGUMENT);
+    ck_assert_uint_eq(links, 0);
+    ck_assert_int_eq(kedge_hub_close(world.hub, session, 0, kedge_text("out"), &links, world.now),
+                     KEDGE_OK);
+    ck_assert_uint_eq(links, 1);
+    hub_client_pull(&client);
+    ck_assert_uint_eq(client.close_code, 4000);
+    ck_assert(client.resumable);
+    ck_assert_int_eq(kedge_hub_close(world.hub, session, 4004, none, NULL, world.now), KEDGE_OK);
+    hub_client_lose(&client);
+    hub_client_return(&client);
+    ck_assert(client.resumed);
+    ck_assert_uint_eq(kedge_hub_timestamp(world.hub, world.now), 0);
     hub_client_lose(&client);
 }
 END_TEST
@@ -1591,6 +1620,7 @@ Suite *kedge_hub_suite(void)
     tcase_add_test(decisions, exact_topics_leave_many_at_once);
     tcase_add_test(decisions, reloading_a_page_locks_nobody_out);
     tcase_add_test(decisions, a_goodbye_can_end_the_session_at_once);
+    tcase_add_test(decisions, who_is_thrown_out_may_come_back);
     tcase_add_test(decisions, sessions_of_a_user_are_capped);
     tcase_add_test(decisions, the_one_detached_longest_makes_room);
     tcase_add_test(decisions, all_attached_leave_no_room);

@@ -345,6 +345,37 @@ START_TEST(a_stream_that_nobody_kept_begins_at_the_wall_clock)
 }
 END_TEST
 
+START_TEST(the_wall_clock_is_told_in_the_unit_that_is_set)
+{
+    kedge_time later = now + 1500 * KEDGE_MILLISECOND;
+    ck_assert_int_eq(kedge_hub_clock(hub, (uint64_t)WALL * KEDGE_SECOND, now), KEDGE_OK);
+    ck_assert_uint_eq(kedge_hub_timestamp(NULL, now), 0);
+    ck_assert_uint_eq(kedge_hub_timestamp(hub, later), WALL + 1);
+    kedge_hub_destroy(hub);
+    config.link.as.messaging_server.unit = KEDGE_TIMESTAMP_MILLISECONDS;
+    make_hub(2);
+    ck_assert_int_eq(kedge_hub_clock(hub, (uint64_t)WALL * KEDGE_SECOND, now), KEDGE_OK);
+    ck_assert_uint_eq(kedge_hub_timestamp(hub, later), (uint64_t)WALL * 1000 + 1500);
+}
+END_TEST
+
+START_TEST(all_devices_of_a_stream_are_thrown_out)
+{
+    size_t links = 0;
+    open_link(0, "anna");
+    open_link(1, "anna");
+    open_link(2, "bert");
+    kedge_session *stream = kedge_link_session(devices[0].link);
+    ck_assert(kedge_span_equal(kedge_link_session_id(devices[0].link), kedge_session_id(stream)));
+    ck_assert_int_eq(kedge_hub_close(hub, stream, 0, kedge_text(NULL), &links, now), KEDGE_OK);
+    ck_assert_uint_eq(links, 2);
+    pump();
+    ck_assert_uint_eq(devices[0].close_code, 1001);
+    ck_assert_uint_eq(devices[1].close_code, 1001);
+    ck_assert_uint_eq(devices[2].close_code, 0);
+}
+END_TEST
+
 /* Time stands still, but an id is not given twice for that. */
 START_TEST(a_stream_that_follows_another_begins_behind_it)
 {
@@ -750,6 +781,8 @@ Suite *kedge_hub_messaging_suite(void)
     tcase_add_test(messaging, devices_share_a_stream_and_each_has_its_own_place);
     tcase_add_test(messaging, what_arises_while_nobody_is_there_waits_in_the_stream);
     tcase_add_test(messaging, a_stream_that_nobody_kept_begins_at_the_wall_clock);
+    tcase_add_test(messaging, the_wall_clock_is_told_in_the_unit_that_is_set);
+    tcase_add_test(messaging, all_devices_of_a_stream_are_thrown_out);
     tcase_add_test(messaging, a_stream_that_follows_another_begins_behind_it);
     tcase_add_test(messaging, a_request_is_answered_by_its_ticket_alone);
     tcase_add_test(messaging, an_ack_trims_nothing);

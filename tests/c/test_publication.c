@@ -417,6 +417,26 @@ START_TEST(what_no_memory_can_hold_is_refused)
 }
 END_TEST
 
+START_TEST(a_protocol_says_which_events_pass)
+{
+    static const struct {
+        kedge_protocol protocol;
+        const char *name;
+        bool passes;
+    } rows[] = {
+        {KEDGE_GATEWAY, "typing", false},  {KEDGE_FLOWLAYER, "log", false},
+        {KEDGE_FLOWLAYER, "hello", true},  {KEDGE_MESSAGING, "typing", true},
+        {KEDGE_MESSAGING, "online", true}, {KEDGE_MESSAGING, "offline", true},
+        {KEDGE_MESSAGING, "new", false},   {KEDGE_MESSAGING, "another", false},
+        {KEDGE_BLOBHUB, "anything", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ck_assert(kedge_publication_passes(rows[i].protocol, kedge_text(rows[i].name)) ==
+                  rows[i].passes);
+    }
+}
+END_TEST
+
 START_TEST(misuse_is_refused)
 {
     const kedge_allocator none = {NULL, NULL};
@@ -735,6 +755,7 @@ Suite *kedge_publication_suite(void)
     tcase_add_loop_test(cases, each_protocol_has_its_place_for_the_number, 0, PROTOCOL_ROWS);
     tcase_add_loop_test(cases, each_protocol_is_described_and_created_again, 0, PROTOCOL_ROWS);
     tcase_add_test(cases, what_no_memory_can_hold_is_refused);
+    tcase_add_test(cases, a_protocol_says_which_events_pass);
     tcase_add_test(cases, misuse_is_refused);
     tcase_add_test(cases, null_is_passed_over);
     tcase_add_test(cases, it_is_compressed_once);
