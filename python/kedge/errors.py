@@ -7,6 +7,8 @@ ClosedError.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from kedge._core import (
     ArgumentError,
     DecodeError,
@@ -17,7 +19,10 @@ from kedge._core import (
     StateError,
     UnknownError,
 )
-from kedge._enums import Status
+from kedge._enums import OutcomeKind, Status
+
+if TYPE_CHECKING:
+    from kedge._core import Outcome
 
 __all__ = [
     "ArgumentError",
@@ -26,6 +31,7 @@ __all__ = [
     "Error",
     "LimitError",
     "RefusedError",
+    "RequestError",
     "SnapshotError",
     "StaleTicketError",
     "StateError",
@@ -49,3 +55,37 @@ class RefusedError(Error):
         super().__init__(f"the server answered {code}" if code else "the server hung up")
         self.code = code
         self.headers = headers
+
+
+_STATUSES = {
+    OutcomeKind.REFUSED: Status.REFUSED,
+    OutcomeKind.TIMED_OUT: Status.TIMED_OUT,
+    OutcomeKind.CANCELLED: Status.STOPPED,
+    OutcomeKind.INVALIDATED: Status.LOST,
+}
+
+
+class RequestError(Error):
+    """A request that was awaited ended without an answer.
+
+    `outcome` is how: OutcomeKind.REFUSED (then `code`, `message` and `data` are the peer's error),
+    TIMED_OUT, CANCELLED, or INVALIDATED by the end of the connection, where nobody knows whether
+    the peer did it. `event` is the Outcome itself, None where the request was never sent.
+    """
+
+    def __init__(self, event: Outcome | None, name: str = "") -> None:
+        kind = OutcomeKind.TIMED_OUT if event is None else event.outcome
+        self.status = _STATUSES[kind]
+        self.event = event
+        self.outcome = kind
+        self.code: str | int | None = None if event is None else event.code
+        self.message: str | None = None if event is None else event.message
+        told = f"{name if event is None else event.name}: {kind.replace('_', ' ')}"
+        if kind is OutcomeKind.REFUSED:
+            told += f": {self.code} {self.message or ''}".rstrip()
+        super().__init__(told)
+
+    @property
+    def data(self) -> Any:
+        """What the peer's error carries."""
+        return None if self.event is None else self.event.data

@@ -26,7 +26,7 @@ from kedge.gateway import (
 )
 
 T = TypeVar("T")
-PATIENCE = 10.0
+PATIENCE = 30.0
 TOPIC = "all"
 
 __all__ = ["Cable", "Record", "client_of", "handle", "nothing_left", "soon", "until"]
@@ -156,5 +156,10 @@ async def nothing_left() -> AsyncIterator[None]:
 
 
 def live_timers(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
-    scheduled: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined]
-    return [timer for timer in scheduled if not timer.cancelled()]
+    scheduled: list[asyncio.TimerHandle] = getattr(loop, "_scheduled", [])  # uvloop tells none
+    return [timer for timer in scheduled if not timer.cancelled() and not is_aiohttps(timer)]
+
+
+def is_aiohttps(timer: asyncio.TimerHandle) -> bool:
+    """aiohttp begins a heartbeat anew when the server answers its close; it comes to nothing."""
+    return "ClientWebSocketResponse._send_heartbeat" in repr(timer)

@@ -16,17 +16,17 @@ import uvicorn
 from aio_world import soon, until
 from aiohttp import web
 from fastapi import FastAPI, WebSocket
+from kedge._core import _Client as Client
+from kedge._hub import HubCalls as Hub
 from kedge.adapters import aiohttp as aiohttp_adapter
 from kedge.adapters import starlette
 from kedge.adapters import websockets as websockets_adapter
 from kedge.aio import Link, Stream
-from kedge.gateway import Client, Hub
+from kedge.aio._server import PATHS
 
 Handler: TypeAlias = Callable[[Link], Awaitable[object]]
 Host: TypeAlias = Callable[..., AbstractAsyncContextManager[int]]
 Dialer: TypeAlias = Callable[..., AbstractAsyncContextManager[Stream]]
-
-PATH = "/gateway"
 
 
 class Uvicorn(uvicorn.Server):
@@ -57,7 +57,7 @@ async def uvicorn_of(app: FastAPI, ws: str, **options: Any) -> AsyncIterator[int
 
 @asynccontextmanager
 async def kedge_host(handler: Handler, hub: Hub, **options: Any) -> AsyncIterator[int]:
-    async with kedge.serve(handler, hub=hub, path=PATH, **options) as server:
+    async with kedge.serve(handler, hub=hub, **options) as server:
         yield server.port
 
 
@@ -67,12 +67,11 @@ async def starlette_host(
     hub: Hub,
     *,
     state: Any = None,
-    message_limit: int = 1 << 20,
     ws: str = "websockets-sansio",
 ) -> AsyncIterator[int]:
     app = FastAPI()
 
-    @app.websocket(PATH)
+    @app.websocket(PATHS[hub.protocol])
     async def gateway(ws: WebSocket) -> None:
         async with starlette.link(ws, hub) as link:
             await handler(link)
@@ -80,7 +79,7 @@ async def starlette_host(
     # Without a signal to catch: the hub stops before uvicorn closes by itself.
     async with (
         starlette.lifespan(hub, state=state),
-        uvicorn_of(app, ws, ws_max_size=message_limit) as port,
+        uvicorn_of(app, ws, ws_max_size=hub.message_limit) as port,
     ):
         yield port
         await starlette.stop(hub, state=state)
@@ -88,18 +87,19 @@ async def starlette_host(
 
 @asynccontextmanager
 async def aiohttp_host(
-    handler: Handler, hub: Hub, *, state: Any = None, message_limit: int = 1 << 20
+    handler: Handler, hub: Hub, *, state: Any = None, **options: Any
 ) -> AsyncIterator[int]:
     app = web.Application()
     aiohttp_adapter.setup(app, hub, state=state)
 
     async def gateway(request: web.Request) -> web.StreamResponse:
-        async with aiohttp_adapter.link(request, hub, message_limit=message_limit) as link:
+        async with aiohttp_adapter.link(request, hub, **options) as link:
             await handler(link)
         response: web.StreamResponse = link.response
         return response
 
-    app.router.add_get(PATH, gateway)
+    app.router.add_get(PATHS[hub.protocol], gateway)
+    app.router.add_get("/health", gateway)
     runner = web.AppRunner(app)
     await runner.setup()
     try:
@@ -111,7 +111,7 @@ async def aiohttp_host(
 
 @asynccontextmanager
 async def websockets_host(handler: Handler, hub: Hub, **options: Any) -> AsyncIterator[int]:
-    async with websockets_adapter.serve(handler, hub=hub, path=PATH, **options) as server:
+    async with websockets_adapter.serve(handler, hub=hub, **options) as server:
         yield next(iter(server.sockets)).getsockname()[1]
 
 

@@ -10,7 +10,8 @@ import pytest
 from aio_world import client_of, nothing_left, soon, until
 from kedge import ClosedError
 from kedge._core import Binary, Decline, Handshake, Text, Upgrade
-from kedge.adapters._carrier import (
+from kedge.aio import Link
+from kedge.aio._carrier import (
     CarriedStream,
     Courier,
     Ended,
@@ -18,7 +19,6 @@ from kedge.adapters._carrier import (
     attend,
     retry_after_of,
 )
-from kedge.aio import Link
 from kedge.gateway import Closed, Connect, Event, Hub, Identify
 
 HELLO = '{"type":"hello","seq":0,"d":{"heartbeat_interval":45000}}'
@@ -61,7 +61,7 @@ class OddSocket(Socket):
 
 
 class OddCourier(Courier):
-    def __init__(self, hub: Hub, socket: Socket | Exception, target: str = "/gateway") -> None:
+    def __init__(self, hub: Hub, socket: Socket | Exception, target: bytes = b"/gateway") -> None:
         super().__init__(hub, events_max=10, peer="odd", target=target, headers=())
         self.socket = socket
         self.declined: Decline | None = None

@@ -551,6 +551,7 @@ async def test_a_hub_is_served_by_one_loop() -> None:
         await record.ready()
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # uvloop tells of no timers
 async def test_one_timer_serves_a_whole_hub() -> None:
     hub = Hub()
     async with kedge.serve(handle, hub=hub) as server, contextlib.AsyncExitStack() as stack:

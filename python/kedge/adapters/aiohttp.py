@@ -37,21 +37,24 @@ from typing import Any, ClassVar, TypeAlias
 import aiohttp
 from aiohttp import web
 
-from kedge._core import Binary, Decline, GatewayClient, Handshake, Text, Upgrade
-from kedge.adapters._carrier import (
+from kedge._core import Binary, Decline, Handshake, Text, Upgrade, _Client
+from kedge._hub import HubCalls as Hub
+from kedge.aio import _link, _state
+from kedge.aio._carrier import (
     CLOSE_TIMEOUT,
+    PING_INTERVAL,
+    PINGED,
     CarriedStream,
     Courier,
     Ended,
     Socket,
+    bytes_of,
     stop,
 )
-from kedge.aio import _link, _state
 from kedge.aio._driver import driven
 from kedge.aio._link import EVENTS_MAX
 from kedge.aio._stream import Stream
 from kedge.errors import RefusedError
-from kedge.gateway import Hub
 
 __all__ = ["Link", "Stream", "connect", "link", "setup", "stop"]
 
@@ -91,6 +94,11 @@ class _Socket(Socket):
         await self._ws.close()
 
 
+def heartbeat_of(protocol: str) -> float | None:
+    """aiohttp's own pings, only where the protocol has no keep-alive."""
+    return PING_INTERVAL if protocol in PINGED else None
+
+
 # ---- servers -------------------------------------------------------------------------------------
 
 
@@ -102,20 +110,19 @@ class Link(_link.Link):
 
 
 def link(
-    request: web.Request,
-    hub: Hub,
-    *,
-    events_max: int = EVENTS_MAX,
-    message_limit: int = 1 << 20,
+    request: web.Request, hub: Hub, *, events_max: int = EVENTS_MAX, **options: Any
 ) -> _Courier:
     """One request's link: an asynchronous context manager, whose target is a Link. Return its
-    `response` from the route.
+    `response` from the route. `options` go to aiohttp's WebSocketResponse.
 
-    When the block ends while the link is open, it is closed with 1000, which ends the session; if
-    it raises, with 4000, so that the client comes back and resumes, and the exception goes on to
-    aiohttp, which logs it. Nothing is left behind when it is cancelled; the session stays.
+    When the block ends while the link is open, it is closed with 1000, which ends a gateway's
+    session; if it raises, with 4000 (others: 1011), so that the client comes back, and the
+    exception goes on to aiohttp, which logs it. Nothing is left behind when it is cancelled; the
+    session stays.
+
+    FlowLayer's /health is answered in the same way: let its route do the same as that of "/ws".
     """
-    return _Courier(request, hub, events_max, message_limit)
+    return _Courier(request, hub, events_max, options)
 
 
 class _ServerSocket(_Socket):
@@ -131,26 +138,31 @@ class _ServerSocket(_Socket):
 class _Courier(Courier):
     link_type: ClassVar[type[_link.Link]] = Link
 
-    def __init__(self, request: web.Request, hub: Hub, events_max: int, message_limit: int) -> None:
+    def __init__(
+        self, request: web.Request, hub: Hub, events_max: int, options: dict[str, Any]
+    ) -> None:
         super().__init__(
             hub,
             events_max=events_max,
             peer=request.remote,
-            target=request.raw_path,
-            headers=list(request.headers.items()),
+            target=bytes_of(request.raw_path),
+            headers=request.raw_headers,
+            upgrade="Upgrade" in request.headers,
         )
         self._request = request
-        self._message_limit = message_limit
+        self._options = options
 
     async def accept(self, upgrade: Upgrade) -> Socket:
-        ws = web.WebSocketResponse(
-            timeout=CLOSE_TIMEOUT,
-            autoclose=False,
-            compress=False,
-            max_msg_size=self._message_limit + 1,  # aiohttp: less than that
-            protocols=() if upgrade.subprotocol is None else (upgrade.subprotocol,),
-            decode_text=False,
-        )
+        defaults: dict[str, Any] = {
+            "timeout": CLOSE_TIMEOUT,
+            "autoclose": False,
+            "compress": False,
+            "decode_text": False,
+            "heartbeat": heartbeat_of(self._hub.protocol),
+            "max_msg_size": self._hub.message_limit + 1,  # aiohttp: less than that
+            "protocols": () if upgrade.subprotocol is None else (upgrade.subprotocol,),
+        }
+        ws = web.WebSocketResponse[Any](**(defaults | self._options))
         ws.headers.extend(upgrade.headers)
         await ws.prepare(self._request)
         self._respond(ws)
@@ -200,7 +212,7 @@ def setup(
 def connect(
     http: aiohttp.ClientSession,
     url: str,
-    client: GatewayClient,
+    client: _Client,
     *,
     headers: Iterable[tuple[str, str]] = (),
     open_timeout: float = 10.0,
@@ -234,7 +246,7 @@ class _Stream(CarriedStream):
         self,
         http: aiohttp.ClientSession,
         url: str,
-        client: GatewayClient,
+        client: _Client,
         *,
         headers: Iterable[tuple[str, str]],
         open_timeout: float,
@@ -251,6 +263,7 @@ class _Stream(CarriedStream):
             "autoclose": False,
             "compress": 0,
             "decode_text": False,
+            "heartbeat": heartbeat_of(self._client.protocol),
             "max_msg_size": wish.message_limit + 1,  # aiohttp: less than that
             "timeout": aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT),
         }

@@ -35,7 +35,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -47,11 +46,12 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from kedge._core import Binary, Decline, Text, Upgrade
-from kedge.adapters._carrier import CLOSE_TIMEOUT, Courier, Ended, Socket, stop
+from kedge._hub import HubCalls as Hub
+from kedge._log import logger
 from kedge.aio import _state
+from kedge.aio._carrier import CLOSE_TIMEOUT, Courier, Ended, Socket, stop
 from kedge.aio._driver import driven
 from kedge.aio._link import EVENTS_MAX, Link
-from kedge.gateway import Hub
 
 __all__ = ["Link", "lifespan", "link", "stop"]
 
@@ -64,8 +64,6 @@ LOST = 1006
 FAULTS = (OSError, RuntimeError, WebSocketDisconnect)
 
 _SignalHandler: TypeAlias = Callable[[int, "FrameType | None"], Any]
-
-logger = logging.getLogger("kedge")
 
 
 def link(ws: WebSocket, hub: Hub, *, events_max: int = EVENTS_MAX) -> _Courier:
@@ -125,7 +123,7 @@ class _Courier(Courier):
             events_max=events_max,
             peer=ws.client,
             target=target_of(ws),
-            headers=headers_of(ws),
+            headers=ws.scope["headers"],
         )
         self._ws = ws
 
@@ -148,16 +146,12 @@ class _Courier(Courier):
             await self._ws.close(1013 if decline.status == 503 else 1008)
 
 
-def target_of(ws: WebSocket) -> str:
+def target_of(ws: WebSocket) -> bytes:
     """Path and query as they stood in the request."""
     scope = ws.scope
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope.get("query_string", b"")
-    return (path + b"?" + query if query else path).decode("latin-1")
-
-
-def headers_of(ws: WebSocket) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), text.decode("latin-1")) for name, text in ws.scope["headers"]]
+    return path + b"?" + query if query else path
 
 
 # ---- the application's life ----------------------------------------------------------------------

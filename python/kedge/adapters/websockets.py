@@ -43,9 +43,14 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from kedge._core import Binary, Decline, GatewayClient, Handshake, Text, Upgrade
-from kedge.adapters._carrier import (
+from kedge._core import Binary, Decline, Handshake, Text, Upgrade, _Client
+from kedge._hub import HubCalls as Hub
+from kedge.aio import _state
+from kedge.aio._carrier import (
     CLOSE_TIMEOUT,
+    PING_INTERVAL,
+    PING_TIMEOUT,
+    PINGED,
     CarriedStream,
     Courier,
     Ended,
@@ -54,12 +59,11 @@ from kedge.adapters._carrier import (
     attend,
     stop,
 )
-from kedge.aio import _state
 from kedge.aio._driver import driven
 from kedge.aio._link import EVENTS_MAX, Link
+from kedge.aio._server import HEALTH, PATHS
 from kedge.aio._stream import Stream
 from kedge.errors import RefusedError
-from kedge.gateway import Hub
 
 __all__ = ["Link", "Service", "Stream", "connect", "serve", "stop"]
 
@@ -105,6 +109,13 @@ def ended_by(closed: ConnectionClosed) -> Ended:
     return Ended()
 
 
+def pings_of(protocol: str) -> dict[str, float | None]:
+    """The library's own keep-alive, only where the protocol has none."""
+    if protocol in PINGED:
+        return {"ping_interval": PING_INTERVAL, "ping_timeout": PING_TIMEOUT}
+    return {"ping_interval": None}
+
+
 # ---- servers -------------------------------------------------------------------------------------
 
 
@@ -116,8 +127,9 @@ class Service:
             ...
 
     `handler` is a coroutine for each link, as for kedge.serve; it is begun with the request, before
-    the WebSocket is open. Only requests for `path` are let in, others get a 404 (None: any path).
-    A server with more to do calls `process_request` and the other two from its own.
+    the WebSocket is open. Only requests for `path` are let in (None: where the protocol's clients
+    look for it), others get a 404. A server with more to do calls `process_request` and the other
+    two from its own.
     """
 
     def __init__(
@@ -125,15 +137,13 @@ class Service:
         handler: LinkHandler,
         hub: Hub,
         *,
-        path: str | None = "/gateway",
+        path: str | None = None,
         events_max: int = EVENTS_MAX,
-        message_limit: int = 1 << 20,
     ) -> None:
         self._handler = handler
         self._hub = hub
-        self._path = path
+        self._path = PATHS[hub.protocol] if path is None else path
         self._events_max = events_max
-        self._message_limit = message_limit
         self._couriers: dict[ServerConnection, _Courier] = {}
 
     @property
@@ -144,8 +154,8 @@ class Service:
             "process_response": self.process_response,
             "select_subprotocol": self.select_subprotocol,
             "compression": None,
-            "max_size": self._message_limit,
-            "ping_interval": None,
+            "max_size": self._hub.message_limit,
+            **pings_of(self._hub.protocol),
             "close_timeout": CLOSE_TIMEOUT,
         }
 
@@ -153,7 +163,9 @@ class Service:
         self, connection: ServerConnection, request: Request
     ) -> Response | None:
         """Asks the hub, and where the protocol needs it the handler: None lets the request in."""
-        if self._path is not None and request.path.partition("?")[0] != self._path:
+        path = request.path.partition("?")[0]
+        is_health = self._hub.protocol == "flowlayer" and path == HEALTH
+        if path != self._path and not is_health:
             return connection.respond(HTTPStatus.NOT_FOUND, "")
         courier = _Courier(self._hub, connection, request, self._events_max)
         self._couriers[connection] = courier
@@ -190,6 +202,14 @@ class Service:
         await asyncio.wait([courier.attended])
 
 
+def sent_as(text: str) -> bytes:
+    """What came, that the library made this text of: up to version 16 as ASCII, then Latin-1."""
+    try:
+        return text.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("latin-1")
+
+
 class _Courier(Courier):
     """Its handler is asked within process_request; the WebSocket is there when the library calls
     the service, if it ever does."""
@@ -203,8 +223,9 @@ class _Courier(Courier):
             hub,
             events_max=events_max,
             peer=connection.remote_address,
-            target=request.path,
-            headers=list(request.headers.raw_items()),
+            target=sent_as(request.path),
+            headers=[(sent_as(name), sent_as(text)) for name, text in request.headers.raw_items()],
+            upgrade="Upgrade" in request.headers,
         )
         self._connection = connection
         loop = asyncio.get_running_loop()
@@ -248,10 +269,9 @@ async def serve(
     port: int = 0,
     *,
     hub: Hub,
-    path: str | None = "/gateway",
+    path: str | None = None,
     state: _state.StatePath | None = None,
     events_max: int = EVENTS_MAX,
-    message_limit: int = 1 << 20,
     close_timeout: float = CLOSE_TIMEOUT,
     **options: Any,
 ) -> AsyncIterator[Server]:
@@ -263,7 +283,7 @@ async def serve(
     """
     if state is not None:
         _state.restore(hub, state)
-    service = Service(handler, hub, path=path, events_max=events_max, message_limit=message_limit)
+    service = Service(handler, hub, path=path, events_max=events_max)
     with driven(hub):
         async with serve_websockets(
             service,
@@ -282,7 +302,7 @@ async def serve(
 
 def connect(
     url: str,
-    client: GatewayClient,
+    client: _Client,
     *,
     open_timeout: float = 10.0,
     events_max: int | None = None,
@@ -297,7 +317,7 @@ class _Stream(CarriedStream):
     def __init__(
         self,
         url: str,
-        client: GatewayClient,
+        client: _Client,
         *,
         open_timeout: float,
         events_max: int | None,
@@ -314,7 +334,7 @@ class _Stream(CarriedStream):
         defaults = {
             "compression": None,
             "max_size": wish.message_limit,
-            "ping_interval": None,
+            **pings_of(self._client.protocol),
             "close_timeout": CLOSE_TIMEOUT,
             "open_timeout": None,
             "subprotocols": [Subprotocol(name) for name in wish.subprotocols] or None,

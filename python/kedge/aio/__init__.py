@@ -10,14 +10,21 @@ import ssl as ssl_module
 from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
-from kedge._core import GatewayClient
+from kedge._core import _Client
+from kedge._hub import HubCalls as Hub
 from kedge.aio._driver import Driver, driven
 from kedge.aio._link import Link
-from kedge.aio._server import LinkHandler, Server, SocketHandler, check_path
+from kedge.aio._server import (
+    PATHS,
+    HttpHandler,
+    LinkHandler,
+    Server,
+    SocketHandler,
+    check_path,
+)
 from kedge.aio._state import StatePath
 from kedge.aio._stream import Stream, WireStream
 from kedge.aio._websocket import Connecting, WebSocket
-from kedge.gateway import Hub
 
 __all__ = [
     "Connecting",
@@ -37,7 +44,7 @@ PING_INTERVAL = 20.0
 @overload
 def connect(
     url: str,
-    client: GatewayClient,
+    client: _Client,
     *,
     ssl: ssl_module.SSLContext | None = None,
     headers: Iterable[tuple[str, str]] = (),
@@ -64,7 +71,7 @@ def connect(
 
 def connect(
     url: str,
-    client: GatewayClient | None = None,
+    client: _Client | None = None,
     *,
     ssl: ssl_module.SSLContext | None = None,
     headers: Iterable[tuple[str, str]] = (),
@@ -135,8 +142,10 @@ def serve(
     port: int = 0,
     *,
     hub: Hub,
-    path: str | None = "/gateway",
+    path: str | None = None,
     ssl: ssl_module.SSLContext | None = None,
+    origins: Iterable[str] | None = None,
+    http: HttpHandler | None = None,
     state: StatePath | None = None,
     max_connections: int | None = None,
     events_max: int | None = None,
@@ -157,6 +166,8 @@ def serve(
     path: str | None = None,
     ssl: ssl_module.SSLContext | None = None,
     subprotocols: Iterable[str] = (),
+    origins: Iterable[str] | None = None,
+    http: HttpHandler | None = None,
     max_connections: int | None = None,
     events_max: int | None = None,
     message_limit: int = 1 << 20,
@@ -176,6 +187,8 @@ def serve(
     path: str | None = None,
     ssl: ssl_module.SSLContext | None = None,
     subprotocols: Iterable[str] = (),
+    origins: Iterable[str] | None = None,
+    http: HttpHandler | None = None,
     state: StatePath | None = None,
     max_connections: int | None = None,
     events_max: int | None = None,
@@ -185,7 +198,7 @@ def serve(
     ping_interval: float | None = None,
     ping_timeout: float = 20.0,
 ) -> Server:
-    """A server: of gateway links with a `hub`, else of plain WebSockets.
+    """A server: of a protocol's links with a `hub`, else of plain WebSockets.
 
     ::
 
@@ -201,21 +214,28 @@ def serve(
             hub.publish("feed:500", "message_create", {"text": "hello"})
             await asyncio.Event().wait()
 
-    The handler is a coroutine for each connection, begun when that is open. When it returns, the
-    connection is closed with 1000, which ends a gateway's session: stay in the loop for as long as
-    the client should. When it raises, that is logged with its traceback and the connection closed,
-    a gateway's with 4000 (its client comes back and resumes), a plain one with 1011; no other is
-    touched.
+    The handler is a coroutine for each connection, begun when that is open; where the protocol asks
+    for credentials before that, with that question, and the connection opens when it is answered.
+    When it returns, the connection is closed with 1000, which ends a gateway's session: stay in the
+    loop for as long as the client should. When it raises, that is logged with its traceback and the
+    connection closed, a gateway's with 4000 (its client comes back and resumes), others with 1011;
+    no other is touched.
 
-    Only requests for `path` are let in; others get a 404 (None: any path; for a gateway it is
-    "/gateway" unless told otherwise). Past `max_connections` the answer is 503. `port` 0 is any
-    free one, see `server.port` and `server.urls`. `state` names a file: the hub's sealed state is
-    taken from there at the beginning and put there at the end, so that a restart loses nothing. A
-    plain WebSocket is pinged after 20 seconds of silence, a gateway has its heartbeat;
-    `ping_interval` sets it otherwise (0: never).
+    Only requests for `path` are let in; others get a 404 (None: with a hub where its protocol's
+    clients look for it, "/gateway", "/ws" or "/v1/"; without one any path). Of browsers only those
+    on a page of `origins` are ("https://example.org"; None: any), others get a 403. Past
+    `max_connections` the answer is 503. `http` is called with each request that asks for no upgrade
+    (kedge.websocket.HttpRequest); it gives status, headers and body of the answer, or None.
+    FlowLayer's "/health" is answered without it.
+
+    `port` 0 is any free one, see `server.port` and `server.urls`. `state` names a file: the hub's
+    sealed state is taken from there at the beginning and put there at the end, so that a restart
+    loses nothing. `message_limit` is for plain WebSockets, a hub has its own. These are pinged
+    after 20 seconds of silence, and links where the protocol has no keep-alive of its own;
+    `ping_interval` sets it otherwise (plain: 0 is never).
     """
     if hub is not None and path is None:
-        path = "/gateway"
+        path = PATHS[hub.protocol]
     check_path(path)
     if ping_interval is None:
         ping_interval = 0.0 if hub is not None else PING_INTERVAL
@@ -227,6 +247,8 @@ def serve(
         path=path,
         ssl=ssl,
         subprotocols=subprotocols,
+        origins=origins,
+        http=http,
         state=state,
         max_connections=max_connections,
         events_max=events_max,

@@ -13,7 +13,7 @@ from kedge._core import HubLink, StateError
 from kedge.aio._alarm import Alarm
 
 if TYPE_CHECKING:
-    from kedge.gateway import Hub
+    from kedge._hub import HubCalls as Hub
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Driver:
         self._alarm.set(self._hub.deadline)
 
     def _serve(self, link: HubLink) -> None:
-        look = getattr(link.context, "look", None)
+        look = getattr(link.context, "_look", None)
         if look is not None:
             look()
 

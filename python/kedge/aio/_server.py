@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -14,28 +13,36 @@ from urllib.parse import urlsplit
 
 from kedge._core import (
     Connection,
+    Decline,
     HttpRequest,
     LimitError,
     Requested,
     StateError,
+    Upgrade,
 )
+from kedge._hub import HubCalls as Hub
+from kedge._log import logger
 from kedge.aio import _state
 from kedge.aio._address import url_of
+from kedge.aio._carrier import Courier, Socket, attend, bytes_of
 from kedge.aio._driver import driven
-from kedge.aio._link import EVENTS_MAX, Link
+from kedge.aio._link import EVENTS_MAX, Link, LinkOwner
 from kedge.aio._websocket import MESSAGES_MAX, WebSocket
-from kedge.aio._wire import ConnectionEvent, Wire
+from kedge.aio._wire import ConnectionEvent, Owner, Wire
 from kedge.errors import ClosedError
-from kedge.gateway import CloseCode, Hub
 
 LinkHandler: TypeAlias = Callable[[Link], Awaitable[object]]
 SocketHandler: TypeAlias = Callable[[WebSocket], Awaitable[object]]
+HttpAnswer: TypeAlias = tuple[int, Iterable[tuple[str, str]], bytes]
+"""Status, headers, body."""
+HttpHandler: TypeAlias = Callable[[HttpRequest], HttpAnswer | None]
 
+PATHS = {"gateway": "/gateway", "flowlayer": "/ws", "messaging": "/ws", "blobhub": "/v1/"}
+"""Where the protocols' clients look for their server unless told otherwise."""
+HEALTH = "/health"
 GOING_AWAY = 1001
 INTERNAL_ERROR = 1011
 TLS_HANDSHAKE_TIMEOUT = 10.0
-
-logger = logging.getLogger("kedge")
 
 
 class Server:
@@ -51,6 +58,8 @@ class Server:
         path: str | None,
         ssl: ssl_module.SSLContext | None,
         subprotocols: Iterable[str],
+        origins: Iterable[str] | None,
+        http: HttpHandler | None,
         state: _state.StatePath | None,
         max_connections: int | None,
         events_max: int | None,
@@ -64,6 +73,8 @@ class Server:
         self._path = path
         self._ssl = ssl
         self._subprotocols = tuple(subprotocols)
+        self._origins = None if origins is None else frozenset(origins)
+        self._http = http
         self._state = state
         self._max_connections = max_connections
         self._events_max = events_max
@@ -137,8 +148,9 @@ class Server:
 
     async def close(self) -> None:
         """Stops: no more connections are taken; a hub is sealed and saved if there is `state`;
-        links close with 4008 (their sessions stay), plain WebSockets with 1001. Whoever has not
-        finished after `close_timeout` is dropped, his handler cancelled."""
+        links close as the protocol wants it (the gateway's with 4008, and their sessions stay; the
+        others' with 1001), plain WebSockets with 1001. Whoever has not finished after
+        `close_timeout` is dropped, his handler cancelled."""
         if self._listener is None:
             return
         listener, self._listener = self._listener, None
@@ -203,27 +215,60 @@ class Server:
             return Connection.accept(clock=self._hub.clock, **self._options)
         return Connection.accept(**self._options)
 
-    def judge(self, wire: Wire, request: Requested) -> None:
+    def _judge(self, wire: Wire, request: Requested) -> None:
         """Lets a request in, or answers why not."""
         connection = wire.connection
         if not self._is_path(request.target):
             connection.answer(404)
+        elif not self._is_origin(request.headers):
+            logger.warning("turned %s away: its origin is not allowed", peer_of(wire))
+            connection.answer(403)
         elif self._closing or self._is_full():
+            if not self._closing:
+                logger.warning(
+                    "turned %s away: there are %d connections", peer_of(wire), len(self._open)
+                )
             connection.answer(503, [("Retry-After", "1")])
         elif self._hub is None:
             self._serve_socket(wire, request)
         else:
             self._serve_link(wire, request, self._hub)
 
-    def turn_away(self, wire: Wire, request: HttpRequest) -> None:
+    def _answer_http(self, wire: Wire, request: HttpRequest) -> None:
         """Answers a request that asks for no upgrade."""
-        if self._is_path(request.target):
+        answer: HttpAnswer | None = None
+        if self._http is not None:
+            try:
+                answer = self._http(request)
+            except Exception:
+                logger.exception("the handler of plain HTTP failed")
+                answer = (500, (), b"")
+        if answer is not None:
+            wire.connection.answer(*answer)
+        elif self._is_health(request) and self._hub is not None:
+            self._spawn(attend(_Health(wire, request, self._hub), self._handler))
+        elif self._is_path(request.target):
             wire.connection.answer(426, [("Upgrade", "websocket")])
         else:
             wire.connection.answer(404)
 
+    def _is_health(self, request: HttpRequest) -> bool:
+        """FlowLayer's, for which its credentials are needed."""
+        return (
+            self._hub is not None
+            and self._hub.protocol == "flowlayer"
+            and request.method == "GET"
+            and request.target.partition("?")[0] == HEALTH
+        )
+
     def _is_path(self, target: str) -> bool:
         return self._path is None or target.partition("?")[0] == self._path
+
+    def _is_origin(self, headers: Iterable[tuple[str, str]]) -> bool:
+        """Only browsers tell one."""
+        if self._origins is None:
+            return True
+        return all(text in self._origins for name, text in headers if name.lower() == "origin")
 
     def _is_full(self) -> bool:
         return self._max_connections is not None and len(self._open) >= self._max_connections
@@ -231,7 +276,8 @@ class Server:
     def _serve_link(self, wire: Wire, request: Requested, hub: Hub) -> None:
         try:
             core = hub.link()
-        except (LimitError, StateError):
+        except (LimitError, StateError) as error:
+            logger.warning("turned %s away: %s", peer_of(wire), error)
             wire.connection.answer(503, [("Retry-After", "1")])
             return
         link = Link(
@@ -239,15 +285,14 @@ class Server:
             hub=hub,
             host=wire,
             events_max=EVENTS_MAX if self._events_max is None else self._events_max,
-            on_open=self._start,
-            on_gone=partial(self.forget, wire),
+            on_start=self._start_link,
             peer=peer_of(wire),
             target=request.target,
             headers=request.headers,
         )
         wire.leave_time_to_hub()
-        wire.mailbox = link.mailbox
-        self._adopt(wire, link)
+        wire.mailbox = link._mailbox
+        self._adopt(wire, link, LinkOwner(link, partial(self._forget, wire)))
         wire.connection.join(core)
 
     def _serve_socket(self, wire: Wire, request: Requested) -> None:
@@ -255,20 +300,20 @@ class Server:
         socket = WebSocket(
             wire,
             messages_max=MESSAGES_MAX if self._events_max is None else self._events_max,
-            on_open=self._start,
-            on_gone=partial(self.forget, wire),
+            on_open=self._start_socket,
+            on_gone=partial(self._forget, wire),
             target=request.target,
             headers=request.headers,
         )
-        self._adopt(wire, socket)
+        self._adopt(wire, socket, socket)
         wire.connection.upgrade(chosen)
 
-    def _adopt(self, wire: Wire, served: Link | WebSocket) -> None:
+    def _adopt(self, wire: Wire, served: Link | WebSocket, owner: Owner) -> None:
         self._arrivals.discard(wire)
         self._open[wire] = served
-        wire.owner = served
+        wire.owner = owner
 
-    def forget(self, wire: Wire) -> None:
+    def _forget(self, wire: Wire) -> None:
         """Its transport is gone."""
         self._arrivals.discard(wire)
         self._open.pop(wire, None)
@@ -276,57 +321,77 @@ class Server:
 
     # ---- handlers ------------------------------------------------------------------------------
 
-    def _start(self, served: Link | WebSocket) -> None:
-        task = asyncio.get_running_loop().create_task(self._handle(served))
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _handle(self, served: Link | WebSocket) -> None:
+    def _start_link(self, link: Link) -> None:
+        self._spawn(self._handle_link(link))
+
+    def _start_socket(self, socket: WebSocket) -> None:
+        self._spawn(self._handle_socket(socket))
+
+    async def _handle_link(self, link: Link) -> None:
         try:
-            await self._handler(served)
+            await self._handler(link)
         except asyncio.CancelledError:
-            stop(served)
+            link.stop()
             raise
         except ClosedError:
-            if served.closed is None:
-                fail(served)
+            link._fail()  # where it was the link's own that is nothing any more
         except Exception:
-            logger.exception("the handler of %r failed", served)
-            fail(served)
+            logger.exception("the handler of %r failed", link)
+            link._look()
+            link._fail()
         else:
-            finish(served)
+            link._look()
+            link.close()
         finally:
-            served.nobody_listens()
+            link._nobody_listens()
+
+    async def _handle_socket(self, socket: WebSocket) -> None:
+        try:
+            await self._handler(socket)
+        except asyncio.CancelledError:
+            socket.begin_close(GOING_AWAY)
+            raise
+        except ClosedError:
+            socket.begin_close(INTERNAL_ERROR)  # likewise
+        except Exception:
+            logger.exception("the handler of %r failed", socket)
+            socket.begin_close(INTERNAL_ERROR)
+        else:
+            socket.begin_close()
+        finally:
+            socket.nobody_listens()
 
 
 def peer_of(wire: Wire) -> Any:
     return None if wire.transport is None else wire.transport.get_extra_info("peername")
 
 
-def stop(served: Link | WebSocket) -> None:
-    """Ends it since the server wants so."""
-    if isinstance(served, Link):
-        served.stop()
-    else:
-        served.begin_close(GOING_AWAY)
+class _Health(Courier):
+    """A plain request that the protocol answers, after the handler said who it is."""
 
+    def __init__(self, wire: Wire, request: HttpRequest, hub: Hub) -> None:
+        super().__init__(
+            hub,
+            events_max=EVENTS_MAX,
+            peer=peer_of(wire),
+            target=bytes_of(request.target),
+            headers=[(bytes_of(name), bytes_of(value)) for name, value in request.headers],
+            upgrade=False,
+        )
+        self._wire = wire
 
-def fail(served: Link | WebSocket) -> None:
-    """Ends it since its handler failed: a gateway's client comes back and resumes."""
-    if isinstance(served, Link):
-        served.look()
-        served.close(CloseCode.UNKNOWN_ERROR)
-    else:
-        served.begin_close(INTERNAL_ERROR)
+    async def accept(self, upgrade: Upgrade) -> Socket:
+        raise NotImplementedError
 
-
-def finish(served: Link | WebSocket) -> None:
-    """Ends it since its handler is done with it."""
-    if isinstance(served, Link):
-        served.look()
-        served.close(1000)
-    else:
-        served.begin_close()
+    async def decline(self, decline: Decline) -> None:
+        if self._wire.transport is not None:
+            self._wire.connection.answer(decline.status, decline.headers, decline.body)
+            self._wire.flush_soon()
 
 
 class _Arrival:
@@ -340,12 +405,12 @@ class _Arrival:
     def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
         for event in events:
             if type(event) is Requested:
-                self._server.judge(wire, event)
+                self._server._judge(wire, event)
             elif type(event) is HttpRequest:
-                self._server.turn_away(wire, event)
+                self._server._answer_http(wire, event)
 
     def gone(self, wire: Wire) -> None:
-        self._server.forget(wire)
+        self._server._forget(wire)
 
     def written(self, wire: Wire) -> None:
         pass

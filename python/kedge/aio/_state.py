@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from kedge._core import SnapshotError
+from kedge._log import logger
 
 if TYPE_CHECKING:
-    from kedge.gateway import Hub
+    from kedge._hub import HubCalls as Hub
 
 StatePath: TypeAlias = "str | os.PathLike[str]"
-
-logger = logging.getLogger("kedge")
 
 
 def save(path: StatePath, snapshot: bytes) -> None:

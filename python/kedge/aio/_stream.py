@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl as ssl_module
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from kedge._core import (
     ArgumentError,
+    BlobHubClient,
     Closed,
     Connect,
     Connection,
+    Coordinates,
     Event,
-    GatewayClient,
     LimitError,
     Mailbox,
+    Outcome,
+    Request,
+    Retry,
+    StaleTicketError,
     StateError,
     Stop,
+    _Client,
 )
+from kedge._enums import OutcomeKind, Status
+from kedge._log import logger
 from kedge.aio._address import address_of
 from kedge.aio._alarm import Alarm
 from kedge.aio._mailbox import new_mailbox
+from kedge.aio._requests import Requests
 from kedge.aio._socket import open_socket
 from kedge.aio._wire import CLOSE_TIMEOUT, ConnectionEvent, Wire
-from kedge.errors import ClosedError
+from kedge.errors import ClosedError, RequestError
+
+T = TypeVar("T")
 
 EVENTS_MAX = 256
-
-logger = logging.getLogger("kedge")
 
 
 class Line(Protocol):
@@ -51,21 +59,20 @@ class Stream(ABC):
     `action` tells what comes next, and what lies between continues the session. The iteration ends
     when the client stops: after a Closed with the action Stop, or aclose().
 
-    Why a connection could not be made is logged, at INFO by the logger "kedge", once for each
-    attempt.
+    Why a connection could not be made, or ended, is logged at INFO by the logger "kedge".
 
     Events that are not taken pause reading once `events_max` of them wait; the server's history
     then holds the rest. To go on in another process give client.save() to that one's client.load().
     """
 
     def __init__(
-        self, url: str, client: GatewayClient, *, open_timeout: float, events_max: int | None
+        self, url: str, client: _Client, *, open_timeout: float, events_max: int | None
     ) -> None:
         self._address = address_of(url)
         if self._address.target not in ("", "/", client.path):
             raise ArgumentError(
                 f"the url's path is not the client's, {client.path!r}: give it to"
-                " kedge.gateway.Client(path=...), and a url without one here"
+                f" kedge.{client.protocol}.Client(path=...), and a url without one here"
             )
         self._client = client
         self._open_timeout = open_timeout
@@ -76,6 +83,8 @@ class Stream(ABC):
         self._lines: set[Line] = set()
         self._dialing: set[asyncio.Task[None]] = set()
         self._changed: asyncio.Future[None] | None = None
+        self._requests = Requests()
+        self._subscribing: dict[tuple[Coordinates, str], asyncio.Future[None]] = {}
         self._running = False
         self._failure: Exception | None = None
 
@@ -83,7 +92,7 @@ class Stream(ABC):
         return f"<kedge.Stream {self._address.host_header}{self._client.path}>"
 
     @property
-    def client(self) -> GatewayClient:
+    def client(self) -> _Client:
         """The client without I/O beneath. Events that its methods give are the caller's."""
         return self._client
 
@@ -118,6 +127,8 @@ class Stream(ABC):
                 raise self._failure from None
             raise
 
+    # ---- what an application says --------------------------------------------------------------
+
     async def notify(self, name: str, payload: Any = None) -> None:
         """Sends a client's message: "presence_update", ...; waits while there is no session (yet,
         or since the connection was lost), or too much waits to be sent.
@@ -126,20 +137,103 @@ class Stream(ABC):
         that Closed's `unsent`. Raises ClosedError once the client has stopped, and what the payload
         deserves at once.
         """
+        self._take(await self._when_possible(lambda: self._client.notify(name, payload)))
+        self._flush_soon()
+
+    async def request(self, name: str, payload: Any = None, *, timeout: float | None = None) -> Any:
+        """Asks the server, in protocols that have requests, and gives the data of its answer.
+
+        Waits like notify() until it can be sent; then an answer has `timeout` seconds (None: the
+        client's own setting), as has the time before. Raises RequestError where the request ends
+        otherwise: refused, not in time, or invalidated by the end of the connection, in which case
+        nobody knows whether the server did it; it is never sent again by itself. Cancelled it
+        cancels the request.
+        """
+        until = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        number = await self._when_possible(
+            lambda: self._client.request(name, payload, timeout=timeout), name, until
+        )
+        self._flush_soon()
+        self._settle()
+        return (await self._requests.answer(number, self._cancel)).data
+
+    def reply(self, request: Request, payload: Any = None) -> bool:
+        """Answers a server's request (BlobHub). False if it is too late: the connection that it
+        came by is gone, or it was answered before."""
+        return self._answer(lambda: self._client.reply(request, payload))
+
+    def reply_error(
+        self, request: Request, code: str | int, message: str = "", *, data: Any = None
+    ) -> bool:
+        """Answers it with an error."""
+        return self._answer(lambda: self._client.reply_error(request, code, message, data=data))
+
+    def reply_failed(self, request: Request) -> bool:
+        """Answers it in the protocol's own words for something that went wrong here."""
+        return self._answer(lambda: self._client.reply_failed(request))
+
+    async def subscribe(self, coordinates: Coordinates, *types: str) -> None:
+        """Subscribes to events of these types there (BlobHub), and waits until the server said yes.
+
+        From then on, reconnects included, they come as Subscription. Raises RequestError if the
+        server refuses or does not answer.
+        """
+        client = self._client_of_blobhub("subscribe")
+        fresh = [one for one in types if not client.subscribed(coordinates, one)]
+        self._take(client.subscribe(coordinates, *types))
+        self._flush_soon()
+        for one in fresh:
+            self._subscribing[coordinates, one] = asyncio.get_running_loop().create_future()
+        keys = [(coordinates, one) for one in types if (coordinates, one) in self._subscribing]
+        await asyncio.gather(*(asyncio.shield(self._subscribing[key]) for key in keys))
+
+    def unsubscribe(self, coordinates: Coordinates, *types: str) -> None:
+        """No longer. Where the server knows of any of them an Outcome named "subscription/remove"
+        tells what it said."""
+        client = self._client_of_blobhub("unsubscribe")
+        self._take(client.unsubscribe(coordinates, *types))
+        self._flush_soon()
+
+    def _client_of_blobhub(self, what: str) -> BlobHubClient:
+        if not isinstance(self._client, BlobHubClient):
+            raise StateError(f"{self._client.protocol} has no {what}: that is BlobHub's")
+        return self._client
+
+    async def _when_possible(
+        self, act: Callable[[], T], name: str = "", until: float | None = None
+    ) -> T:
+        """Does it as soon as there is a session, and room."""
         while True:
             if not self._running:
                 raise ClosedError("the client has stopped")
             try:
-                events = self._client.notify(name, payload)
+                return act()
             except (StateError, LimitError) as error:
-                if error.status not in ("WRONG_STATE", "QUEUE_FULL"):
+                if not self._passes(error):
                     raise
-                self._flush_soon()
-                await self._wait_for_change()
-            else:
-                break
+            self._flush_soon()
+            if not await self._wait_for_change(until):
+                raise RequestError(None, name)
+
+    def _passes(self, error: StateError | LimitError) -> bool:
+        """It will go away by itself."""
+        if error.status is Status.LIMIT:
+            return len(self._requests) > 0
+        return error.status in (Status.WRONG_STATE, Status.QUEUE_FULL)
+
+    def _answer(self, act: Callable[[], Sequence[Event]]) -> bool:
+        try:
+            events = act()
+        except StaleTicketError:
+            return False
         self._take(events)
         self._flush_soon()
+        return True
+
+    def _cancel(self, number: int) -> None:
+        if self._running:
+            self._take(self._client.cancel(number))
+            self._flush_soon()
 
     def set_credentials(self, token: str) -> None:
         """Another token; a client that waits for one (WantCredentials) goes on."""
@@ -152,7 +246,7 @@ class Stream(ABC):
             if self._running:
                 self._take(self._client.stop())
                 self._running = False
-                self._mailbox.end()
+                self._end()
             if self._line is not None:
                 self._line.look()
             await self._wait_for_lines(2 * CLOSE_TIMEOUT)
@@ -177,12 +271,42 @@ class Stream(ABC):
                 task = asyncio.create_task(self._dial_safely())
                 self._dialing.add(task)
                 task.add_done_callback(self._dialing.discard)
-            elif type(event) is Closed and isinstance(event.action, Stop):
-                self._running = False
-        self._mailbox.put(event for event in events if isinstance(event, Event))
+            elif type(event) is Closed:
+                self._note(event)
+        told = self._requests.sift(events)
+        if self._subscribing:
+            told = [event for event in told if not self._is_awaited_subscription(event)]
+        self._mailbox.put(event for event in told if isinstance(event, Event))
         if not self._running:
-            self._mailbox.end()
+            self._end()
         self._settle()
+
+    def _note(self, closed: Closed) -> None:
+        """A connection is over."""
+        if isinstance(closed.action, Stop):
+            self._running = False
+        if closed.cause is not Status.STOPPED:
+            logger.info("%r: %s", self, told_of(closed))
+
+    def _is_awaited_subscription(self, event: ConnectionEvent) -> bool:
+        if not isinstance(event, Outcome) or event.name != "subscription/add":
+            return False
+        place = Coordinates(*(event.about.get(name, "") for name in Coordinates.__match_args__))
+        keys = [(place, one) for one in event.about["types"]]
+        awaited = [key for key in keys if key in self._subscribing]
+        if event.outcome is OutcomeKind.INVALIDATED:
+            return bool(awaited)  # it will be asked for again
+        for key in awaited:
+            settle(self._subscribing.pop(key), event)
+        return bool(awaited)
+
+    def _end(self) -> None:
+        """Nothing more will come."""
+        self._mailbox.end()
+        self._requests.end()
+        for waiting in self._subscribing.values():
+            waiting.set_exception(ClosedError("the client has stopped"))
+        self._subscribing.clear()
 
     async def _dial_safely(self) -> None:
         try:
@@ -220,7 +344,7 @@ class Stream(ABC):
         """Leaves nothing behind that could still happen."""
         self._running = False
         self._alarm.cancel()
-        self._mailbox.end()
+        self._end()
         for task in self._dialing:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -240,10 +364,15 @@ class Stream(ABC):
 
     # ---- waiting -------------------------------------------------------------------------------
 
-    async def _wait_for_change(self) -> None:
+    async def _wait_for_change(self, until: float | None = None) -> bool:
+        """False if none came by then."""
+        loop = asyncio.get_running_loop()
         if self._changed is None:
-            self._changed = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._changed)
+            self._changed = loop.create_future()
+        changed = self._changed
+        timeout = None if until is None else max(0.0, until - loop.time())
+        await asyncio.wait([changed], timeout=timeout)
+        return changed.done()
 
     def _tell_change(self) -> None:
         if self._changed is not None and not self._changed.done():
@@ -266,8 +395,29 @@ class Stream(ABC):
             logger.debug("%s did not close in time", self._address.host_header)
 
     @property
-    def full(self) -> bool:
+    def _full(self) -> bool:
         return self._mailbox.full
+
+
+def settle(waiting: asyncio.Future[None], outcome: Outcome) -> None:
+    if outcome.outcome is OutcomeKind.ANSWERED:
+        waiting.set_result(None)
+    else:
+        waiting.set_exception(RequestError(outcome))
+
+
+def told_of(closed: Closed) -> str:
+    """How a connection ended and what comes next, in words."""
+    if closed.http_status is not None:
+        why = f"HTTP {closed.http_status} instead of a WebSocket"
+    else:
+        why = f"closed by {closed.code}" if closed.code is not None else "lost"
+    reason = f" {closed.reason[:80]!r}" if closed.reason else ""
+    if isinstance(closed.action, Retry):
+        then = f"again in {closed.action.after:.1f} s"
+    else:
+        then = "stopped" if isinstance(closed.action, Stop) else "waits for credentials"
+    return f"{why}{reason} ({closed.cause}); {then}"
 
 
 class WireStream(Stream):
@@ -276,7 +426,7 @@ class WireStream(Stream):
     def __init__(
         self,
         url: str,
-        client: GatewayClient,
+        client: _Client,
         *,
         ssl: ssl_module.SSLContext | None,
         open_timeout: float,

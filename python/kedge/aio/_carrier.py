@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,27 +21,30 @@ from kedge._core import (
     Close,
     Decline,
     Event,
-    GatewayClient,
     Handshake,
     HubLink,
     LimitError,
     StateError,
     Text,
     Upgrade,
+    _Client,
 )
+from kedge._hub import HubCalls as Hub
+from kedge._log import logger
 from kedge.aio import _state
 from kedge.aio._driver import driven
 from kedge.aio._link import NO_HOST, Link
 from kedge.aio._stream import Stream
 from kedge.errors import ClosedError, RefusedError
-from kedge.gateway import CloseCode, Hub
 
 LinkHandler: TypeAlias = Callable[[Link], Awaitable[object]]
 
 OUTPUT_LIMIT = 1 << 16
+PINGED = frozenset({"flowlayer", "blobhub"})
+"""Protocols without a keep-alive of their own: the library's pings find a dead peer."""
+PING_INTERVAL = 30.0
+PING_TIMEOUT = 20.0
 CLOSE_TIMEOUT = 5.0
-
-logger = logging.getLogger("kedge")
 
 
 class Ended(NamedTuple):
@@ -87,7 +89,7 @@ class Carrier:
 
     def __init__(
         self,
-        core: HubLink | GatewayClient,
+        core: HubLink | _Client,
         take: Callable[[Sequence[Event]], object],
         full: Callable[[], bool],
         sent: Callable[[], object] = lambda: None,
@@ -264,14 +266,18 @@ class Courier(ABC):
         *,
         events_max: int,
         peer: Any,
-        target: str,
-        headers: Sequence[tuple[str, str]],
+        target: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        upgrade: bool = True,
     ) -> None:
+        """`target` and `headers` are as they came. `upgrade` is False for a plain request, which
+        the protocol may answer."""
         self._hub = hub
         self._events_max = events_max
         self._peer = peer
         self._target = target
         self._headers = headers
+        self._upgrade = upgrade
         self._holds: ExitStack
         self._carrying: ExitStack
         self._core: HubLink | None = None
@@ -306,21 +312,21 @@ class Courier(ABC):
             self._link = self.link_type(None, hub=self._hub, host=NO_HOST)
             return Decline(503, (("Retry-After", "1"),))
         self._core = core
-        self._carrier = Carrier(core, self._take, lambda: self._link.full)
+        self._carrier = Carrier(core, self._take, lambda: self._link._full)
         self._link = self.link_type(
             core,
             hub=self._hub,
             host=self._carrier,
             events_max=self._events_max,
             peer=self._peer,
-            target=self._target,
-            headers=self._headers,
+            target=text_of(self._target),
+            headers=[(text_of(name), text_of(value)) for name, value in self._headers],
         )
-        self._take(core.requested(self._target, self._headers))
+        self._take(core.requested(self._target, self._headers, upgrade=self._upgrade))
         return None
 
     def _take(self, events: Sequence[Event]) -> None:
-        self._link.take(events)
+        self._link._take(events)
 
     async def _run(self, declined: Decline | None) -> None:
         try:
@@ -332,7 +338,7 @@ class Courier(ABC):
         except self.faults as error:
             logger.debug("the request of %r broke off: %r", self._link, error)
         finally:
-            self._link.over()
+            self._link._over()
             self._carrying.close()
 
     async def __aexit__(
@@ -341,7 +347,7 @@ class Courier(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._link.nobody_listens()
+        self._link._nobody_listens()
         try:
             if error is None or isinstance(error, Exception):
                 await self._say_goodbye(error)
@@ -351,7 +357,10 @@ class Courier(ABC):
     async def _say_goodbye(self, error: Exception | None) -> None:
         if self._core is not None:
             await self._carrier.write_out(self._task)
-            self._link.close(1000 if error is None else CloseCode.UNKNOWN_ERROR)
+            if error is None:
+                self._link.close()
+            else:
+                self._link._fail()
         await asyncio.wait([self._task], timeout=CLOSE_TIMEOUT)
 
     async def _end(self) -> None:
@@ -361,12 +370,21 @@ class Courier(ABC):
         finally:
             if self._core is not None:
                 self._take(self._core.lost())
-                self._link.ended()
+                self._link._ended()
                 # The two keep each other, and the core.
                 del self._carrier
                 self._core = None
             self._holds.close()
         raise_failure(self._task)
+
+
+def text_of(data: bytes) -> str:
+    """What came in a request; bytes of it that are no UTF-8 are kept as the core keeps them."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 async def attend(courier: Courier, handler: LinkHandler) -> None:
@@ -416,7 +434,7 @@ class CarriedStream(Stream):
         except RefusedError as error:
             self._failed(str(error), error.code, retry_after_of(error.headers))
             return
-        carrier = Carrier(self._client, self._take, lambda: self.full, self._settle)
+        carrier = Carrier(self._client, self._take, lambda: self._full, self._settle)
         self._begin_line(carrier)
         try:
             await carrier.carry(socket)
