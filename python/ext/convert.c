@@ -278,7 +278,7 @@ int core_entropy(core_state *state, PyObject *bytes, kedge_entropy *entropy)
 {
     PyObject *fresh = NULL;
     if (is_missing(bytes)) {
-        fresh = PyObject_CallFunction(state->urandom, "n", (Py_ssize_t)sizeof entropy->bytes);
+        fresh = PyObject_CallFunction(state->entropy, "n", (Py_ssize_t)sizeof entropy->bytes);
         if (fresh == NULL) {
             return -1;
         }

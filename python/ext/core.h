@@ -153,6 +153,7 @@ typedef struct core_state {
     PyObject *clock;      /* of objects that were given none: the first, unless another was set */
     PyObject *wall_clock; /* the second, or a function that gives seconds */
     PyObject *urandom;    /* os.urandom */
+    PyObject *entropy;    /* of objects that were given none: that, unless another was set */
     PyObject *json_loads;
     PyObject
         *json_encode; /* of an encoder that writes no spaces and no escapes that are not needed */

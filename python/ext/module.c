@@ -102,6 +102,7 @@ static int import_all(core_state *state)
     state->json_encode = import_encoder();
     state->clock = Py_XNewRef(state->monotonic);
     state->wall_clock = Py_XNewRef(state->time_ns);
+    state->entropy = Py_XNewRef(state->urandom);
     return state->monotonic == NULL || state->time_ns == NULL || state->urandom == NULL ||
                    state->json_loads == NULL || state->json_encode == NULL
                ? -1
@@ -250,6 +251,7 @@ static int module_exec(PyObject *module)
         DO((state)->clock);                                                                        \
         DO((state)->wall_clock);                                                                   \
         DO((state)->urandom);                                                                      \
+        DO((state)->entropy);                                                                      \
         DO((state)->json_loads);                                                                   \
         DO((state)->json_encode);                                                                  \
     } while (0)
@@ -276,11 +278,12 @@ static void module_free(void *module)
 
 /* ---- Functions ------------------------------------------------------------------------------- */
 
-/* Puts another clock in a place of the state, and gives the one that was there. */
-static PyObject *set_clock(PyObject *clock, PyObject *otherwise, PyObject **place)
+/* Puts another function in a place of the state, and gives the one that was there. */
+static PyObject *set_default(PyObject *function, const char *name, PyObject *otherwise,
+                             PyObject **place)
 {
     PyObject *set;
-    if (core_callable(clock, "clock", otherwise, &set) < 0) {
+    if (core_callable(function, name, otherwise, &set) < 0) {
         return NULL;
     }
     PyObject *former = *place;
@@ -291,13 +294,19 @@ static PyObject *set_clock(PyObject *clock, PyObject *otherwise, PyObject **plac
 static PyObject *set_default_clock(PyObject *module, PyObject *clock)
 {
     core_state *state = PyModule_GetState(module);
-    return set_clock(clock, state->monotonic, &state->clock);
+    return set_default(clock, "clock", state->monotonic, &state->clock);
 }
 
 static PyObject *set_default_wall_clock(PyObject *module, PyObject *clock)
 {
     core_state *state = PyModule_GetState(module);
-    return set_clock(clock, state->time_ns, &state->wall_clock);
+    return set_default(clock, "clock", state->time_ns, &state->wall_clock);
+}
+
+static PyObject *set_default_entropy(PyObject *module, PyObject *source)
+{
+    core_state *state = PyModule_GetState(module);
+    return set_default(source, "source", state->urandom, &state->entropy);
 }
 
 static PyMethodDef module_methods[] = {
@@ -309,6 +318,11 @@ static PyMethodDef module_methods[] = {
      PyDoc_STR("default_wall_clock($module, clock, /)\n--\n\n"
                "The same for the wall clock, in seconds since 1970; None: the system's. Gives the "
                "one before\n(time.time_ns stands for the system's).")},
+    {"default_entropy", set_default_entropy, METH_O,
+     PyDoc_STR(
+         "default_entropy($module, source, /)\n--\n\n"
+         "What objects that were given no entropy are made with, from now on: a function that "
+         "gives so many\nbytes; None: os.urandom. Gives the one before.")},
     {NULL, NULL, 0, NULL},
 };
 

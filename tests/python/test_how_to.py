@@ -17,7 +17,7 @@ from pages import ROOT, Page, Program, untaken, workshop
 PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))
 
 # Those with programs, each with a test below.
-TESTED = ("fastapi", "from-a-deque", "limits", "restart", "security")
+TESTED = ("fastapi", "from-a-deque", "limits", "restart", "security", "testing")
 
 
 def test_each_page_with_programs_has_a_test() -> None:
@@ -128,3 +128,16 @@ async def test_security(token: str, known: bool, tmp_path: Path) -> None:
             await stream.notify("presence_update", {"status": "idle", "user": "ben"})
             (told,) = await events_until(stream, Dispatch)
             assert told.data == {"status": "idle", "user": "anna"}
+
+
+def test_testing(tmp_path: Path) -> None:
+    """The tests on the page test the app of the FastAPI page."""
+    app = Page(ROOT / "docs/how-to/fastapi.md").take("app.py")
+    (tmp_path / "app.py").write_text(app)
+    with workshop("how-to/testing.md", tmp_path) as shop:
+        code = shop.page.take("test_app.py")
+        (tmp_path / "test_app.py").write_text(code)
+        assert untaken(shop) == []
+        options = ("-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error")
+        run = shop.run("-m", "pytest", *options, "test_app.py")
+        run.wait_for("^6 passed")
