@@ -760,7 +760,8 @@ static PyMemberDef members[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t)"What carries a Connection on an asyncio transport."},
+    {Py_tp_doc, (void *)(uintptr_t)"What carries a Connection on an asyncio transport; kedge.aio "
+                                   "makes protocols of it."},
     {Py_tp_new, wire_new},
     {Py_tp_init, wire_init},
     {Py_tp_dealloc, wire_dealloc},

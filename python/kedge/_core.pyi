@@ -104,6 +104,8 @@ class Event:
     def __hash__(self) -> int: ...
 
 class _PayloadEvent(Event):
+    """An event that may have a payload."""
+
     @property
     def payload(self) -> memoryview | None:
         """The payload as it came: JSON. None if there is none."""

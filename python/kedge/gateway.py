@@ -143,6 +143,7 @@ class CloseCode(IntEnum):
 
     @property
     def meaning(self) -> str:
+        """What it says, in words."""
         return _CLOSE_CODES[self.value][1]
 
 

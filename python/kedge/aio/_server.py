@@ -93,6 +93,7 @@ class Server:
 
     @property
     def hub(self) -> Hub | None:
+        """The hub that it serves; None: it serves plain WebSockets."""
         return self._hub
 
     @property

@@ -129,6 +129,7 @@ class WebSocket:
     # As the owner of a wire.
 
     def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
+        """The wire's: these happened."""
         for event in events:
             if type(event) is Opened:
                 self.opened = True
@@ -143,6 +144,7 @@ class WebSocket:
                 self._make_room()
 
     def gone(self, wire: Wire) -> None:
+        """The wire's: it is."""
         self._mailbox.end()
         self._make_room()
         if not self._over.done():
@@ -152,6 +154,7 @@ class WebSocket:
         self._on_gone = self._on_open = None
 
     def written(self, wire: Wire) -> None:
+        """The wire's: the socket took something."""
         if not wire.held:
             self._make_room()
 
