@@ -51,6 +51,7 @@ typedef struct kedge_hub_user {
 /* A session of the hub; once that ended, the event that tells of it. So an end needs no memory. */
 struct kedge_hub_record {
     kedge_table_entry entry; /* its key is `id` */
+    uint8_t id[KEDGE_HUB_ID_SIZE];
     kedge_hub_user *user;
     kedge_hub_record *next; /* of the user's, or of the events */
     kedge_hub_record *previous;
@@ -68,7 +69,6 @@ struct kedge_hub_record {
     /* Where the store's entries of its own log begin (kedge/store.h): behind this index, of that stamp. */
     uint64_t stored_from;
     uint64_t stored_from_stamp;
-    uint8_t id[KEDGE_HUB_ID_SIZE];
 };
 
 struct kedge_hub_topic {

@@ -196,18 +196,8 @@ kedge_hub_record *kedge_hub_record_of(const kedge_hub *hub, const kedge_session 
     return record == NULL || record->session != session ? NULL : record;
 }
 
-/* When something is to be done for it: its time is up, or its log has something too old. */
-static void record_set_timer(kedge_hub *hub, kedge_hub_record *record)
-{
-    kedge_time deadline = kedge_log_deadline(kedge_session_own_log(record->session));
-    if (record->expires < deadline) {
-        deadline = record->expires;
-    }
-    (void)kedge_timers_set(&hub->session_timers, &record->timer, deadline);
-}
-
-/* A log's deadline only moves away while entries are appended and dropped: a timer that comes too
- * early looks again, so that an append rarely moves one. */
+/* A timer that comes too early looks again, so that what moves a deadline away need not touch it: an append to a
+ * log that drops another entry, a session that is attached and detached time and again. */
 static void set_no_later(kedge_timers *timers, kedge_timer *timer, kedge_time deadline)
 {
     if (!kedge_timer_is_set(timer) || deadline < timer->deadline) {
@@ -215,10 +205,17 @@ static void set_no_later(kedge_timers *timers, kedge_timer *timer, kedge_time de
     }
 }
 
+/* When something is to be done for it: its time is up, or its log has something too old. */
+static void record_set_timer(kedge_hub *hub, kedge_hub_record *record)
+{
+    kedge_time deadline = kedge_log_deadline(kedge_session_own_log(record->session));
+    set_no_later(&hub->session_timers, &record->timer,
+                 record->expires < deadline ? record->expires : deadline);
+}
+
 void kedge_hub_record_appended(kedge_hub *hub, kedge_hub_record *record)
 {
-    set_no_later(&hub->session_timers, &record->timer,
-                 kedge_log_deadline(kedge_session_own_log(record->session)));
+    record_set_timer(hub, record);
 }
 
 void kedge_hub_record_leave(kedge_link *link)

@@ -170,7 +170,7 @@ static void fetch_owner(const kedge_log *log, size_t slot)
 {
     if (slot < log->reader_count) {
         uintptr_t owner = (uintptr_t)log->readers[slot].owner;
-        kedge_fetch_ahead((const void *)(owner - 64));
+        kedge_fetch_ahead((const void *)(owner - KEDGE_CACHE_LINE));
         kedge_fetch_ahead((const void *)owner);
     }
 }

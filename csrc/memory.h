@@ -27,6 +27,9 @@ static inline void kedge_wipe(void *memory, size_t size)
     }
 }
 
+/* As large as most are: what is told from it is only how far to fetch. */
+#define KEDGE_CACHE_LINE 64
+
 /* Memory that will be written soon is fetched meanwhile: a hint, that is right for any address. */
 static inline void kedge_fetch_ahead(const void *address)
 {

@@ -4,7 +4,20 @@
 
 #define FIRST_CAPACITY 8
 
-/* Places count from 1: the children of place p are 2p and 2p + 1, its parent is p / 2. */
+/* Places count from 1; each has four children. A place that is passed on the way down is a timer somewhere else
+ * in memory, to be told: so half as many levels are worth looking at four children of each. */
+#define CHILDREN 4
+
+static size_t parent_of(size_t place)
+{
+    return (place + CHILDREN - 2) / CHILDREN;
+}
+
+static size_t first_child_of(size_t place)
+{
+    return CHILDREN * (place - 1) + 2;
+}
+
 static kedge_timers_slot *slot_at(kedge_timers *timers, size_t place)
 {
     return &timers->slots[place - 1];
@@ -16,24 +29,38 @@ static void put(kedge_timers *timers, size_t place, kedge_timers_slot slot)
     slot.timer->position = place;
 }
 
+static bool is_before_parent(kedge_timers *timers, size_t place, kedge_time deadline)
+{
+    return place > 1 && slot_at(timers, parent_of(place))->deadline > deadline;
+}
+
 /* Moves the hole at `place` up to where `slot` belongs, and puts it there. */
 static void put_upwards(kedge_timers *timers, size_t place, kedge_timers_slot slot)
 {
-    while (place > 1 && slot_at(timers, place / 2)->deadline > slot.deadline) {
-        put(timers, place, *slot_at(timers, place / 2));
-        place /= 2;
+    while (is_before_parent(timers, place, slot.deadline)) {
+        put(timers, place, *slot_at(timers, parent_of(place)));
+        place = parent_of(place);
     }
     put(timers, place, slot);
 }
 
+/* The earliest of the children, of which the first is there. */
+static size_t earliest_child(kedge_timers *timers, size_t first)
+{
+    size_t earliest = first;
+    for (size_t child = first + 1; child < first + CHILDREN && child <= timers->count; child++) {
+        if (slot_at(timers, child)->deadline < slot_at(timers, earliest)->deadline) {
+            earliest = child;
+        }
+    }
+    return earliest;
+}
+
 static void put_downwards(kedge_timers *timers, size_t place, kedge_timers_slot slot)
 {
-    while (place <= timers->count / 2) {
-        size_t child = 2 * place;
-        if (child < timers->count &&
-            slot_at(timers, child + 1)->deadline < slot_at(timers, child)->deadline) {
-            child++;
-        }
+    for (size_t first = first_child_of(place); first <= timers->count;
+         first = first_child_of(place)) {
+        size_t child = earliest_child(timers, first);
         if (slot_at(timers, child)->deadline >= slot.deadline) {
             break;
         }
@@ -45,7 +72,7 @@ static void put_downwards(kedge_timers *timers, size_t place, kedge_timers_slot 
 
 static void put_anywhere(kedge_timers *timers, size_t place, kedge_timers_slot slot)
 {
-    if (place > 1 && slot_at(timers, place / 2)->deadline > slot.deadline) {
+    if (is_before_parent(timers, place, slot.deadline)) {
         put_upwards(timers, place, slot);
     } else {
         put_downwards(timers, place, slot);

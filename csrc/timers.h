@@ -1,4 +1,4 @@
-/* csrc/timers.h: many deadlines, of which the earliest is known: a binary heap of embedded timers.
+/* csrc/timers.h: many deadlines, of which the earliest is known: a heap of embedded timers.
  *
  * The owner embeds a kedge_timer in each thing that has a deadline, and reserves a place for it
  * before it takes the thing in; from then on setting, moving and cancelling never fail, and cost

@@ -46,7 +46,6 @@ typedef struct world {
     char (*ids)[ID]; /* of sessions, in the order in which they began */
     kedge_link **links;
     size_t link_count;
-    kedge_ticket tickets[BATCH];
     uint64_t written; /* outputs that were pulled */
     uint64_t framed;  /* bytes of frame headers */
 } world;
@@ -76,7 +75,7 @@ static void begin_world(world *w, const kedge_hub_config *config, size_t room)
     bench_require(kedge_hub_create(&w->hub, config, &entropy, counting, w->now) == KEDGE_OK,
                   "there is a hub");
     w->ids = calloc(room, sizeof *w->ids);
-    w->links = calloc(room < LINKS ? LINKS : room, sizeof(kedge_link *));
+    w->links = calloc(room, sizeof(kedge_link *));
     bench_require(w->ids != NULL && w->links != NULL, "there is memory");
 }
 
@@ -325,19 +324,21 @@ static uint64_t compress_each(void *context, size_t times)
     return LINKS;
 }
 
+/* The numbers below `count`, in no order. */
+static void shuffle(uint32_t *order, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t other = (size_t)(bench_random() % (i + 1));
+        order[i] = order[other];
+        order[other] = (uint32_t)i;
+    }
+}
+
 static void make_floor(size_t link_size)
 {
     floor_of.size = (link_size + 7) / 8 * 8;
     floor_of.structs = bench_memory(LINKS * floor_of.size);
-    for (uint32_t i = 0; i < LINKS; i++) {
-        floor_of.order[i] = i;
-    }
-    for (size_t i = LINKS - 1; i > 0; i--) {
-        size_t other = (size_t)(bench_random() % (i + 1));
-        uint32_t kept = floor_of.order[i];
-        floor_of.order[i] = floor_of.order[other];
-        floor_of.order[other] = kept;
-    }
+    shuffle(floor_of.order, LINKS);
 }
 
 static void make_message(const kedge_publication *publication)
@@ -529,50 +530,81 @@ static void replay_rows(const char *name, const char *name_each, size_t topics)
 
 /* ---- Sessions that nobody reads ------------------------------------------------------------------ */
 
-static void pick(const world *w, const char *ids[BATCH])
+/* The sessions of one hub, or of several with a thousand each: then as many sessions lie in as much memory, and
+ * only the number of those in a hub differs. */
+typedef struct crowd {
+    world *hubs;
+    size_t hub_count;
+    size_t sessions; /* of all */
+    uint32_t *order; /* of the hubs, shuffled */
+    bool even;       /* and their sessions in no order */
+    size_t turn;     /* of batches that expire */
+    size_t ticks;    /* when one does: as many on either side */
+    kedge_link *links[BATCH];
+    kedge_ticket tickets[BATCH];
+    world *owners[BATCH];
+} crowd;
+
+static void begin_crowd(crowd *c, size_t sessions, size_t hub_count)
 {
-    size_t step = w->sessions / BATCH;
+    memset(c, 0, sizeof *c);
+    c->hub_count = hub_count;
+    c->sessions = sessions;
+    c->ticks = 1;
+    c->hubs = calloc(hub_count, sizeof *c->hubs);
+    c->order = calloc(hub_count, sizeof *c->order);
+    bench_require(c->hubs != NULL && c->order != NULL, "there is memory");
+    shuffle(c->order, hub_count);
+}
+
+static void end_crowd(crowd *c)
+{
+    for (size_t i = 0; i < c->hub_count; i++) {
+        end_world(&c->hubs[i]);
+    }
+    free(c->hubs);
+    free(c->order);
+}
+
+/* Some of all, each once; their links ask to resume. */
+static void ask_all(crowd *c)
+{
+    uint32_t order[BATCH];
+    size_t step = c->sessions / BATCH;
+    size_t each = c->sessions / c->hub_count;
+    shuffle(order, BATCH);
     for (size_t i = 0; i < BATCH; i++) {
-        ids[i] = w->ids[i * step + (size_t)(bench_random() % step)];
+        size_t session = (c->even ? order[i] : i) * step + (size_t)(bench_random() % step);
+        c->owners[i] = &c->hubs[session / each];
+        c->links[i] = connect_link(c->owners[i]);
+        c->tickets[i] = ask_resume(c->owners[i], c->links[i], c->owners[i]->ids[session % each], 1);
     }
 }
 
-static void ask_all(world *w)
-{
-    const char *ids[BATCH];
-    pick(w, ids);
-    for (size_t i = 0; i < BATCH; i++) {
-        w->links[i] = connect_link(w);
-        w->tickets[i] = ask_resume(w, w->links[i], ids[i], 1);
-    }
-    w->link_count = BATCH;
-}
-
-static void accept_all(const world *w)
+static void accept_all(const crowd *c)
 {
     for (size_t i = 0; i < BATCH; i++) {
-        accept_ticket(w, w->tickets[i], NULL, 0);
+        accept_ticket(c->owners[i], c->tickets[i], NULL, 0);
     }
 }
 
-static void leave_all(world *w)
+static void leave_all(const crowd *c)
 {
     for (size_t i = 0; i < BATCH; i++) {
-        kedge_link_destroy(w->links[i]);
+        kedge_link_destroy(c->links[i]);
     }
-    w->link_count = 0;
 }
 
 static uint64_t attach(void *context, size_t times)
 {
-    world *w = context;
+    crowd *c = context;
     for (size_t i = 0; i < times; i++) {
         bench_pause();
-        ask_all(w);
+        ask_all(c);
         bench_go_on();
-        accept_all(w);
+        accept_all(c);
         bench_pause();
-        leave_all(w);
+        leave_all(c);
         bench_go_on();
     }
     return BATCH;
@@ -580,40 +612,66 @@ static uint64_t attach(void *context, size_t times)
 
 static uint64_t detach(void *context, size_t times)
 {
-    world *w = context;
+    crowd *c = context;
     for (size_t i = 0; i < times; i++) {
         bench_pause();
-        ask_all(w);
-        accept_all(w);
+        ask_all(c);
+        accept_all(c);
         bench_go_on();
-        leave_all(w);
+        leave_all(c);
     }
     return BATCH;
 }
 
-static void leave_batch(world *w)
+/* Whose turn it is: hubs follow each other in their shuffled order, through all batches. */
+static world *hub_at(const crowd *c, size_t turn, size_t i)
+{
+    return &c->hubs[c->order[(turn * BATCH + i) % c->hub_count]];
+}
+
+static void pass_second(crowd *c)
+{
+    for (size_t i = 0; i < c->hub_count; i++) {
+        c->hubs[i].now += KEDGE_SECOND;
+    }
+}
+
+static void leave_batch(const crowd *c, size_t turn)
 {
     kedge_span topic = kedge_text("all");
     for (size_t i = 0; i < BATCH; i++) {
-        kedge_link_destroy(log_in(w, 0, &topic, 1));
+        kedge_link_destroy(log_in(hub_at(c, turn, i), 0, &topic, 1));
     }
+}
+
+static size_t expired(const world *w)
+{
+    kedge_hub_event event;
+    size_t count = 0;
+    while (kedge_hub_next_event(w->hub, &event)) {
+        count++;
+    }
+    return count;
 }
 
 /* Batches of sessions were left a second apart: as a second passes, one expires, and is replaced. */
 static uint64_t expire(void *context, size_t times)
 {
-    world *w = context;
-    kedge_hub_event event;
+    crowd *c = context;
     for (size_t i = 0; i < times; i++) {
-        w->now += KEDGE_SECOND;
-        kedge_hub_tick(w->hub, w->now);
+        bench_pause();
+        pass_second(c);
+        bench_go_on();
         size_t count = 0;
-        while (kedge_hub_next_event(w->hub, &event)) {
-            count++;
+        for (size_t j = 0; j < c->ticks; j++) {
+            world *w = hub_at(c, c->turn, j);
+            kedge_hub_tick(w->hub, w->now);
+            count += expired(w);
         }
         bench_pause();
         bench_require(count == BATCH, "as many expire as are due");
-        leave_batch(w);
+        leave_batch(c, c->turn);
+        c->turn++;
         bench_go_on();
     }
     return BATCH;
@@ -621,39 +679,39 @@ static uint64_t expire(void *context, size_t times)
 
 static uint64_t tick_idle(void *context, size_t times)
 {
-    world *w = context;
+    const crowd *c = context;
     for (size_t i = 0; i < times; i++) {
-        kedge_hub_tick(w->hub, w->now);
-        bench_require(kedge_hub_deadline(w->hub) > w->now, "nothing is due");
+        kedge_hub_tick(c->hubs->hub, c->hubs->now);
+        bench_require(kedge_hub_deadline(c->hubs->hub) > c->hubs->now, "nothing is due");
     }
     return 1;
 }
 
 static uint64_t publish_unread(void *context, size_t times)
 {
-    world *w = context;
+    const crowd *c = context;
     for (size_t i = 0; i < times; i++) {
-        publish(w, "all");
+        publish(c->hubs, "all");
     }
     return 1;
 }
 
 typedef struct growth {
-    world small; /* a thousand sessions */
-    world large;
+    crowd few; /* what it is compared with */
+    crowd many;
     bench_work *work;
 } growth;
 
-static uint64_t grow_large(void *context, size_t times)
+static uint64_t grow_many(void *context, size_t times)
 {
     growth *g = context;
-    return g->work(&g->large, times);
+    return g->work(&g->many, times);
 }
 
-static uint64_t grow_small(void *context, size_t times)
+static uint64_t grow_few(void *context, size_t times)
 {
     growth *g = context;
-    return g->work(&g->small, times);
+    return g->work(&g->few, times);
 }
 
 static void begin_detached(world *w, size_t count)
@@ -664,44 +722,81 @@ static void begin_detached(world *w, size_t count)
     w->publication = event_of(200);
 }
 
-static void begin_expiring(world *w, size_t count)
+static void begin_detached_crowd(crowd *c, size_t sessions, size_t hub_count)
 {
-    size_t batches = (count + BATCH - 1) / BATCH;
-    kedge_hub_config config = settings();
-    config.session_ttl = batches * KEDGE_SECOND;
-    begin_world(w, &config, 1);
-    for (size_t i = 0; i < batches; i++) {
-        w->now += KEDGE_SECOND;
-        leave_batch(w);
+    begin_crowd(c, sessions, hub_count);
+    for (size_t i = 0; i < hub_count; i++) {
+        begin_detached(&c->hubs[i], sessions / hub_count);
     }
 }
 
-static void growth_row(growth *g, const char *what, const char *size, bench_work *work,
-                       double batch)
+static void begin_expiring_crowd(crowd *c, size_t sessions, size_t hub_count)
+{
+    size_t batches = (sessions + BATCH - 1) / BATCH;
+    kedge_hub_config config = settings();
+    config.session_ttl = batches * KEDGE_SECOND;
+    begin_crowd(c, sessions, hub_count);
+    for (size_t i = 0; i < hub_count; i++) {
+        begin_world(&c->hubs[i], &config, 1);
+    }
+    for (size_t i = 0; i < batches; i++) {
+        pass_second(c);
+        leave_batch(c, i);
+    }
+    c->turn = 0;
+}
+
+static void growth_row(growth *g, const char *what, const char *size, const char *beside,
+                       bench_work *work, double batch)
 {
     char name[40];
     (void)snprintf(name, sizeof name, "%s-%s", what, size);
     g->work = work;
-    bench_row row = {name, "the same with 1 k", "", NULL, grow_large, grow_small, g, batch};
+    bench_row row = {name, beside, "", NULL, grow_many, grow_few, g, batch};
     bench_compare(&row);
 }
 
+/* Beside one hub of a thousand sessions. */
 static void growth_rows(size_t sessions, const char *size)
 {
     static growth g;
-    begin_detached(&g.small, 1000);
-    begin_detached(&g.large, sessions);
-    growth_row(&g, "attach", size, attach, BATCH);
-    growth_row(&g, "detach", size, detach, BATCH);
-    growth_row(&g, "tick", size, tick_idle, 1);
-    growth_row(&g, "publish-unread", size, publish_unread, 1);
-    end_world(&g.small);
-    end_world(&g.large);
-    begin_expiring(&g.small, 1000);
-    begin_expiring(&g.large, sessions);
-    growth_row(&g, "expire", size, expire, BATCH);
-    end_world(&g.small);
-    end_world(&g.large);
+    static const char beside[] = "the same with 1 k";
+    begin_detached_crowd(&g.few, 1000, 1);
+    begin_detached_crowd(&g.many, sessions, 1);
+    growth_row(&g, "attach", size, beside, attach, BATCH);
+    growth_row(&g, "detach", size, beside, detach, BATCH);
+    growth_row(&g, "tick", size, beside, tick_idle, 1);
+    growth_row(&g, "publish-unread", size, beside, publish_unread, 1);
+    end_crowd(&g.few);
+    end_crowd(&g.many);
+    begin_expiring_crowd(&g.few, 1000, 1);
+    begin_expiring_crowd(&g.many, sessions, 1);
+    growth_row(&g, "expire", size, beside, expire, BATCH);
+    end_crowd(&g.few);
+    end_crowd(&g.many);
+}
+
+/* Beside as many sessions in hubs of a thousand each. */
+static void even_rows(size_t sessions, const char *size)
+{
+    static growth g;
+    static const char beside[] = "as many in hubs of 1 k";
+    size_t hub_count = sessions / 1000;
+    begin_detached_crowd(&g.few, sessions, hub_count);
+    begin_detached_crowd(&g.many, sessions, 1);
+    g.few.even = true;
+    g.many.even = true;
+    growth_row(&g, "attach-even", size, beside, attach, BATCH);
+    growth_row(&g, "detach-even", size, beside, detach, BATCH);
+    end_crowd(&g.few);
+    end_crowd(&g.many);
+    begin_expiring_crowd(&g.few, sessions, hub_count);
+    begin_expiring_crowd(&g.many, sessions, 1);
+    g.few.ticks = hub_count < BATCH ? hub_count : BATCH;
+    g.many.ticks = g.few.ticks;
+    growth_row(&g, "expire-even", size, beside, expire, BATCH);
+    end_crowd(&g.few);
+    end_crowd(&g.many);
 }
 
 /* ---- Memory --------------------------------------------------------------------------------------- */
@@ -786,6 +881,9 @@ int main(int count, char **arguments)
     growth_rows(10000, "10k");
     growth_rows(100000, "100k");
     growth_rows(1000000, "1m");
+    even_rows(10000, "10k");
+    even_rows(100000, "100k");
+    even_rows(1000000, "1m");
     memory_rows();
     return 0;
 }

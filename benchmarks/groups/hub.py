@@ -28,7 +28,14 @@ REPLAY = (
     " the same bytes. By kedge_link_next_deliveries, 64 events a call, or *each* by"
     " kedge_link_next_output, which holds each event for as long as its host likes."
 )
-GROWTH = "Beside the same with 1000 sessions; attach, detach and expire in batches of 512."
+GROWTH = (
+    "Beside the same with 1000 sessions, which lie in the cache; attach, detach and expire in"
+    " batches of 512."
+)
+EVEN = (
+    "Like for like: one hub, beside as many sessions in hubs of 1000, which lie in as much memory;"
+    " batches of 512, in no order over all of them."
+)
 MEMORY = "Asked of the allocator: what the hub, its tables and timers take, by the piece."
 
 SIZES = ("10k", "100k", "1m")
@@ -48,6 +55,12 @@ def growth(size: str) -> Iterator[Spec]:
         yield Spec(f"{what}-{size}", nanoseconds("operation"), bar, GROWTH)
 
 
+def even(size: str) -> Iterator[Spec]:
+    bar = at_most(round(LOGARITHM[size], 2))
+    for what in ("attach-even", "detach-even", "expire-even"):
+        yield Spec(f"{what}-{size}", nanoseconds("operation"), bar, EVEN)
+
+
 def rows(effort: Effort) -> Iterator[Row]:
     specs = [
         Spec("publish-10k", nanoseconds("publish"), at_most(8), PUBLISH),
@@ -59,6 +72,7 @@ def rows(effort: Effort) -> Iterator[Row]:
         Spec("replay-10-topics", nanoseconds("event"), at_most(3), REPLAY),
         Spec("replay-each-10-topics", nanoseconds("event"), at_most(3), REPLAY),
         *(spec for size in SIZES for spec in growth(size)),
+        *(spec for size in SIZES for spec in even(size)),
         Spec("bytes-link", BYTES, at_most(1.1), MEMORY),
         Spec("bytes-session", BYTES, at_most(1.1), MEMORY),
         Spec("bytes-topic-followed", BYTES, at_most(1.1), MEMORY),

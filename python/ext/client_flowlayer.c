@@ -130,8 +130,8 @@ static PyObject *entry_from(const core_link *self, const kedge_log_entry *entry)
     if (core_slices_take(&slices, &nothing, kedge_text(NULL), source.payload) < 0) {
         return NULL;
     }
-    return core_event(self->state, CORE_DISPATCH, &slices, self->decoder, PyUnicode_FromString("log"),
-                      PyLong_FromUnsignedLongLong(number));
+    return core_event(self->state, CORE_DISPATCH, &slices, self->decoder,
+                      PyUnicode_FromString("log"), PyLong_FromUnsignedLongLong(number));
 }
 
 static PyObject *client_logs(PyObject *object, void *unused)

@@ -136,10 +136,10 @@ static PyObject *made(core_connection *self, const kedge_connection_config *conf
     return (PyObject *)self;
 }
 
-static int begin_at(core_connection *self, PyObject *seconds)
+static int begin_at(core_connection *self, PyObject *const *time)
 {
     kedge_time now;
-    if (core_now(self->state, seconds, self->clock, &now) < 0 ||
+    if (core_time(self->state, time, self->clock, &now) < 0 ||
         core_enter(self->state, self->guard) < 0) {
         return -1;
     }
@@ -149,13 +149,14 @@ static int begin_at(core_connection *self, PyObject *seconds)
 
 int core_connection_begin(core_connection *self)
 {
-    return begin_at(self, NULL);
+    PyObject *const asked[] = {NULL, NULL};
+    return begin_at(self, asked);
 }
 
 CORE_METHOD(connection_accept)
 {
     static const core_signature signature = {
-        .function = "accept", .positional = 1, .names = {"link", SETTING_NAMES, "now"}};
+        .function = "accept", .positional = 1, .names = {"link", SETTING_NAMES, CORE_TIME}};
     PyTypeObject *type = (PyTypeObject *)object;
     core_state *state = PyType_GetModuleState(type);
     PyObject *values[CORE_ARGUMENTS_MAX];
@@ -165,7 +166,7 @@ CORE_METHOD(connection_accept)
         return NULL;
     }
     core_connection *self = make(type, values[0], state->hub_link, values[1 + CLOCK]);
-    if (self == NULL || begin_at(self, values[1 + SETTING_COUNT]) < 0) {
+    if (self == NULL || begin_at(self, values + 1 + SETTING_COUNT) < 0) {
         Py_XDECREF(self);
         return NULL;
     }
@@ -207,10 +208,10 @@ static int read_wish(core_state *state, PyObject *host, PyObject *target, PyObje
 }
 
 static PyObject *open_with(core_connection *self, const kedge_connection_config *config,
-                           const request_wish *request, PyObject *entropy, PyObject *now)
+                           const request_wish *request, PyObject *entropy, PyObject *const *time)
 {
     kedge_entropy bytes;
-    if (core_entropy(self->state, entropy, &bytes) < 0 || begin_at(self, now) < 0) {
+    if (core_entropy(self->state, entropy, &bytes) < 0 || begin_at(self, time) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -226,7 +227,7 @@ CORE_METHOD(connection_open)
                                              .required = 1,
                                              .names = {"host", "target", "link", "headers",
                                                        "subprotocols", SETTING_NAMES, "entropy",
-                                                       "now"}};
+                                                       CORE_TIME}};
     enum { HOST, TARGET, LINK, HEADERS, SUBPROTOCOLS, SETTINGS };
     PyTypeObject *type = (PyTypeObject *)object;
     core_state *state = PyType_GetModuleState(type);
@@ -243,7 +244,7 @@ CORE_METHOD(connection_open)
         core_connection *self = make(type, values[LINK], state->client, values[SETTINGS + CLOCK]);
         if (self != NULL) {
             opened = open_with(self, &config, &request, values[SETTINGS + SETTING_COUNT],
-                               values[SETTINGS + SETTING_COUNT + 1]);
+                               values + SETTINGS + SETTING_COUNT + 1);
         }
     }
     free_wish(&request);
@@ -417,7 +418,7 @@ CORE_METHOD(connection_receive)
                                              .nameless = 1,
                                              .positional = 1,
                                              .required = 1,
-                                             .names = {"data", "now"}};
+                                             .names = {"data", CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     core_bytes bytes;
@@ -426,7 +427,7 @@ CORE_METHOD(connection_receive)
         return NULL;
     }
     PyObject *events = NULL;
-    if (begin_at(self, values[1]) == 0) {
+    if (begin_at(self, values + 1) == 0) {
         events = receive_after(self, &bytes, false);
     }
     core_bytes_release(&bytes);
@@ -439,7 +440,7 @@ CORE_METHOD(connection_receive_buffer)
                                              .nameless = 1,
                                              .positional = 1,
                                              .required = 1,
-                                             .names = {"buffer", "now"}};
+                                             .names = {"buffer", CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     core_bytes bytes;
@@ -450,7 +451,7 @@ CORE_METHOD(connection_receive_buffer)
     }
     bytes.span = kedge_span_of(bytes.view.buf, (size_t)bytes.view.len);
     PyObject *events = NULL;
-    if (begin_at(self, values[1]) == 0) {
+    if (begin_at(self, values + 1) == 0) {
         events = receive_after(self, &bytes, true);
     }
     core_bytes_release(&bytes);
@@ -459,11 +460,11 @@ CORE_METHOD(connection_receive_buffer)
 
 CORE_METHOD(connection_events)
 {
-    static const core_signature signature = {.function = "events", .names = {"now"}};
+    static const core_signature signature = {.function = "events", .names = {CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
-        begin_at(self, values[0]) < 0) {
+        begin_at(self, values + 0) < 0) {
         return NULL;
     }
     return finish(self);
@@ -471,11 +472,11 @@ CORE_METHOD(connection_events)
 
 CORE_METHOD(connection_lost)
 {
-    static const core_signature signature = {.function = "lost", .names = {"now"}};
+    static const core_signature signature = {.function = "lost", .names = {CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
-        begin_at(self, values[0]) < 0) {
+        begin_at(self, values + 0) < 0) {
         return NULL;
     }
     kedge_connection_lost(self->connection, self->last);
@@ -512,7 +513,7 @@ static PyObject *upgrade(core_connection *self, PyObject *chosen, const core_hea
 CORE_METHOD(connection_upgrade)
 {
     static const core_signature signature = {
-        .function = "upgrade", .positional = 2, .names = {"subprotocol", "headers", "now"}};
+        .function = "upgrade", .positional = 2, .names = {"subprotocol", "headers", CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     core_headers headers;
@@ -521,7 +522,7 @@ CORE_METHOD(connection_upgrade)
         return NULL;
     }
     PyObject *result = NULL;
-    if (begin_at(self, values[2]) == 0) {
+    if (begin_at(self, values + 2) == 0) {
         result = upgrade(self, values[0] == Py_None ? NULL : values[0], &headers);
     }
     core_headers_free(&headers);
@@ -551,7 +552,7 @@ CORE_METHOD(connection_join)
                                              .nameless = 1,
                                              .positional = 1,
                                              .required = 1,
-                                             .names = {"link", "now"}};
+                                             .names = {"link", CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0) {
@@ -566,7 +567,7 @@ CORE_METHOD(connection_join)
         core_raise_state(self->state, "the connection has a link already");
         return NULL;
     }
-    return begin_at(self, values[1]) < 0 ? NULL : join(self, (core_link *)values[0]);
+    return begin_at(self, values + 1) < 0 ? NULL : join(self, (core_link *)values[0]);
 }
 
 CORE_METHOD(connection_answer)
@@ -574,7 +575,7 @@ CORE_METHOD(connection_answer)
     static const core_signature signature = {.function = "answer",
                                              .positional = 3,
                                              .required = 1,
-                                             .names = {"status", "headers", "body", "now"}};
+                                             .names = {"status", "headers", "body", CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     core_headers headers;
@@ -588,7 +589,7 @@ CORE_METHOD(connection_answer)
     }
     PyObject *result = NULL;
     if ((values[2] == NULL || core_bytes_of(&body, values[2]) == 0) &&
-        begin_at(self, values[3]) == 0) {
+        begin_at(self, values + 3) == 0) {
         result = done(self, kedge_connection_answer(self->connection, status, headers.items,
                                                     headers.count, body.span, self->last));
     }
@@ -611,7 +612,7 @@ CORE_METHOD(connection_send)
                                              .nameless = 1,
                                              .positional = 1,
                                              .required = 1,
-                                             .names = {"message", "now"}};
+                                             .names = {"message", CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     core_bytes bytes;
@@ -622,7 +623,7 @@ CORE_METHOD(connection_send)
     kedge_message_kind kind =
         PyUnicode_Check(values[0]) ? KEDGE_MESSAGE_TEXT : KEDGE_MESSAGE_BINARY;
     PyObject *result = NULL;
-    if (begin_at(self, values[1]) == 0) {
+    if (begin_at(self, values + 1) == 0) {
         result = done(self, kedge_connection_send(self->connection, kind, bytes.span, self->last));
     }
     core_bytes_release(&bytes);
@@ -632,7 +633,7 @@ CORE_METHOD(connection_send)
 CORE_METHOD(connection_close)
 {
     static const core_signature signature = {
-        .function = "close", .positional = 2, .names = {"code", "reason", "now"}};
+        .function = "close", .positional = 2, .names = {"code", "reason", CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     uint16_t code = 1000;
@@ -646,7 +647,7 @@ CORE_METHOD(connection_close)
         return NULL;
     }
     PyObject *result = NULL;
-    if (begin_at(self, values[2]) == 0) {
+    if (begin_at(self, values + 2) == 0) {
         result = done(self, kedge_connection_close(self->connection, code, reason, self->last));
     }
     Py_DECREF(holder);
@@ -728,12 +729,12 @@ PyObject *core_connection_output(core_connection *self, size_t limit)
 CORE_METHOD(connection_output)
 {
     static const core_signature signature = {
-        .function = "output", .positional = 1, .names = {"limit", "now"}};
+        .function = "output", .positional = 1, .names = {"limit", CORE_TIME}};
     core_connection *self = connection_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     size_t limit = OUTPUT_LIMIT;
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
-        core_size(self->state, values[0], "limit", &limit) < 0 || begin_at(self, values[1]) < 0) {
+        core_size(self->state, values[0], "limit", &limit) < 0 || begin_at(self, values + 1) < 0) {
         return NULL;
     }
     return output(self, limit);
@@ -757,6 +758,12 @@ static PyObject *connection_finished(PyObject *object, void *unused)
 {
     (void)unused;
     return PyBool_FromLong(kedge_connection_finished(connection_of(object)->connection));
+}
+
+static PyObject *connection_deadline_ns(PyObject *object, void *unused)
+{
+    (void)unused;
+    return core_deadline_ns(kedge_connection_deadline(connection_of(object)->connection));
 }
 
 static PyObject *connection_deadline(PyObject *object, void *unused)
@@ -837,13 +844,13 @@ static void connection_dealloc(PyObject *object)
 
 static PyMethodDef methods[] = {
     CLASS_METHOD_ROW("accept", connection_accept,
-                     "accept($type, /, link=None, *, " SETTINGS_DOC "now=None)\n--\n\n"
+                     "accept($type, /, link=None, *, " SETTINGS_DOC "now=None, now_ns=None)\n--\n\n"
                      "The server's side of a socket that was just accepted.\n\n"
                      "Without a link it is a plain WebSocket, or gets its link later, by join()."),
     CLASS_METHOD_ROW(
         "open", connection_open,
         "open($type, /, host, target='', *, link=None, headers=(), subprotocols=(), " SETTINGS_DOC
-        "entropy=None, now=None)\n--\n\n"
+        "entropy=None, now=None, now_ns=None)\n--\n\n"
         "The client's side of a socket that was just connected.\n\n"
         "`host` is for the Host header (\"example.org:8080\"). With a link, which asked "
         "to\nConnect, target and subprotocols are the link's; without one the target is "
@@ -851,36 +858,38 @@ static PyMethodDef methods[] = {
         "connection,\n"
         "or to be told that none comes (connect_failed)."),
     CORE_METHOD_ROW("receive", connection_receive,
-                    "receive($self, data, /, *, now=None)\n--\n\n"
+                    "receive($self, data, /, *, now=None, now_ns=None)\n--\n\n"
                     "Bytes came; gives the events of the connection and of its link."),
     CORE_METHOD_ROW("receive_buffer", connection_receive_buffer,
-                    "receive_buffer($self, buffer, /, *, now=None)\n--\n\n"
+                    "receive_buffer($self, buffer, /, *, now=None, now_ns=None)\n--\n\n"
                     "The same, for a buffer that may be changed: it is unmasked in place."),
     CORE_METHOD_ROW("events", connection_events,
-                    "events($self, /, *, now=None)\n--\n\n"
+                    "events($self, /, *, now=None, now_ns=None)\n--\n\n"
                     "Events of other origin; also does what is due."),
     CORE_METHOD_ROW("tick", connection_events,
-                    "tick($self, /, *, now=None)\n--\n\nThe same as events()."),
+                    "tick($self, /, *, now=None, now_ns=None)\n--\n\nThe same as events()."),
     CORE_METHOD_ROW("lost", connection_lost,
-                    "lost($self, /, *, now=None)\n--\n\nThe stream ended or broke."),
-    CORE_METHOD_ROW("upgrade", connection_upgrade,
-                    "upgrade($self, /, subprotocol=None, headers=(), *, now=None)\n--\n\n"
-                    "Answers Requested with 101."),
+                    "lost($self, /, *, now=None, now_ns=None)\n--\n\nThe stream ended or broke."),
+    CORE_METHOD_ROW(
+        "upgrade", connection_upgrade,
+        "upgrade($self, /, subprotocol=None, headers=(), *, now=None, now_ns=None)\n--\n\n"
+        "Answers Requested with 101."),
     CORE_METHOD_ROW("join", connection_join,
-                    "join($self, link, /, *, now=None)\n--\n\n"
+                    "join($self, link, /, *, now=None, now_ns=None)\n--\n\n"
                     "Answers Requested by handing the request to a link; from now on it is the "
                     "link's."),
-    CORE_METHOD_ROW("answer", connection_answer,
-                    "answer($self, /, status, headers=(), body=b'', *, now=None)\n--\n\n"
-                    "Answers HttpRequest, or Requested with no; the connection closes after it."),
+    CORE_METHOD_ROW(
+        "answer", connection_answer,
+        "answer($self, /, status, headers=(), body=b'', *, now=None, now_ns=None)\n--\n\n"
+        "Answers HttpRequest, or Requested with no; the connection closes after it."),
     CORE_METHOD_ROW("send", connection_send,
-                    "send($self, message, /, *, now=None)\n--\n\n"
+                    "send($self, message, /, *, now=None, now_ns=None)\n--\n\n"
                     "Sends a message (without a link): str as text, anything else as binary."),
     CORE_METHOD_ROW("close", connection_close,
-                    "close($self, /, code=1000, reason='', *, now=None)\n--\n\n"
+                    "close($self, /, code=1000, reason='', *, now=None, now_ns=None)\n--\n\n"
                     "Begins the closing handshake."),
     CORE_METHOD_ROW("output", connection_output,
-                    "output($self, /, limit=65536, *, now=None)\n--\n\n"
+                    "output($self, /, limit=65536, *, now=None, now_ns=None)\n--\n\n"
                     "Up to `limit` bytes to write, b\"\" if there are none; taking is writing."),
     {NULL, NULL, 0, NULL},
 };
@@ -898,6 +907,7 @@ static PyGetSetDef getset[] = {
     {"deadline", connection_deadline, NULL,
      PyDoc_STR("When tick is wanted at the latest; with a hub the hub's deadline includes it."),
      NULL},
+    {"deadline_ns", connection_deadline_ns, NULL, PyDoc_STR("The same in nanoseconds."), NULL},
     {"link", connection_link, NULL, PyDoc_STR("The link that it drives, None if none."), NULL},
     {"clock", connection_clock, NULL, PyDoc_STR("What is asked for the time."), NULL},
     {NULL, NULL, NULL, NULL, NULL},

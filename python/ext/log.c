@@ -76,7 +76,7 @@ CORE_METHOD(log_append)
         .nameless = 1,
         .positional = 1,
         .required = 1,
-        .names = {"publication", "stamp", "now"},
+        .names = {"publication", "stamp", CORE_TIME},
     };
     core_log *self = log_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
@@ -89,7 +89,7 @@ CORE_METHOD(log_append)
                      Py_TYPE(values[0])->tp_name);
         return NULL;
     }
-    if (core_now(self->state, values[2], self->state->monotonic, &now) < 0) {
+    if (core_time(self->state, values + 2, NULL, &now) < 0) {
         return NULL;
     }
     uint64_t stamp = next_stamp(self->log);
@@ -109,12 +109,12 @@ CORE_METHOD(log_append)
 
 CORE_METHOD(log_expire)
 {
-    static const core_signature signature = {.function = "expire", .names = {"now"}};
+    static const core_signature signature = {.function = "expire", .names = {CORE_TIME}};
     core_log *self = log_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     kedge_time now;
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
-        core_now(self->state, values[0], self->state->monotonic, &now) < 0) {
+        core_time(self->state, values + 0, NULL, &now) < 0) {
         return NULL;
     }
     kedge_log_expire(self->log, now);
@@ -134,14 +134,14 @@ static PyObject *log_trim(PyObject *object, PyObject *to)
 CORE_METHOD(log_set_limits)
 {
     static const core_signature signature = {.function = "set_limits",
-                                             .names = {"count", "size", "age", "now"}};
+                                             .names = {"count", "size", "age", CORE_TIME}};
     core_log *self = log_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     kedge_log_limits limits = kedge_log_limits_default();
     kedge_time now;
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
         read_limits(self->state, values, &limits) < 0 ||
-        core_now(self->state, values[3], self->state->monotonic, &now) < 0) {
+        core_time(self->state, values + 3, NULL, &now) < 0) {
         return NULL;
     }
     (void)kedge_log_set_limits(self->log, &limits, now);
@@ -292,16 +292,17 @@ static PyType_Spec iterator_spec = {
 
 static PyMethodDef methods[] = {
     CORE_METHOD_ROW("append", log_append,
-                    "append($self, publication, /, *, stamp=None, now=None)\n--\n\n"
+                    "append($self, publication, /, *, stamp=None, now=None, now_ns=None)\n--\n\n"
                     "Appends a Publication and returns its index; drops the oldest entries that no "
                     "longer fit.\n\nStamps rise; None: one more than the last. LimitError: it is "
                     "larger than all that fits."),
     CORE_METHOD_ROW("expire", log_expire,
-                    "expire($self, /, *, now=None)\n--\n\nDrops what is too old."),
+                    "expire($self, /, *, now=None, now_ns=None)\n--\n\nDrops what is too old."),
     {"trim", log_trim, METH_O,
      PyDoc_STR("trim($self, to, /)\n--\n\nDrops the entries up to and including that index.")},
     CORE_METHOD_ROW("set_limits", log_set_limits,
-                    "set_limits($self, /, *, count=1000, size=4194304, age=600.0, now=None)\n--\n\n"
+                    "set_limits($self, /, *, count=1000, size=4194304, age=600.0, now=None, "
+                    "now_ns=None)\n--\n\n"
                     "Other limits from now on; drops what is over them."),
     {"get", log_get, METH_O,
      PyDoc_STR("get($self, index, /)\n--\n\nThe entry with that index; None if it is not held.")},

@@ -107,7 +107,7 @@ CORE_METHOD(watch_message)
                                              .nameless = 2,
                                              .positional = 2,
                                              .required = 2,
-                                             .names = {"sender", "message", "now"}};
+                                             .names = {"sender", "message", CORE_TIME}};
     core_watch *self = watch_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     kedge_role role = KEDGE_CLIENT;
@@ -116,7 +116,7 @@ CORE_METHOD(watch_message)
     kedge_observation seen;
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
         role_of(self->state, values[0], &role) < 0 ||
-        core_now(self->state, values[2], self->state->monotonic, &now) < 0 ||
+        core_time(self->state, values + 2, NULL, &now) < 0 ||
         core_message_of(values[1], &message) < 0) {
         return NULL;
     }
@@ -135,7 +135,7 @@ CORE_METHOD(watch_close)
                                              .nameless = 1,
                                              .positional = 3,
                                              .required = 1,
-                                             .names = {"sender", "code", "reason", "now"}};
+                                             .names = {"sender", "code", "reason", CORE_TIME}};
     core_watch *self = watch_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     kedge_role role = KEDGE_CLIENT;
@@ -146,7 +146,7 @@ CORE_METHOD(watch_close)
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
         role_of(self->state, values[0], &role) < 0 ||
         core_code(self->state, values[1], "code", &code) < 0 ||
-        core_now(self->state, values[3], self->state->monotonic, &now) < 0) {
+        core_time(self->state, values + 3, NULL, &now) < 0) {
         return NULL;
     }
     PyObject *holder = core_lenient_text(values[2], "reason", &reason);
@@ -175,14 +175,15 @@ static PyObject *watch_broken(PyObject *object, void *unused)
 
 static PyMethodDef methods[] = {
     CORE_METHOD_ROW("message", watch_message,
-                    "message($self, sender, message, /, *, now=None)\n--\n\n"
+                    "message($self, sender, message, /, *, now=None, now_ns=None)\n--\n\n"
                     "A whole message that \"client\" or \"server\" sent: str is a text message, "
                     "anything else a\nbinary one, of which the compressed bytes. The first one "
                     "opens a connection, and so does the\nfirst behind a broken one."),
-    CORE_METHOD_ROW("close", watch_close,
-                    "close($self, sender, /, code=None, reason='', *, now=None)\n--\n\n"
-                    "A close frame that \"client\" or \"server\" sent; None: the connection broke, "
-                    "as it does once\nboth have closed."),
+    CORE_METHOD_ROW(
+        "close", watch_close,
+        "close($self, sender, /, code=None, reason='', *, now=None, now_ns=None)\n--\n\n"
+        "A close frame that \"client\" or \"server\" sent; None: the connection broke, "
+        "as it does once\nboth have closed."),
     {NULL, NULL, 0, NULL},
 };
 

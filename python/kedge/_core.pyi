@@ -1980,7 +1980,13 @@ class Watch:
 
     def __new__(cls, protocol: _Protocol) -> Self: ...
     def message(
-        self, sender: _Side, message: _Message, /, *, now: float | None = None
+        self,
+        sender: _Side,
+        message: _Message,
+        /,
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> Observation:
         """A whole message that "client" or "server" sent: str is a text message, anything else a
         binary one, of which the compressed bytes. The first one opens a connection, and so does the
@@ -1993,6 +1999,7 @@ class Watch:
         reason: str | bytes = "",
         *,
         now: float | None = None,
+        now_ns: int | None = None,
     ) -> Observation:
         """A close frame that "client" or "server" sent; None: the connection broke, as it does once
         both have closed."""
@@ -2034,13 +2041,19 @@ class Log:
 
     def __new__(cls, *, count: int = 1000, size: int = 4194304, age: float = 600.0) -> Self: ...
     def append(
-        self, publication: Publication, /, *, stamp: int | None = None, now: float | None = None
+        self,
+        publication: Publication,
+        /,
+        *,
+        stamp: int | None = None,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> int:
         """Appends a Publication and returns its index; drops the oldest entries that no longer fit.
 
         Stamps rise; None: one more than the last. LimitError: it is larger than all that fits.
         """
-    def expire(self, *, now: float | None = None) -> None:
+    def expire(self, *, now: float | None = None, now_ns: int | None = None) -> None:
         """Drops what is too old."""
     def trim(self, to: int, /) -> None:
         """Drops the entries up to and including that index."""
@@ -2051,6 +2064,7 @@ class Log:
         size: int = 4194304,
         age: float = 600.0,
         now: float | None = None,
+        now_ns: int | None = None,
     ) -> None:
         """Other limits from now on; drops what is over them."""
     def get(self, index: int, /) -> LogEntry | None:
@@ -2207,6 +2221,7 @@ class Connection:
         stall_tolerance: float = 5.0,
         clock: _Clock | None = None,
         now: float | None = None,
+        now_ns: int | None = None,
     ) -> Connection:
         """The server's side of a socket that was just accepted.
 
@@ -2232,6 +2247,7 @@ class Connection:
         clock: _Clock | None = None,
         entropy: bytes | None = None,
         now: float | None = None,
+        now_ns: int | None = None,
     ) -> Connection:
         """The client's side of a socket that was just connected.
 
@@ -2240,33 +2256,70 @@ class Connection:
         raises nothing has changed: the link still waits for its connection, or to be told that none
         comes (connect_failed).
         """
-    def receive(self, data: _Bytes, /, *, now: float | None = None) -> list[_ConnectionEvent]:
+    def receive(
+        self, data: _Bytes, /, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[_ConnectionEvent]:
         """Bytes came; gives the events of the connection and of its link."""
     def receive_buffer(
-        self, buffer: bytearray | memoryview, /, *, now: float | None = None
+        self,
+        buffer: bytearray | memoryview,
+        /,
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> list[_ConnectionEvent]:
         """The same, for a buffer that may be changed: it is unmasked in place."""
-    def events(self, *, now: float | None = None) -> list[_ConnectionEvent]:
+    def events(
+        self, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[_ConnectionEvent]:
         """Events of other origin; also does what is due."""
-    def tick(self, *, now: float | None = None) -> list[_ConnectionEvent]:
+    def tick(
+        self, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[_ConnectionEvent]:
         """The same as events()."""
-    def lost(self, *, now: float | None = None) -> list[_ConnectionEvent]:
+    def lost(
+        self, *, now: float | None = None, now_ns: int | None = None
+    ) -> list[_ConnectionEvent]:
         """The stream ended or broke."""
     def upgrade(
-        self, subprotocol: str | None = None, headers: _Headers = (), *, now: float | None = None
+        self,
+        subprotocol: str | None = None,
+        headers: _Headers = (),
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> None:
         """Answers Requested with 101."""
-    def join(self, link: HubLink, /, *, now: float | None = None) -> None:
+    def join(
+        self, link: HubLink, /, *, now: float | None = None, now_ns: int | None = None
+    ) -> None:
         """Answers Requested by handing the request to a link; from now on it is the link's."""
     def answer(
-        self, status: int, headers: _Headers = (), body: _Bytes = b"", *, now: float | None = None
+        self,
+        status: int,
+        headers: _Headers = (),
+        body: _Bytes = b"",
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
     ) -> None:
         """Answers HttpRequest, or Requested with no; the connection closes after it."""
-    def send(self, message: _Message, /, *, now: float | None = None) -> None:
+    def send(
+        self, message: _Message, /, *, now: float | None = None, now_ns: int | None = None
+    ) -> None:
         """Sends a message (without a link): str as text, anything else as binary."""
-    def close(self, code: int = 1000, reason: str = "", *, now: float | None = None) -> None:
+    def close(
+        self,
+        code: int = 1000,
+        reason: str = "",
+        *,
+        now: float | None = None,
+        now_ns: int | None = None,
+    ) -> None:
         """Begins the closing handshake."""
-    def output(self, limit: int = 65536, *, now: float | None = None) -> bytes:
+    def output(
+        self, limit: int = 65536, *, now: float | None = None, now_ns: int | None = None
+    ) -> bytes:
         """Up to `limit` bytes to write, b"" if there are none; taking is writing."""
     @property
     def output_waiting(self) -> bool:
@@ -2281,6 +2334,9 @@ class Connection:
     @property
     def deadline(self) -> float | None:
         """When tick is wanted at the latest; with a hub the hub's deadline includes it."""
+    @property
+    def deadline_ns(self) -> int | None:
+        """The same in nanoseconds."""
     @property
     def link(self) -> HubLink | _Client | None: ...
     @property

@@ -18,7 +18,8 @@ static void assert_heap(const kedge_timers *timers)
     for (size_t place = 1; place <= timers->count; place++) {
         const kedge_timers_slot *slot = &timers->slots[place - 1];
         holds = holds && slot->timer->position == place && slot->timer->deadline == slot->deadline;
-        holds = holds && (place == 1 || timers->slots[place / 2 - 1].deadline <= slot->deadline);
+        holds =
+            holds && (place == 1 || timers->slots[(place + 2) / 4 - 1].deadline <= slot->deadline);
     }
     ck_assert(holds);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "batches.h"
 #include "calls.h"
 #include "host.h"
 #include "kedge/requests.h"
@@ -23,6 +24,7 @@ static void configure(sim_world *world, kedge_hub_config *hub)
     hub->topic_limits.count = limits->count;
     hub->topic_limits.age = limits->age;
     hub->own_limits = hub->topic_limits;
+    sim_batches_begin();
     hub->link.queue_limit = 16384;
     hub->link.as.blobhub_server.requests_max = sim_chance(world, 50) ? 2 : 100;
     hub->link.as.blobhub_server.answer_timeout = (5 + sim_below(world, 60)) * KEDGE_SECOND;
@@ -174,8 +176,8 @@ static void step_ask(sim_world *world)
 }
 
 static const sim_choice server_steps[] = {
-    {50, step_broadcast}, {15, step_ask},       {10, sim_step_answers}, {4, sim_step_answer},
-    {15, sim_step_reply}, {3, sim_step_cancel}, {3, sim_step_close}};
+    {44, step_broadcast}, {6, sim_step_batch},  {15, step_ask},       {10, sim_step_answers},
+    {4, sim_step_answer}, {15, sim_step_reply}, {3, sim_step_cancel}, {3, sim_step_close}};
 
 /* ---- What the application sees ---------------------------------------------------------------- */
 
@@ -232,6 +234,9 @@ static void client_ready(sim_world *world, sim_client *client, const char *what)
 {
     sim_note(&world->trace, "client %zu: %s", client->index, what);
     memset(client->unsure, 0, sizeof client->unsure);
+    if (client->wire != NULL) {
+        client->wire->ready = true;
+    }
 }
 
 static void client_event(sim_world *world, sim_client *client, const kedge_event *event)
@@ -325,7 +330,7 @@ static bool is_at_rest(sim_world *world, const sim_client *client)
 {
     const sim_wire *wire = client->wire;
     (void)world;
-    if (wire == NULL || !wire->attached || !sim_saw_all(wire)) {
+    if (wire == NULL || !wire->attached || !sim_saw_all(wire) || !sim_batches_answered(wire)) {
         return false;
     }
     for (size_t t = 0; t < SIM_TOPICS; t++) {
@@ -340,6 +345,7 @@ static bool is_at_rest(sim_world *world, const sim_client *client)
 const sim_protocol sim_blobhub = {
     .name = "blobhub",
     .protocol = KEDGE_BLOBHUB,
+    .batches = true,
     .by_link = true,
     .error_code = "403",
     .refusals = {403, 401, 503},
@@ -354,6 +360,7 @@ const sim_protocol sim_blobhub = {
     .check_close = check_close,
     .keeps = keeps,
     .client_event = client_event,
+    .overhears = sim_batches_overhear,
     .client_step = client_step,
     .check_wire = check_wire,
     .is_at_rest = is_at_rest,

@@ -66,6 +66,20 @@ void sim_ask(sim_world *world, kedge_link *link, bool up, const sim_wire *wire, 
              up ? "up" : "down", n, name);
 }
 
+uint64_t sim_call_of_batch(sim_world *world, kedge_link *link, bool up, const sim_wire *wire)
+{
+    sim_call *call = free_call(world);
+    uint64_t n = ++world->call_count;
+    if (call != NULL) {
+        memset(call, 0, sizeof *call);
+        call->n = n;
+        call->up = up;
+        call->asker = link;
+        call->connection = wire->connection;
+    }
+    return n;
+}
+
 void sim_step_cancel(sim_world *world)
 {
     sim_call *call = &world->calls[sim_below(world, SIM_CALLS)];

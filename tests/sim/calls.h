@@ -10,6 +10,9 @@
 void sim_ask(sim_world *world, kedge_link *link, bool up, const sim_wire *wire, const char *name,
              const char *members);
 
+/* An element of a batch that a link knows nothing of; its number. */
+uint64_t sim_call_of_batch(sim_world *world, kedge_link *link, bool up, const sim_wire *wire);
+
 /* REQUEST came to a link, over a wire; OUTCOME and STRAY to that which asked. */
 void sim_call_came(sim_world *world, kedge_link *link, const sim_wire *wire,
                    const kedge_event *event);

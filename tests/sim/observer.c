@@ -13,6 +13,11 @@ static bool is_watched(const sim_world *world, bool near)
     return world->seed % 6 == (near ? 1u : 4u);
 }
 
+bool sim_is_watched(const sim_world *world)
+{
+    return is_watched(world, true) || is_watched(world, false);
+}
+
 static kedge_watch *make(sim_world *world)
 {
     kedge_watch *made = NULL;
@@ -28,8 +33,10 @@ void sim_observe_begin(sim_world *world, sim_wire *wire)
     if (is_watched(world, true) || world->protocol->overhears != NULL) {
         sim_tap_begin(&wire->near_tap);
     }
-    if (is_watched(world, false)) {
+    if (is_watched(world, false) || world->protocol->batches) {
         sim_tap_begin(&wire->far_tap);
+    }
+    if (is_watched(world, false)) {
         wire->watch = make(world);
     }
     if (is_watched(world, true) && wire->client->watch == NULL) {

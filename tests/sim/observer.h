@@ -8,6 +8,9 @@
 
 #include "world.h"
 
+/* Does an observer look on in this world? He would be right to name what is put on a wire and is no message. */
+bool sim_is_watched(const sim_world *world);
+
 /* A wire begins, with a client; nothing comes over it any more. */
 void sim_observe_begin(sim_world *world, sim_wire *wire);
 void sim_observe_end(sim_wire *wire);

@@ -98,6 +98,7 @@ static void begin_wire(sim_world *world, sim_wire *wire)
     wire->notices = 0;
     wire->replay_end = 0;
     wire->resumed = 0;
+    wire->ready = false;
     wire->question = 0;
     wire->unanswered = false;
     wire->waits = 0;

@@ -103,12 +103,12 @@ struct sim_wire {
     uint64_t notices;    /* the highest number of the client's messages that came */
     uint64_t replay_end; /* the session's last number when it was resumed, without delay */
     kedge_time resumed;  /* and when that was */
-    kedge_time
-        question;     /* until when the client waits for an answer to its own; 0: it asks nothing */
-    bool unanswered;  /* one of them was refused, or took longer */
-    kedge_time waits; /* since when it was asked what nobody answered at once; 0: never */
-    uint16_t expected; /* the code with which the server must close it; 0: none */
-    sim_tap near_tap;  /* who listens at either end */
+    bool ready;          /* its client takes part */
+    kedge_time question; /* until when the client waits for an answer to its own; 0: none */
+    bool unanswered;     /* one of them was refused, or took longer */
+    kedge_time waits;    /* since when it was asked what nobody answered at once; 0: never */
+    uint16_t expected;   /* the code with which the server must close it; 0: none */
+    sim_tap near_tap;    /* who listens at either end */
     sim_tap far_tap;
     kedge_watch *watch; /* who looks on at the server's; null: nobody */
 };
@@ -170,6 +170,7 @@ typedef struct sim_protocol {
     const char *name;
     kedge_protocol protocol;
     bool passing;                   /* it has passing events */
+    bool batches;                   /* it has batches */
     bool by_link;                   /* a session ends with its link */
     bool by_user;                   /* a client's position is good for its user alone */
     const char *error_code;         /* of an answer that says no; null: it has no requests */
