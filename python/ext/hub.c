@@ -559,7 +559,7 @@ static PyMethodDef methods[] = {
         "The links that have events or output for their host, each once; also does what is due."),
     CORE_METHOD_ROW(
         "publication", core_hub_publication,
-        "publication($self, /, name, payload=None, *, passing=None, now=None, now_ns=None)\n--\n\n"
+        "publication($self, /, event, payload=None, *, passing=None, now=None, now_ns=None)\n--\n\n"
         "An event encoded once that suits this hub, for publish() and send(): of its protocol, "
         "stamped with its\nclock, and `passing` as the protocol has it for events of that name."),
     CORE_METHOD_ROW("tick", hub_tick,

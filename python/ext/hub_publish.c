@@ -20,7 +20,7 @@ CORE_SHARED_METHOD(core_hub_publication)
     static const core_signature signature = {.function = "publication",
                                              .positional = 2,
                                              .required = 1,
-                                             .names = {"name", "payload", "passing", CORE_TIME}};
+                                             .names = {"event", "payload", "passing", CORE_TIME}};
     core_hub *self = core_hub_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     kedge_time now;

@@ -1244,7 +1244,7 @@ class _Hub:
         """The links that have events or output for their host, each once; also does what is due."""
     def publication(
         self,
-        name: str,
+        event: str | Publication,
         payload: Any = None,
         *,
         passing: bool | None = None,

@@ -52,6 +52,19 @@ class HubCalls(_Base):
             return act()
         return driver.call(act)
 
+    def _made(
+        self,
+        event: str | Publication,
+        payload: Any,
+        passing: bool | None,
+        now: float | None,
+        now_ns: int | None,
+    ) -> Publication:
+        """The publication that is meant, encoded by who calls; a second payload is refused."""
+        if payload is None and isinstance(event, Publication):
+            return event
+        return self.publication(event, payload, passing=passing, now=now, now_ns=now_ns)
+
     def send(
         self,
         session: Session | str,
@@ -62,9 +75,7 @@ class HubCalls(_Base):
         now_ns: int | None = None,
     ) -> None:
         """Publishes an event to one session alone; numbered, so BlobHub has none."""
-        if not isinstance(event, Publication):
-            event = self.publication(event, payload, passing=False, now=now, now_ns=now_ns)
-        made = event
+        made = self._made(event, payload, False, now, now_ns)
         send = super().send
         self._here(lambda: send(session, made, now=now, now_ns=now_ns))
 
@@ -164,9 +175,7 @@ class TopicCalls(HubCalls, _TopicBase):
         history keeps (1000) outrun every reader, who then has to begin anew (4010). Await
         something now and then, asyncio.sleep(0) will do.
         """
-        if not isinstance(event, Publication):
-            event = self.publication(event, payload, passing=passing, now=now, now_ns=now_ns)
-        made = event
+        made = self._made(event, payload, passing, now, now_ns)
         publish = super().publish
         return self._here(
             lambda: publish(topic, made, except_for=except_for, now=now, now_ns=now_ns)

@@ -133,8 +133,6 @@ class Hub(HubCalls, FlowLayerHub):
         now_ns: int | None = None,
     ) -> None:
         """Publishes an event to all links: `log` is numbered, and kept; all else passes."""
-        if not isinstance(event, Publication):
-            event = self.publication(event, payload, passing=passing, now=now, now_ns=now_ns)
-        made = event
+        made = self._made(event, payload, passing, now, now_ns)
         publish = super().publish
         self._here(lambda: publish(made, now=now, now_ns=now_ns))

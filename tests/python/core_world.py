@@ -67,19 +67,21 @@ class Wire:
         self.world.tell_client(self.client, self.client.lost())
 
 
-def feed(target: GatewayClient | HubLink, output: object) -> list[Event]:
+def feed(target: Any, output: object) -> list[Event]:
     """Hands one side's output to the other, as a host library would."""
     match output:
         case Text():
-            return target.receive(output.text)
+            events = target.receive(output.text)
         case Binary(data=data):
-            return target.receive(data)
+            events = target.receive(data)
         case Close(code=code, reason=reason):
-            return target.peer_closed(code, reason)
+            events = target.peer_closed(code, reason)
         case Abort():
-            return target.lost()
+            events = target.lost()
         case _:
             raise AssertionError(f"not to be carried: {output!r}")
+    assert isinstance(events, list)
+    return events
 
 
 class World:
