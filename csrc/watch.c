@@ -443,7 +443,7 @@ static void hear_batch(kedge_watch *watch, kedge_role from, kedge_span message)
 /* It may have been said before the other side's close was heard: nobody takes it in, nobody judges it. */
 static bool crosses_close(const kedge_watch *watch, kedge_role from)
 {
-    return watch->closed[other(from)] && !watch->closed[from];
+    return watch->closed[other(from)];
 }
 
 static void hear(kedge_watch *watch, kedge_role from, kedge_message_kind kind, kedge_span message)

@@ -132,6 +132,8 @@ START_TEST(a_resume_with_nothing_to_replay_may_succeed_without_a_word)
     right(KEDGE_CLIENT, HEARTBEAT);
     right(KEDGE_SERVER, "{\"type\":\"heartbeat_ack\",\"seq\":7}");
     states("RESUMING", "ACTIVE");
+    right(KEDGE_CLIENT, HEARTBEAT);
+    right(KEDGE_SERVER, "{\"type\":\"heartbeat_ack\",\"seq\":7}");
     right(KEDGE_SERVER, EVENT("8"));
     right(KEDGE_CLIENT, "{\"type\":\"presence_update\",\"d\":{\"status\":\"idle\"}}");
 }
