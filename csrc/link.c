@@ -1249,6 +1249,14 @@ kedge_span kedge_link_session_id(const kedge_link *link)
     return session == NULL ? kedge_text(NULL) : kedge_session_id(session);
 }
 
+kedge_time kedge_link_time(const kedge_link *link)
+{
+    if (link == NULL || link->commons == NULL) {
+        return 0;
+    }
+    return link->commons->now > link->now ? link->commons->now : link->now;
+}
+
 const char *kedge_link_state_name(const kedge_link *link)
 {
     return link == NULL || link->commons == NULL ? "GONE" : link->operations->describe(link).name;

@@ -481,6 +481,9 @@ KEDGE_API uint64_t kedge_link_position(const kedge_link *link);
  * ids. It lives until the next receive, tick or destroy. */
 KEDGE_API kedge_span kedge_link_session_id(const kedge_link *link);
 
+/* The latest time that it, or its hub, was told. 0: a null pointer, or its hub is gone. */
+KEDGE_API kedge_time kedge_link_time(const kedge_link *link);
+
 /* The state of its conversation, one word: those of the state diagrams in docs/protocols. */
 KEDGE_API const char *kedge_link_state_name(const kedge_link *link);
 

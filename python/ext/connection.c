@@ -1,4 +1,5 @@
 /* kedge._core.Connection */
+#include "trace.h"
 #include "wire.h"
 
 #include <stddef.h>
@@ -46,12 +47,13 @@ static int read_settings(core_state *state, PyObject *const *values,
                          &config->stall_tolerance);
 }
 
-/* From now on the connection drives the link. */
-static void take_link(core_connection *self, core_link *link)
+/* From now on the connection drives the link; `whole`: the peer's HTTP is still to come. */
+static void take_link(core_connection *self, core_link *link, bool whole)
 {
     self->link = (core_link *)Py_NewRef(link);
     self->guard = link->guard;
     link->connections++;
+    core_trace_connect(link, whole);
 }
 
 /* An object that has no connection yet; `link` is null, None or a link of the type. */
@@ -72,7 +74,7 @@ static core_connection *make(PyTypeObject *type, PyObject *link, PyTypeObject *l
     self->state = state;
     self->guard = &self->own_guard;
     if (linked) {
-        take_link(self, (core_link *)link);
+        take_link(self, (core_link *)link, true);
     }
     if (core_callable(clock, "clock", linked ? self->link->clock : NULL, &self->clock) < 0) {
         Py_CLEAR(self);
@@ -379,6 +381,7 @@ static PyObject *receive(core_connection *self, const core_bytes *bytes, bool ch
 {
     static const core_slice nothing = {NULL, NULL, 0};
     core_slice message = {bytes->owner, bytes->span.data, bytes->span.size};
+    core_trace_received(self->link, bytes->span.data, bytes->span.size, self->last);
     kedge_status status = change
                               ? kedge_connection_receive_mutable(self->connection, bytes->view.buf,
                                                                  bytes->span.size, self->last)
@@ -479,6 +482,9 @@ CORE_METHOD(connection_lost)
         begin_at(self, values + 0) < 0) {
         return NULL;
     }
+    if (self->link != NULL && !kedge_link_finished(self->link->link)) {
+        core_trace_closed(self->link, false, 0, kedge_text(NULL), self->last);
+    }
     kedge_connection_lost(self->connection, self->last);
     return finish(self);
 }
@@ -542,7 +548,7 @@ static PyObject *join(core_connection *self, core_link *link)
         core_link_leave(link);
         return core_raise(self->state, status);
     }
-    take_link(self, link);
+    take_link(self, link, false);
     return done(self, status);
 }
 
@@ -705,6 +711,7 @@ static int gather(core_connection *self, PyObject **bytes, size_t limit, bool *m
         place += piece;
         left -= piece;
     }
+    core_trace_written(self->link, PyBytes_AS_STRING(*bytes) + size, wanted, self->last);
     *more = size + wanted < limit;
     return kedge_connection_consumed(self->connection, wanted, self->last) == KEDGE_OK ? 0 : -1;
 }

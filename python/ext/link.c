@@ -1,5 +1,6 @@
 /* kedge._core._Link: what links of both roles have. */
 #include "envelope.h"
+#include "trace.h"
 
 #include <stddef.h>
 
@@ -14,12 +15,13 @@ void core_link_leave(core_link *link)
 {
     if (link->hub == NULL) {
         link->guard->busy = false;
-        return;
+    } else {
+        if (kedge_link_finished(link->link)) {
+            core_hub_forget(link->hub, link);
+        }
+        core_hub_leave(link->hub);
     }
-    if (kedge_link_finished(link->link)) {
-        core_hub_forget(link->hub, link);
-    }
-    core_hub_leave(link->hub);
+    core_trace_tell(link);
 }
 
 /* The events that wait, in a new list; ends the guard. */
@@ -59,6 +61,9 @@ static PyObject *feed(PyObject *object, const core_signature *signature, PyObjec
         core_enter(self->state, self->guard) < 0) {
         return NULL;
     }
+    if (call == kedge_link_lost && !kedge_link_finished(self->link)) {
+        core_trace_closed(self, false, 0, kedge_text(NULL), now);
+    }
     return core_link_finish(self, call(self->link, now));
 }
 
@@ -89,6 +94,7 @@ static PyObject *receive(core_link *self, kedge_message_kind kind, core_slice *m
         former = self->message.owner;
         self->message = *message;
         message->owner = NULL;
+        core_trace_heard(self, kind, kedge_span_of(self->message.data, self->message.size), now);
         status = kedge_link_receive(self->link, kind,
                                     kedge_span_of(self->message.data, self->message.size), now);
         pulled = core_pull_events(self, list) == 0;
@@ -174,6 +180,10 @@ static PyObject *end_with(PyObject *object, PyObject *const *values, ending call
     }
     PyObject *events = NULL;
     if (core_enter(self->state, self->guard) == 0) {
+        if (call != kedge_link_close) {
+            uint16_t told = code == 0 ? KEDGE_CLOSE_NO_CODE : code;
+            core_trace_closed(self, call == kedge_link_host_closed, told, reason, now);
+        }
         events = core_link_finish(self, call(self->link, code, reason, now));
     }
     Py_DECREF(holder);
@@ -373,7 +383,7 @@ int core_link_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->context);
     Py_VISIT(self->clock);
     Py_VISIT(self->decoder);
-    return 0;
+    return core_trace_visit(self, visit, arg);
 }
 
 /* The hub stays: the link must be destroyed before it. A cycle through it is broken by the hub.
@@ -386,6 +396,7 @@ int core_link_clear(PyObject *object)
     }
     Py_CLEAR(self->clock);
     Py_CLEAR(self->decoder);
+    core_trace_free(self);
     return 0;
 }
 
@@ -405,6 +416,7 @@ void core_link_dealloc(PyObject *object)
     Py_CLEAR(self->context);
     Py_CLEAR(self->clock);
     Py_CLEAR(self->decoder);
+    core_trace_free(self);
     Py_CLEAR(self->path);
     Py_CLEAR(self->message.owner);
     Py_CLEAR(self->hub);
@@ -468,6 +480,14 @@ static PyGetSetDef getset[] = {
     {"context", link_get_context, link_set_context,
      PyDoc_STR("The host's own, e.g. what writes to this link's connection; None at first."), NULL},
     {"clock", link_clock, NULL, PyDoc_STR("What is asked for the time."), NULL},
+    {"trace", core_trace_get, core_trace_set,
+     PyDoc_STR("Called with (now, sender, message, state) for each message that \"client\" or "
+               "\"server\" sent:\nstr, bytes if it was binary, a Close, or None where the "
+               "connection broke; `state` is the\nlink's, behind it. None: nobody looks on. "
+               "What it raises fails nothing.\n\nkedge.transcript.Transcript is one, and masks "
+               "tokens; what is given here has them. For a\nlink beneath a Connection it must be "
+               "set before that begins."),
+     NULL},
     {"output_waiting", link_output_waiting, NULL,
      PyDoc_STR("True if outputs() would give something."), NULL},
     {"deadline", link_deadline, NULL, PyDoc_STR("When tick is wanted at the latest; None: never."),

@@ -114,7 +114,7 @@ CORE_METHOD(log_expire)
     PyObject *values[CORE_ARGUMENTS_MAX];
     kedge_time now;
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
-        core_time(self->state, values + 0, NULL, &now) < 0) {
+        core_time(self->state, values, NULL, &now) < 0) {
         return NULL;
     }
     kedge_log_expire(self->log, now);

@@ -75,6 +75,8 @@ PyObject *core_json_text(kedge_json_value value);
 
 /* ---- Links and hubs -------------------------------------------------------------------------- */
 
+typedef struct core_trace core_trace;
+
 /* A link of either role. */
 typedef struct core_link {
     PyObject_HEAD core_state *state;
@@ -89,6 +91,7 @@ typedef struct core_link {
     PyObject *weak_references;
     core_slice message; /* that was received last */
     core_kept *kept;    /* what its settings borrow */
+    core_trace *trace;  /* null: nobody looks on */
     size_t message_limit;
     unsigned connections; /* Connection objects that have it */
 } core_link;
@@ -134,6 +137,9 @@ int core_pull_events(core_link *link, PyObject *list);
 
 /* Decodes what takes Python code to decode. To be called when the guard is gone. */
 int core_finish_events(core_state *state, PyObject *list);
+
+/* A message in one piece. */
+PyObject *core_scatter_bytes(const kedge_scatter *message);
 
 /* Appends what a link has to send to a list; if limited, only until so many bytes. Guarded. */
 int core_pull_outputs(core_link *link, PyObject *list, bool limited, size_t limit);

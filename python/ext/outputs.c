@@ -1,7 +1,7 @@
 /* What links have to send, as Python objects. */
-#include "objects.h"
+#include "trace.h"
 
-static PyObject *joined(const kedge_scatter *message)
+PyObject *core_scatter_bytes(const kedge_scatter *message)
 {
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)message->size);
     if (bytes == NULL) {
@@ -27,9 +27,9 @@ static PyObject *output_from(core_state *state, const kedge_output *output)
                           PyBytes_FromStringAndSize((const char *)output->body.data,
                                                     (Py_ssize_t)output->body.size));
     case KEDGE_OUTPUT_TEXT:
-        return core_value(state, CORE_TEXT, joined(&output->message));
+        return core_value(state, CORE_TEXT, core_scatter_bytes(&output->message));
     case KEDGE_OUTPUT_BINARY:
-        return core_value(state, CORE_BINARY, joined(&output->message));
+        return core_value(state, CORE_BINARY, core_scatter_bytes(&output->message));
     case KEDGE_OUTPUT_CLOSE:
         return core_value(state, CORE_CLOSE, PyLong_FromLong(output->code),
                           core_str(output->reason));
@@ -46,6 +46,7 @@ int core_pull_outputs(core_link *link, PyObject *list, bool limited, size_t limi
         bool message = output.kind == KEDGE_OUTPUT_TEXT || output.kind == KEDGE_OUTPUT_BINARY;
         taken += message ? output.message.size : 0;
         PyObject *made = output_from(link->state, &output);
+        core_trace_said(link, &output);
         kedge_output_release(&output);
         if (core_append(list, made) < 0) {
             return -1;

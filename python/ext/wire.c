@@ -5,6 +5,7 @@
  * It decides nothing: bytes that were read go into the connection, what that tells is delivered, what
  * it has to say is written, until there is nothing of either. */
 #include "wire.h"
+#include "trace.h"
 
 #include <stddef.h>
 
@@ -315,6 +316,7 @@ static int receive(core_wire *self, size_t size, news *found)
         return -1;
     }
     uint8_t *bytes = self->buffer.buf;
+    core_trace_received(connection->link, bytes, size, connection->last);
     kedge_status status =
         kedge_connection_receive_mutable(connection->connection, bytes, size, connection->last);
     int failed = 0;

@@ -31,6 +31,9 @@ _Bytes: TypeAlias = bytes | bytearray | memoryview
 _Message: TypeAlias = str | bytes | bytearray | memoryview
 _Clock: TypeAlias = Callable[[], float]
 _Decoder: TypeAlias = Callable[[bytes], Any]
+_Trace: TypeAlias = Callable[
+    [float, Literal["client", "server"], str | bytes | Close | None, str], object
+]
 _Headers: TypeAlias = Iterable[tuple[str | bytes, str | bytes]]
 _Protocol: TypeAlias = Literal["gateway", "flowlayer", "messaging", "blobhub"]
 _Action: TypeAlias = Retry | WantCredentials | Stop
@@ -783,6 +786,14 @@ class _Link:
         """One line for people and logs: state, session, position, deadline. No token is in it,
         and of a session's id no more than its begin.
         """
+    trace: _Trace | None
+    """Called with (now, sender, message, state) for each message that "client" or "server" sent:
+    str, bytes if it was binary, a Close, or None where the connection broke; `state` is the link's,
+    behind it. None: nobody looks on. What it raises fails nothing.
+
+    kedge.transcript.Transcript is one, and masks tokens; what is given here has them. For a link
+    beneath a Connection it must be set before that begins.
+    """
     @property
     def clock(self) -> _Clock:
         """What is asked for the time."""

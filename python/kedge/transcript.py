@@ -26,7 +26,7 @@ import json
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -381,6 +381,3 @@ def explain(protocol: Protocol, lines: Iterable[Line]) -> Iterator[Step]:
         else:
             seen = watch.message(line.sender, line.message, now=line.t)
         yield Step(line, seen)
-
-
-Trace: TypeAlias = "Callable[[float, Side, str | bytes | Close | None, str | None], object]"

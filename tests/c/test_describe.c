@@ -301,6 +301,28 @@ START_TEST(a_hub_tells_how_much_there_is_and_what_is_due)
 }
 END_TEST
 
+START_TEST(a_link_knows_the_latest_time_that_it_or_its_hub_was_told)
+{
+    static hub_world world;
+    kedge_link *link;
+    kedge_hub_config config = hub_world_config();
+    hub_world_begin(&world, &config);
+    kedge_time begin = world.now;
+    ck_assert_uint_eq(kedge_link_time(NULL), 0);
+    ck_assert_int_eq(kedge_hub_link(world.hub, &link, NULL, begin), KEDGE_OK);
+    ck_assert_uint_eq(kedge_link_time(link), begin);
+    ck_assert_int_eq(kedge_link_tick(link, begin + 2), KEDGE_OK);
+    ck_assert_uint_eq(kedge_link_time(link), begin + 2);
+    kedge_hub_tick(world.hub, begin + 5);
+    ck_assert_uint_eq(kedge_link_time(link), begin + 5);
+    kedge_hub_destroy(world.hub);
+    world.hub = NULL;
+    ck_assert_uint_eq(kedge_link_time(link), 0);
+    kedge_link_destroy(link);
+    hub_world_end(&world);
+}
+END_TEST
+
 START_TEST(a_link_whose_hub_is_gone_says_so)
 {
     static hub_world world;
@@ -337,6 +359,7 @@ Suite *kedge_describe_suite(void)
     tcase_add_test(objects, a_servers_link_tells_its_session_and_its_end);
     tcase_add_test(objects, a_clients_link_tells_what_it_waits_for);
     tcase_add_test(objects, a_hub_tells_how_much_there_is_and_what_is_due);
+    tcase_add_test(objects, a_link_knows_the_latest_time_that_it_or_its_hub_was_told);
     tcase_add_test(objects, a_link_whose_hub_is_gone_says_so);
     suite_add_tcase(suite, objects);
     return suite;

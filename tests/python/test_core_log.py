@@ -127,6 +127,12 @@ def test_it_asks_the_clock_where_no_time_is_given() -> None:
     log.append(event(1))
     log.expire()
     assert len(log) == 1
+    exact = Log(age=1)
+    exact.append(event(1), now_ns=5)
+    exact.append(event(2), now_ns=6)
+    exact.set_limits(age=1, now_ns=7)
+    exact.expire(now_ns=10**9 + 5)
+    assert indices(exact) == [2]
 
 
 def test_the_arguments_are_checked() -> None:

@@ -93,6 +93,11 @@ def test_it_asks_the_clock_where_no_time_is_given() -> None:
     watch = Watch("gateway")
     assert not watch.message("server", HELLO).broken
     assert not watch.close("server", 1001, b"going away").broken
+    exact = Watch("gateway")
+    assert not exact.message("server", HELLO, now_ns=5).broken
+    assert not exact.close("server", 1001, now_ns=6).broken
+    with pytest.raises(ArgumentError, match="now and now_ns"):
+        exact.close("server", 1001, now=1, now_ns=6)
 
 
 def test_the_arguments_are_checked() -> None:
