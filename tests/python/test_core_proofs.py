@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import kedge
+import kedge.gateway
 import pytest
 from core_world import ENTROPY, Clock, World
 from kedge import _core
-from kedge._core import Connection, Publication, Session, StateError
+from kedge._core import Connection, Log, Publication, Session, StateError, Watch
 from test_core_values import VALUES
 
 TIMES = int(os.environ.get("KEDGE_TIMES", "1500"))
@@ -55,6 +56,30 @@ def hub_of(type_: Any) -> Any:
     return type_(clock=CLOCK, entropy=ENTROPY)
 
 
+HELLO = b'{"type":"hello","d":{"heartbeat_interval":45000}}'
+
+
+def log_with_entries() -> Log:
+    log = Log()
+    log.append(Publication("a", [1]), now=1.0)
+    return log
+
+
+def watch_with_messages() -> Watch:
+    watch = Watch("gateway")
+    watch.message("server", HELLO.decode(), now=1.0)
+    watch.close("server", 1000, "x", now=2.0)
+    return watch
+
+
+def broken(call: Callable[[Any], object], argument: object) -> None:
+    try:
+        call(argument)
+    except (TypeError, ValueError):
+        return
+    pytest.fail("it did not raise")
+
+
 def makers() -> Iterator[Any]:
     """One way to make each type there is."""
     for value in VALUES:
@@ -68,6 +93,12 @@ def makers() -> Iterator[Any]:
         # It keeps them until they are finished.
         yield pytest.param(lambda h=hub: h.link().lost(), id=f"{type_.__name__}.link")
     yield pytest.param(lambda: Publication("a", {"b": [1, 2]}), id="Publication")
+    yield pytest.param(lambda: list(log_with_entries()), id="Log")
+    yield pytest.param(watch_with_messages, id="Watch")
+    yield pytest.param(lambda: kedge.gateway.decode(HELLO).data, id="Envelope")
+    yield pytest.param(lambda: kedge.gateway.encode("hello", {"a": 1}), id="encode")
+    yield pytest.param(lambda: broken(kedge.gateway.decode, b'{"type":'), id="DecodeError")
+    yield pytest.param(lambda: broken(hub_of, 5), id="TypeError")
     yield pytest.param(lambda: Session("id", "user"), id="Session")
     yield pytest.param(lambda: Connection.accept(clock=CLOCK), id="Connection.accept")
     yield pytest.param(
