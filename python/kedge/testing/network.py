@@ -105,6 +105,7 @@ class Network:
         self._refusing = True
 
     def accept(self) -> None:
+        """Connections are let in again."""
         self._refusing = False
 
     def storm(self, shortest: float, longest: float) -> None:
@@ -132,10 +133,12 @@ class Network:
 
     @property
     def stalled(self) -> bool:
+        """Nothing arrives at present."""
         return self._stalled
 
     @property
     def refusing(self) -> bool:
+        """No connection is let in at present."""
         return self._refusing
 
     def pieces(self, data: bytes) -> list[bytes]:
@@ -150,12 +153,15 @@ class Network:
         return [*pieces, data] if data else pieces
 
     def travel_time(self) -> float:
+        """How long the next bytes are on their way, in seconds."""
         return self._random.uniform(*self._delays)
 
     def add(self, cable: _Cable) -> None:
+        """A cable was laid."""
         self._cables.add(cable)
 
     def remove(self, cable: _Cable) -> None:
+        """A cable is gone."""
         self._cables.discard(cable)
 
 

@@ -313,6 +313,7 @@ class Host:
             connection.upgrade(self.subprotocol)
 
     def end(self) -> None:
+        """Cuts what it still has."""
         for socket in self._sockets:
             socket.cut()
 
@@ -338,6 +339,7 @@ class Peers:
         self._records: list[Record] = []
 
     def record(self, title: str, protocol: Protocol) -> Record:
+        """A new record, which the report will have."""
         record = Record(title, protocol)
         self._records.append(record)
         return record
