@@ -324,11 +324,14 @@ void kedge_connection_end(kedge_connection *connection, bool hangup_awaited, ked
     }
     connection->tells &= ~(unsigned)(KEDGE_TELL_REQUEST | KEDGE_TELL_HTTP);
     connection->phase = KEDGE_PHASE_OVER;
-    connection->hangup_awaited = hangup_awaited;
+    connection->hangup_awaited = hangup_awaited && !connection->stream_lost;
     connection->timeout = kedge_deadline_at(kedge_time_after(connection->now, patience));
     connection->feeding = false;
     connection->unread = 0;
     kedge_connection_clear_queue(connection);
+    if (connection->stream_lost) { /* nobody is there to read an answer */
+        kedge_connection_clear_output(connection);
+    }
 }
 
 void kedge_connection_abandon(kedge_connection *connection)

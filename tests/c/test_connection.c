@@ -1200,6 +1200,23 @@ START_TEST(an_end_that_was_not_pulled_comes_first)
 }
 END_TEST
 
+/* Such a message would be answered by a close, if there were somebody. */
+START_TEST(what_was_wrong_before_the_stream_was_lost_awaits_nobody)
+{
+    static const uint8_t reserved[] = {0xF1, 0x80, 0, 0, 0, 0};
+    connect_plain();
+    pair.server.log[0] = '\0';
+    ck_assert_int_eq(
+        kedge_connection_receive(pair.server.connection, reserved, sizeof reserved, pair.now),
+        KEDGE_OK);
+    kedge_connection_lost(pair.server.connection, pair.now);
+    connection_host_pull(&pair.server, pair.now);
+    ck_assert_ptr_nonnull(strstr(pair.server.log, "closed FRAME_RESERVED"));
+    ck_assert(!kedge_connection_output_waiting(pair.server.connection));
+    ck_assert(kedge_connection_finished(pair.server.connection));
+}
+END_TEST
+
 START_TEST(what_the_link_closes_with_is_on_the_wire)
 {
     connect_links(false);
@@ -1894,6 +1911,7 @@ static void add_linked(TCase *tests)
     tcase_add_test(tests, a_slow_reader_is_a_cursor);
     tcase_add_test(tests, a_client_masks_what_is_large);
     tcase_add_test(tests, an_end_that_was_not_pulled_comes_first);
+    tcase_add_test(tests, what_was_wrong_before_the_stream_was_lost_awaits_nobody);
     tcase_add_test(tests, what_the_link_closes_with_is_on_the_wire);
     tcase_add_test(tests, faults_below_the_link_are_told_to_it);
     tcase_add_test(tests, a_message_over_the_links_limit_is_1009);
