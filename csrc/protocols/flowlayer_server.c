@@ -12,6 +12,7 @@
  */
 #include "flowlayer_server_state.h"
 #include "flowlayer_writer.h"
+#include "server_end.h"
 #include "session.h"
 
 typedef kedge_flowlayer_server server;
@@ -82,68 +83,54 @@ static void end_commands(server *self)
     }
 }
 
-static kedge_event *conclude(server *self, kedge_status cause, kedge_span reason)
+static kedge_status conclude(server *self, kedge_server_end why)
 {
     count_missed(self);
     self->missed = 0;
     end_commands(self);
     self->timer = kedge_deadline_at(KEDGE_NEVER);
-    return kedge_link_conclude(&self->base, cause, reason, true);
-}
-
-static kedge_status close_with(server *self, kedge_status cause, uint16_t code, kedge_span reason)
-{
-    conclude(self, cause, reason)->as.closed.sent = code;
-    kedge_link_send_close(&self->base, code, reason);
-    return KEDGE_OK;
+    return kedge_server_end_tell(&why, &self->base);
 }
 
 static kedge_status act_close(server *self, const happening *what, uint16_t code)
 {
     kedge_span text = kedge_text(kedge_status_text(what->cause));
-    return close_with(self, what->cause, code, what->reason.size > 0 ? what->reason : text);
+    kedge_span reason = what->reason.size > 0 ? what->reason : text;
+    return conclude(self, kedge_server_end_own(what->cause, code, reason));
 }
 
 static kedge_status act_close_as_told(server *self, const happening *what, uint16_t code)
 {
     (void)code;
-    return close_with(self, what->cause, what->code, what->reason);
+    return conclude(self, kedge_server_end_own(what->cause, what->code, what->reason));
 }
 
 static kedge_status act_end(server *self, const happening *what, uint16_t code)
 {
     (void)code;
-    kedge_event *event = conclude(self, what->cause, what->reason);
-    event->as.closed.sent = what->cause == KEDGE_HOST_CLOSED ? what->code : 0;
-    event->as.closed.received = what->cause == KEDGE_PEER_CLOSED ? what->code : 0;
-    return KEDGE_OK;
+    return conclude(self, kedge_server_end_of(what->cause, what->code, what->reason));
 }
 
 /* The answer to a request without credentials, or with broken ones, waits already. */
-static kedge_status decline(server *self, const happening *what, uint16_t status, const char *body)
-{
-    conclude(self, what->cause, what->reason)->as.closed.http_status = status;
-    if (self->base.answer == KEDGE_ANSWER_NONE) {
-        kedge_link_decline(&self->base, status, body);
-    }
-    return KEDGE_OK;
-}
-
 static kedge_status act_decline(server *self, const happening *what, uint16_t code)
 {
-    return decline(self, what, code, "{\"error\":\"this server does not take connections\"}");
+    return conclude(self, kedge_server_end_declined(what->cause, code, what->reason));
 }
 
 static kedge_status act_decline_as_told(server *self, const happening *what, uint16_t code)
 {
     (void)code;
-    return decline(self, what, what->code, "{\"error\":\"the credentials are refused\"}");
+    kedge_server_end why = kedge_server_end_declined(what->cause, what->code, what->reason);
+    why.body = "{\"error\":\"the credentials are refused\"}"; /* whatever the status */
+    return conclude(self, why);
 }
 
 static kedge_status act_tell_health(server *self, const happening *what, uint16_t code)
 {
     (void)code;
-    return decline(self, what, 200, "{\"ok\": true}");
+    kedge_server_end why = kedge_server_end_declined(what->cause, 200, what->reason);
+    why.body = "{\"ok\": true}";
+    return conclude(self, why);
 }
 
 /* ---- The beginning ------------------------------------------------------------------------------ */

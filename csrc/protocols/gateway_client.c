@@ -2,6 +2,7 @@
 
 #include "kedge/utf8.h"
 
+#include "client_end.h"
 #include "memory.h"
 #include "protocols/gateway_client_state.h"
 #include "protocols/gateway_messages.h"
@@ -16,16 +17,12 @@ typedef kedge_gateway_client_connection connection;
 /* Events that are not in the ring, in the order in which they are told; dispatches come before. */
 enum { TELL_RESUMED = 1, TELL_SYNC_RESUMED = 2, TELL_CLOSED = 4, TELL_SYNC = 8, TELL_CONNECT = 16 };
 
-/* Why a connection is over, and what the lists say of that. */
+/* Why a connection is over; and what the list of close codes says of that, besides the action. */
 typedef struct ending {
-    kedge_status cause;
-    uint16_t sent;
-    uint16_t received;
-    uint16_t http_status;
-    bool unreadable; /* the peer's messages could not be read */
-    kedge_span reason;
-    kedge_time retry_after;
-    kedge_gateway_verdict verdict;
+    kedge_client_end end;
+    kedge_gateway_delay delay;
+    bool keep; /* the session, to be resumed */
+    bool sync; /* the application fetches the state anew */
 } ending;
 
 /* What a move may need besides the state. */
@@ -157,7 +154,7 @@ static void count_progress(client *self, const ending *why)
     if (now->resume_sent) {
         self->fruitless = now->answered ? 0 : self->fruitless + 1;
     }
-    if (why->unreadable) {
+    if (why->end.spoilt) {
         self->unreadable = now->progressed ? 0 : self->unreadable + 1;
     } else if (now->login_sent) {
         self->unreadable = 0;
@@ -168,12 +165,12 @@ static void count_progress(client *self, const ending *why)
 static void give_up_resuming(client *self, ending *why)
 {
     uint32_t limit = kedge_gateway_client_settings(self)->resume_attempts;
-    if (why->verdict.action != KEDGE_ACTION_RESUME || !self->has_session ||
+    if (why->end.action != KEDGE_ACTION_RESUME || !self->has_session ||
         (self->fruitless < limit && self->unreadable < limit)) {
         return;
     }
-    why->verdict.action = KEDGE_ACTION_IDENTIFY;
-    why->verdict.keep = false;
+    why->end.action = KEDGE_ACTION_IDENTIFY;
+    why->keep = false;
     if (kedge_gateway_client_settings(self)->sync_when_given_up) {
         self->tells |= TELL_SYNC;
         self->sync_why = KEDGE_LIMIT;
@@ -182,34 +179,25 @@ static void give_up_resuming(client *self, ending *why)
 
 static kedge_time delay_after(client *self, const ending *why)
 {
-    if (why->verdict.action != KEDGE_ACTION_RESUME &&
-        why->verdict.action != KEDGE_ACTION_IDENTIFY) {
+    if (why->end.action != KEDGE_ACTION_RESUME && why->end.action != KEDGE_ACTION_IDENTIFY) {
         return 0;
     }
     if (self->connection.lasted) {
         self->attempts = 0;
     }
-    kedge_time delay =
-        kedge_gateway_delay_of(kedge_gateway_client_settings(self), why->verdict.delay,
-                               self->attempts, &self->base.commons->random);
-    return kedge_time_after(delay, why->retry_after);
+    kedge_time delay = kedge_gateway_delay_of(kedge_gateway_client_settings(self), why->delay,
+                                              self->attempts, &self->base.commons->random);
+    return kedge_time_after(delay, why->end.retry_after);
 }
 
 /* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
-static void tell_closed(client *self, const ending *why, kedge_time after)
+static void tell_closed(client *self, const kedge_client_end *why, kedge_time after)
 {
     kedge_event *closed = &self->closed;
     if ((self->tells & TELL_CLOSED) == 0) {
-        memset(closed, 0, sizeof *closed);
-        closed->kind = KEDGE_EVENT_CLOSED;
-        closed->as.closed.cause = why->cause;
-        closed->as.closed.sent = why->sent;
-        closed->as.closed.received = why->received;
-        closed->as.closed.http_status = why->http_status;
-        closed->as.closed.reason = kedge_link_keep_reason(&self->base, why->reason);
-        closed->as.closed.unsent = self->waiting.count;
+        kedge_client_end_tell(why, &self->base, self->waiting.count, closed);
     }
-    closed->as.closed.action = why->verdict.action;
+    closed->as.closed.action = why->action;
     closed->as.closed.after = after;
     self->tells |= TELL_CLOSED;
 }
@@ -219,23 +207,23 @@ static void conclude(client *self, particulars *all)
 {
     ending *why = &all->ending;
     if (!self->base.open) {
-        why->sent = 0;
+        why->end.sent = 0;
     }
     if (!self->base.ended) {
         count_progress(self, why);
     }
-    if (why->verdict.sync) {
+    if (why->sync) {
         self->tells |= TELL_SYNC;
         self->sync_why = KEDGE_HISTORY_LOST;
     }
     give_up_resuming(self, why);
-    if (!why->verdict.keep) {
+    if (!why->keep) {
         kedge_gateway_client_forget(self);
     }
     kedge_time after = delay_after(self, why);
     self->timer = kedge_deadline_at(kedge_time_after(self->base.now, after));
     self->tells &= ~(unsigned)TELL_CONNECT;
-    tell_closed(self, why, after);
+    tell_closed(self, &why->end, after);
     kedge_queue_clear(&self->waiting, self->base.allocator);
     drop_login(self);
     kedge_gateway_gate_forget(&self->gate);
@@ -448,7 +436,7 @@ static kedge_status move_beat(client *self, particulars *all)
 /* Closes what is ours to close, and lets go of it. */
 static kedge_status move_end(client *self, particulars *all)
 {
-    const ending *why = &all->ending;
+    const kedge_client_end *why = &all->ending.end;
     conclude(self, all);
     if (why->sent != 0 && why->cause != KEDGE_HOST_CLOSED) {
         kedge_link_send_close(&self->base, why->sent, why->reason);
@@ -501,17 +489,31 @@ static kedge_status step(client *self, kedge_gateway_client_input input, particu
 
 /* ---- Classifying: how a connection ended ------------------------------------------------------- */
 
-/* The closes that this side decides on lead back, whatever their code means from the server. */
-static ending own_ending(kedge_status cause, uint16_t code)
+/* What does not come of a close code leads back to the session. */
+static ending ending_of(kedge_client_end end)
 {
     ending why;
     memset(&why, 0, sizeof why);
-    why.cause = cause;
-    why.sent = code;
-    why.reason = kedge_text(kedge_status_text(cause));
-    why.verdict.action = KEDGE_ACTION_RESUME;
-    why.verdict.keep = true;
+    why.end = end;
+    why.keep = true;
     return why;
+}
+
+/* What does is judged by the list, whoever sent it. */
+static ending judged_ending(kedge_client_end end, uint16_t code)
+{
+    kedge_gateway_verdict verdict = kedge_gateway_verdict_of_close(code);
+    ending why = ending_of(end);
+    why.end.action = verdict.action;
+    why.delay = verdict.delay;
+    why.keep = verdict.keep;
+    why.sync = verdict.sync;
+    return why;
+}
+
+static ending own_ending(kedge_status cause, uint16_t code)
+{
+    return ending_of(kedge_client_end_own(cause, code, KEDGE_ACTION_RESUME));
 }
 
 /* Rule 3. */
@@ -519,7 +521,7 @@ static ending unreadable_ending(kedge_status cause)
 {
     bool large = cause == KEDGE_MESSAGE_TOO_LARGE || cause == KEDGE_ZSTD_TOO_LARGE;
     ending why = own_ending(cause, large ? 1009 : KEDGE_GATEWAY_DECODE_ERROR);
-    why.unreadable = true;
+    why.end.spoilt = true;
     return why;
 }
 
@@ -541,37 +543,16 @@ static kedge_status end_by(client *self, kedge_gateway_client_input first, const
     particulars all;
     memset(&all, 0, sizeof all);
     all.ending = *why;
-    return step(self, pick(first, why->verdict.action), &all);
+    return step(self, pick(first, why->end.action), &all);
 }
 
-static ending peer_ending(uint16_t code, kedge_span reason)
-{
-    ending why = own_ending(KEDGE_PEER_CLOSED, 0);
-    why.received = code;
-    why.reason = reason;
-    why.verdict = kedge_gateway_verdict_of_close(code);
-    return why;
-}
-
-/* The library below found the peer's frames or text wrong, or went away for reasons of its own. */
-static ending host_ending(uint16_t code, kedge_span reason)
-{
-    ending why = own_ending(KEDGE_HOST_CLOSED, code);
-    why.reason = reason;
-    why.unreadable = code == 1002 || code == 1007 || code == 1009;
-    return why;
-}
-
+/* The library below may have found the peer's frames or text wrong, or went away for reasons of its own. */
 static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t code,
                                  kedge_span reason)
 {
-    ending why = own_ending(KEDGE_LOST, 0);
-    why.reason = kedge_text(NULL);
-    if (how == KEDGE_ENDING_PEER_CLOSED) {
-        why = peer_ending(code, reason);
-    } else if (how == KEDGE_ENDING_HOST_CLOSED) {
-        why = host_ending(code, reason);
-    }
+    kedge_client_end end = kedge_client_end_of(how, code, reason, KEDGE_ACTION_RESUME);
+    end.spoilt = how == KEDGE_ENDING_HOST_CLOSED && (code == 1002 || code == 1007 || code == 1009);
+    ending why = how == KEDGE_ENDING_PEER_CLOSED ? judged_ending(end, code) : ending_of(end);
     return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY, &why);
 }
 
@@ -579,20 +560,15 @@ static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status
                                           kedge_time retry_after)
 {
     kedge_time most = link->config->as.gateway_client.retry_after_max;
-    ending why = own_ending(http_status == 0 ? KEDGE_LOST : KEDGE_UPGRADE_REFUSED, 0);
-    why.reason = kedge_text(NULL);
-    why.http_status = http_status;
-    why.retry_after = retry_after < most ? retry_after : most;
-    why.verdict = kedge_gateway_verdict_of_http(http_status);
+    ending why =
+        ending_of(kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME));
     return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_FAILED_RETRY, &why);
 }
 
 /* The application's code is judged as if the server had sent it. */
 static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span reason)
 {
-    ending why = own_ending(KEDGE_STOPPED, code);
-    why.reason = reason;
-    why.verdict = kedge_gateway_verdict_of_close(code);
+    ending why = judged_ending(kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME), code);
     return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY, &why);
 }
 
@@ -600,9 +576,7 @@ static kedge_status client_stop(kedge_link *link)
 {
     particulars all;
     memset(&all, 0, sizeof all);
-    all.ending = own_ending(KEDGE_STOPPED, 1000);
-    all.ending.reason = kedge_text(NULL);
-    all.ending.verdict.action = KEDGE_ACTION_STOP;
+    all.ending = ending_of(kedge_client_end_stopped());
     return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_STOP, &all);
 }
 
@@ -1030,7 +1004,7 @@ static kedge_status client_start(kedge_link *link)
     particulars all;
     memset(&all, 0, sizeof all);
     all.ending = own_ending(KEDGE_NO_CREDENTIALS, 0);
-    all.ending.verdict.action = KEDGE_ACTION_CREDENTIALS;
+    all.ending.end.action = KEDGE_ACTION_CREDENTIALS;
     return step(self,
                 self->token.bytes == NULL ? KEDGE_GATEWAY_CLIENT_INPUT_START_BARE
                                           : KEDGE_GATEWAY_CLIENT_INPUT_START,

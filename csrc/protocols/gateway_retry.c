@@ -24,13 +24,6 @@ kedge_gateway_verdict kedge_gateway_verdict_of_close(uint16_t code)
     return row->verdict;
 }
 
-kedge_gateway_verdict kedge_gateway_verdict_of_http(uint16_t status)
-{
-    kedge_gateway_verdict verdict = {kedge_retry_after_http(status, KEDGE_ACTION_RESUME),
-                                     KEDGE_GATEWAY_DELAY_BACKOFF, true, false};
-    return verdict;
-}
-
 kedge_time kedge_gateway_delay_of(const kedge_gateway_client_config *config,
                                   kedge_gateway_delay delay, uint32_t attempts,
                                   kedge_random *random)

@@ -49,9 +49,6 @@ typedef struct kedge_gateway_verdict {
 /* Code 0 is none, as 1005. */
 kedge_gateway_verdict kedge_gateway_verdict_of_close(uint16_t code);
 
-/* By retry.h's list; it says nothing about the session. */
-kedge_gateway_verdict kedge_gateway_verdict_of_http(uint16_t status);
-
 /* How long to wait. `attempts`: how many connections were tried since one lasted. */
 kedge_time kedge_gateway_delay_of(const kedge_gateway_client_config *config,
                                   kedge_gateway_delay delay, uint32_t attempts,

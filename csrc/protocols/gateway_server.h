@@ -1,9 +1,10 @@
 /* gateway_server.h: the gateway's server side as data: states, inputs, actions, and what each state
- * makes of each input. Private; gateway_server.c holds the table, tests and docs/ read it by here.
+ * makes of each input. Private; gateway_server_table.c holds the table, tests and docs/ read it by here.
  */
 #ifndef KEDGE_GATEWAY_SERVER_H
 #define KEDGE_GATEWAY_SERVER_H
 
+#include "gateway_messages.h"
 #include "link.h"
 
 /* X(NAME, what it means) */
@@ -120,19 +121,18 @@ kedge_gateway_server_word kedge_gateway_server_state_word(kedge_gateway_server_s
 kedge_gateway_server_word kedge_gateway_server_input_word(kedge_gateway_server_input input);
 kedge_gateway_server_word kedge_gateway_server_action_word(kedge_gateway_server_action action);
 
-/* The most events that wait at once: a question or a message, ATTACHED, CLOSED. */
-#define KEDGE_GATEWAY_SERVER_EVENTS 3
+/* ---- Messages ----------------------------------------------------------------------------------- */
 
-typedef struct kedge_gateway_server {
-    kedge_link base;
-    kedge_publication
-        *resumed; /* goes out when the link pauses; null: it went out, or there is none */
-    kedge_gateway_server_state state;
-    bool other_version;   /* the query asked for a version that this server does not have */
-    kedge_deadline phase; /* identify or resume; then the application's answer */
-    kedge_deadline heartbeat;
-    kedge_bucket rate;
-    kedge_event events[KEDGE_GATEWAY_SERVER_EVENTS];
-} kedge_gateway_server;
+/* What is known of a client's message; zeroed but for what it is. Slices lie in the message. */
+typedef struct kedge_gateway_judged {
+    kedge_status cause; /* why it is refused, in the library's words */
+    kedge_envelope envelope;
+    kedge_gateway_identify identify;
+    kedge_gateway_resume resume;
+} kedge_gateway_judged;
+
+/* What a message is, by itself and the settings: TOO_LARGE to UNKNOWN_DELIVERED. `judged` is zeroed before. */
+kedge_gateway_server_input kedge_gateway_judge(const kedge_link_config *config, bool binary,
+                                               kedge_span message, kedge_gateway_judged *judged);
 
 #endif

@@ -14,6 +14,7 @@
 #include "memory.h"
 #include "messaging.h"
 #include "messaging_writer.h"
+#include "server_end.h"
 #include "session.h"
 
 typedef kedge_messaging_server server;
@@ -72,61 +73,41 @@ static uint64_t time_of(const server *self)
 
 /* ---- The end ------------------------------------------------------------------------------------ */
 
-static kedge_event *conclude(server *self, kedge_status cause, kedge_span reason)
+static kedge_status conclude(server *self, kedge_server_end why)
 {
     kedge_requests_free(&self->requests, self->base.allocator);
     self->decision = kedge_deadline_at(KEDGE_NEVER);
     self->silence = kedge_deadline_at(KEDGE_NEVER);
-    return kedge_link_conclude(&self->base, cause, reason, true);
-}
-
-static kedge_status close_with(server *self, kedge_status cause, uint16_t code, kedge_span reason)
-{
-    conclude(self, cause, reason)->as.closed.sent = code;
-    kedge_link_send_close(&self->base, code, reason);
-    return KEDGE_OK;
+    return kedge_server_end_tell(&why, &self->base);
 }
 
 static kedge_status act_close(server *self, const happening *what, uint16_t code)
 {
-    return close_with(self, what->cause, code, kedge_text(kedge_status_text(what->cause)));
+    kedge_span text = kedge_text(kedge_status_text(what->cause));
+    return conclude(self, kedge_server_end_own(what->cause, code, text));
 }
 
 static kedge_status act_close_as_told(server *self, const happening *what, uint16_t code)
 {
     (void)code;
-    return close_with(self, what->cause, what->code, what->reason);
+    return conclude(self, kedge_server_end_own(what->cause, what->code, what->reason));
 }
 
 static kedge_status act_end(server *self, const happening *what, uint16_t code)
 {
     (void)code;
-    kedge_event *event = conclude(self, what->cause, what->reason);
-    event->as.closed.sent = what->cause == KEDGE_HOST_CLOSED ? what->code : 0;
-    event->as.closed.received = what->cause == KEDGE_PEER_CLOSED ? what->code : 0;
-    return KEDGE_OK;
-}
-
-static kedge_status decline(server *self, const happening *what, uint16_t status)
-{
-    conclude(self, what->cause, what->reason)->as.closed.http_status = status;
-    if (self->base.answer == KEDGE_ANSWER_NONE) {
-        kedge_link_decline(&self->base, status,
-                           status == 503 ? "{\"error\":\"this server does not take connections\"}"
-                                         : "{\"error\":\"the credentials are refused\"}");
-    }
-    return KEDGE_OK;
+    return conclude(self, kedge_server_end_of(what->cause, what->code, what->reason));
 }
 
 static kedge_status act_decline(server *self, const happening *what, uint16_t code)
 {
-    return decline(self, what, code);
+    return conclude(self, kedge_server_end_declined(what->cause, code, what->reason));
 }
 
 static kedge_status act_decline_as_told(server *self, const happening *what, uint16_t code)
 {
     (void)code;
-    return decline(self, what, what->code);
+    return conclude(self, kedge_server_end_declined(what->cause, what->code, what->reason));
 }
 
 /* ---- Upgrade ------------------------------------------------------------------------------------ */

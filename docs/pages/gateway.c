@@ -155,7 +155,8 @@ static void http_statuses(void)
     char buffer[32];
     printf("| instead of 101 | client does | after |\n| --- | --- | --- |\n");
     for (size_t i = 0; i < COUNT_OF(rules); i++) {
-        kedge_gateway_verdict verdict = kedge_gateway_verdict_of_http((uint16_t)rules[i].last);
+        kedge_action action = kedge_retry_after_http((uint16_t)rules[i].last, KEDGE_ACTION_RESUME);
+        kedge_gateway_verdict verdict = {action, KEDGE_GATEWAY_DELAY_BACKOFF, true, false};
         printf("| %s | %s | %s |\n", page_range_text(rules[i], buffer, sizeof buffer),
                action_text(&verdict), delay_text(&verdict));
     }

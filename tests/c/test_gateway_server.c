@@ -8,7 +8,7 @@
 #include "kedge/frame.h"
 #include "link.h"
 #include "link_host.h"
-#include "protocols/gateway_server.h"
+#include "protocols/gateway_server_state.h"
 #include "session.h"
 
 static memory_probe probe;
