@@ -493,7 +493,7 @@ static void change_topics(fuzz_server *s, fuzz_peer *p)
     kedge_session *session = session_of(s, p);
     uint8_t choice = fuzz_byte(&s->input);
     kedge_span topic = kedge_text(topics[choice / 8 % FUZZ_TOPICS]);
-    kedge_log_limits limits = {1u + choice / 32, 600, (1 + choice / 64) * 30 * KEDGE_SECOND};
+    kedge_log_limits limits = {1u + choice / 32, 600, (1u + choice / 64) * 30 * KEDGE_SECOND};
     kedge_status status = KEDGE_OK;
     if (session == NULL) {
         return;
