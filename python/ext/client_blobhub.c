@@ -7,7 +7,7 @@
 
 static const char *const credentials[] = {"bearer", "api_key", NULL};
 
-static const core_setting rows[] = {
+const core_setting core_blobhub_client_settings[] = {
     {.name = "token",
      .kind = CORE_SET_TEXT,
      .offset = AT(token),
@@ -56,7 +56,7 @@ static const core_setting rows[] = {
 static const core_settings settings = {
     .function = "BlobHubClient",
     .required = 1,
-    .parts = {{rows, 0}, {core_link_settings, 0}},
+    .parts = {{core_blobhub_client_settings, 0}, {core_link_settings, 0}},
     .doc = "The client's side of BlobHub Realtime. It outlives its connections, initializes by "
            "itself,\n"
            "and asks again for what it subscribed to (Reconnected tells: what came between is "

@@ -5,7 +5,7 @@
 
 #define AT(member) offsetof(kedge_link_config, as.flowlayer_client.member)
 
-static const core_setting rows[] = {
+const core_setting core_flowlayer_client_settings[] = {
     {.name = "token",
      .kind = CORE_SET_TEXT,
      .offset = AT(token),
@@ -60,7 +60,7 @@ static const core_setting rows[] = {
 static const core_settings settings = {
     .function = "FlowLayerClient",
     .required = 1,
-    .parts = {{rows, 0}, {core_link_settings, 0}},
+    .parts = {{core_flowlayer_client_settings, 0}, {core_link_settings, 0}},
     .doc =
         "The client's side of FlowLayer. It outlives its connections, keeps what it knows of the\n"
         "services, and fetches by itself what it missed of the logs.\n\n"

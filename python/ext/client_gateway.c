@@ -5,7 +5,7 @@
 
 #define AT(member) offsetof(kedge_link_config, as.gateway_client.member)
 
-static const core_setting rows[] = {
+const core_setting core_gateway_client_settings[] = {
     {.name = "token",
      .kind = CORE_SET_TEXT,
      .offset = AT(token),
@@ -78,7 +78,7 @@ static const core_setting rows[] = {
 static const core_settings settings = {
     .function = "GatewayClient",
     .required = 1,
-    .parts = {{rows, 0}, {core_link_settings, 0}},
+    .parts = {{core_gateway_client_settings, 0}, {core_link_settings, 0}},
     .doc = "The client's side of the gateway. It outlives its connections.\n\n"
            "It asks for one by the event Connect: begin it with handshake(), then opened() or\n"
            "connect_failed(). When a connection ends, Closed tells what comes next; the deadline\n"

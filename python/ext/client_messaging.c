@@ -7,7 +7,7 @@
 
 static const char *const acks[] = {"none", "each", "latest", NULL};
 
-static const core_setting rows[] = {
+const core_setting core_messaging_client_settings[] = {
     {.name = "token",
      .kind = CORE_SET_TEXT,
      .offset = AT(token),
@@ -62,7 +62,7 @@ static const core_setting rows[] = {
 static const core_settings settings = {
     .function = "MessagingClient",
     .required = 1,
-    .parts = {{rows, 0}, {core_link_settings, 0}},
+    .parts = {{core_messaging_client_settings, 0}, {core_link_settings, 0}},
     .doc = "The client's side of the messenger. It outlives its connections, and subscribes by "
            "itself\n"
            "from the last event that was taken: each with an id is delivered once.\n\n"

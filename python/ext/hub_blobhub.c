@@ -5,7 +5,7 @@
 
 #define AT(member) offsetof(kedge_link_config, as.blobhub_server.member)
 
-static const core_setting rows[] = {
+const core_setting core_blobhub_server_settings[] = {
     {.name = "name", .kind = CORE_SET_TEXT, .offset = AT(name)},
     {.name = "version", .kind = CORE_SET_TEXT, .offset = AT(version), .doc = "server_info"},
     {.name = "decision_timeout",
@@ -42,7 +42,7 @@ static const core_setting rows[] = {
 
 static const core_settings settings = {
     .function = "BlobHubHub",
-    .parts = {{rows, offsetof(kedge_hub_config, link)},
+    .parts = {{core_blobhub_server_settings, offsetof(kedge_hub_config, link)},
               {core_session_settings, 0},
               {core_topic_settings, 0},
               {core_hub_settings, 0},

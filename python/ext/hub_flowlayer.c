@@ -5,7 +5,7 @@
 
 #define AT(member) offsetof(kedge_link_config, as.flowlayer_server.member)
 
-static const core_setting rows[] = {
+const core_setting core_flowlayer_server_settings[] = {
     {.name = "capabilities",
      .kind = CORE_SET_WORDS,
      .offset = AT(capabilities),
@@ -49,7 +49,7 @@ static const core_setting rows[] = {
 
 static const core_settings settings = {
     .function = "FlowLayerHub",
-    .parts = {{rows, offsetof(kedge_hub_config, link)},
+    .parts = {{core_flowlayer_server_settings, offsetof(kedge_hub_config, link)},
               {core_hub_settings, 0},
               {core_link_settings, offsetof(kedge_hub_config, link)}},
     .doc = "The log and the links of one FlowLayer server. May be subclassed.\n\n"

@@ -14,7 +14,7 @@ static const core_setting word_lists[] = {
     {.name = NULL},
 };
 
-static const core_setting rows[] = {
+const core_setting core_gateway_server_settings[] = {
     {.name = "heartbeat_interval",
      .kind = CORE_SET_DURATION,
      .offset = AT(heartbeat_interval),
@@ -72,7 +72,7 @@ static const core_setting waiting[] = {
 
 static const core_settings settings = {
     .function = "GatewayHub",
-    .parts = {{rows, offsetof(kedge_hub_config, link)},
+    .parts = {{core_gateway_server_settings, offsetof(kedge_hub_config, link)},
               {waiting, 0},
               {core_session_settings, 0},
               {core_topic_settings, 0},

@@ -5,7 +5,7 @@
 
 #define AT(member) offsetof(kedge_link_config, as.messaging_server.member)
 
-static const core_setting rows[] = {
+const core_setting core_messaging_server_settings[] = {
     {.name = "unit",
      .kind = CORE_SET_CHOICE,
      .offset = AT(unit),
@@ -37,7 +37,7 @@ static const core_setting rows[] = {
 
 static const core_settings settings = {
     .function = "MessagingHub",
-    .parts = {{rows, offsetof(kedge_hub_config, link)},
+    .parts = {{core_messaging_server_settings, offsetof(kedge_hub_config, link)},
               {core_session_settings, 0},
               {core_topic_settings, 0},
               {core_hub_settings, 0},

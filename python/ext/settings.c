@@ -193,6 +193,15 @@ static int fill_words(core_state *state, PyObject *texts, const char *name, cons
     return 0;
 }
 
+/* A text that is borrowed, as a hub borrows it, must not go before who borrows it. */
+static int read_text(const reading *at)
+{
+    if (core_text(at->state, at->value, at->row->name, place(at)) < 0) {
+        return -1;
+    }
+    return keep(at->kept, 1, 1, Py_NewRef(at->value)) == NULL ? -1 : 0;
+}
+
 static int read_words(const reading *at)
 {
     kedge_words *list = place(at);
@@ -325,7 +334,7 @@ static int read_row(const reading *at)
     case CORE_SET_BOOLEAN:
         return core_boolean(at->value, place(at));
     case CORE_SET_TEXT:
-        return core_text(at->state, at->value, name, place(at));
+        return read_text(at);
     case CORE_SET_CHOICE:
         return read_choice(at);
     case CORE_SET_WORDS:

@@ -51,6 +51,16 @@ typedef struct core_settings {
 /* The settings that all links have; offsets in a kedge_link_config. */
 extern const core_setting core_link_settings[];
 
+/* Those of a protocol's links besides; likewise. */
+extern const core_setting core_gateway_client_settings[];
+extern const core_setting core_gateway_server_settings[];
+extern const core_setting core_flowlayer_client_settings[];
+extern const core_setting core_flowlayer_server_settings[];
+extern const core_setting core_messaging_client_settings[];
+extern const core_setting core_messaging_server_settings[];
+extern const core_setting core_blobhub_client_settings[];
+extern const core_setting core_blobhub_server_settings[];
+
 /* Of the messenger's timestamps, both roles. */
 extern const char *const core_timestamp_units[];
 

@@ -1,10 +1,12 @@
 /* kedge._core.Watch: an observer of one conversation. */
 #include "envelope.h"
+#include "settings.h"
 
 typedef struct core_watch {
     PyObject_HEAD core_state *state; /* lives as long as the type */
     kedge_watch *watch;
     kedge_protocol protocol;
+    core_kept *kept;  /* what its settings borrow */
     PyObject *broken; /* the observation that broke the contract; null: none did */
 } core_watch;
 
@@ -15,28 +17,101 @@ static core_watch *watch_of(PyObject *object)
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
+#define SETTINGS(name, rows)                                                                       \
+    {                                                                                              \
+        .function = name, .parts = {{rows, 0}, {core_link_settings, 0}}                            \
+    }
+
+/* By protocol and role. */
+static const core_settings all_settings[CORE_PROTOCOL_COUNT][2] = {
+    [KEDGE_GATEWAY] = {[KEDGE_CLIENT] = SETTINGS("client", core_gateway_client_settings),
+                       [KEDGE_SERVER] = SETTINGS("server", core_gateway_server_settings)},
+    [KEDGE_FLOWLAYER] = {[KEDGE_CLIENT] = SETTINGS("client", core_flowlayer_client_settings),
+                         [KEDGE_SERVER] = SETTINGS("server", core_flowlayer_server_settings)},
+    [KEDGE_MESSAGING] = {[KEDGE_CLIENT] = SETTINGS("client", core_messaging_client_settings),
+                         [KEDGE_SERVER] = SETTINGS("server", core_messaging_server_settings)},
+    [KEDGE_BLOBHUB] = {[KEDGE_CLIENT] = SETTINGS("client", core_blobhub_client_settings),
+                       [KEDGE_SERVER] = SETTINGS("server", core_blobhub_server_settings)},
+};
+
+static kedge_link_config *side_of(kedge_watch_config *config, kedge_role role)
+{
+    return role == KEDGE_CLIENT ? &config->client : &config->server;
+}
+
+/* Whether an observer can be made of such a link. */
+static kedge_status attempt(const void *side)
+{
+    const kedge_link_config *link = side;
+    kedge_watch_config config = kedge_watch_config_default(link->protocol);
+    kedge_watch *made;
+    *side_of(&config, link->role) = *link;
+    kedge_status status = kedge_watch_create(&made, &config, core_allocator());
+    kedge_watch_destroy(made);
+    return status;
+}
+
+/* One side's settings, a dict. */
+static int read_side(core_watch *self, kedge_role role, PyObject *given, kedge_watch_config *config)
+{
+    const core_settings *settings = &all_settings[self->protocol][role];
+    PyObject *values[CORE_ARGUMENTS_MAX];
+    kedge_link_config *side = side_of(config, role);
+    if (given == NULL || given == Py_None) {
+        return 0;
+    }
+    if (!PyDict_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a dict, not %.200s", settings->function,
+                     Py_TYPE(given)->tp_name);
+        return -1;
+    }
+    PyObject *nothing = PyTuple_New(0);
+    int failed = nothing == NULL ? -1 : core_settings_sort(settings, nothing, given, values);
+    Py_XDECREF(nothing);
+    if (failed < 0 || core_settings_read(self->state, settings, values, side, &self->kept) < 0) {
+        return -1;
+    }
+    kedge_watch_config fresh = kedge_watch_config_default(self->protocol);
+    return attempt(side) == KEDGE_INVALID_ARGUMENT
+               ? core_settings_blame(self->state, settings, values, side, side_of(&fresh, role),
+                                     attempt)
+               : 0;
+}
+
+static int make_watch(core_watch *self, PyObject *const *values)
+{
+    if (core_protocol_of(self->state, values[0], &self->protocol) < 0) {
+        return -1;
+    }
+    kedge_watch_config config = kedge_watch_config_default(self->protocol);
+    if (read_side(self, KEDGE_CLIENT, values[1], &config) < 0 ||
+        read_side(self, KEDGE_SERVER, values[2], &config) < 0) {
+        return -1;
+    }
+    kedge_status status = kedge_watch_create(&self->watch, &config, core_allocator());
+    if (status != KEDGE_OK) {
+        core_raise(self->state, status);
+    }
+    return status == KEDGE_OK ? 0 : -1;
+}
+
 static PyObject *watch_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static const core_signature signature = {
-        .function = "Watch", .positional = 1, .required = 1, .names = {"protocol"}};
-    core_state *state = PyType_GetModuleState(type);
+    static const core_signature signature = {.function = "Watch",
+                                             .positional = 1,
+                                             .required = 1,
+                                             .names = {"protocol", "client", "server"}};
     PyObject *values[CORE_ARGUMENTS_MAX];
-    kedge_protocol protocol;
-    if (core_constructor_arguments(&signature, arguments, keywords, values) < 0 ||
-        core_protocol_of(state, values[0], &protocol) < 0) {
+    if (core_constructor_arguments(&signature, arguments, keywords, values) < 0) {
         return NULL;
     }
     core_watch *self = (core_watch *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
-    self->state = state;
-    self->protocol = protocol;
-    kedge_watch_config config = kedge_watch_config_default(protocol);
-    kedge_status status = kedge_watch_create(&self->watch, &config, core_allocator());
-    if (status != KEDGE_OK) {
-        Py_DECREF(self);
-        return core_raise(state, status);
+    self->state = PyType_GetModuleState(type);
+    if (make_watch(self, values) < 0) {
+        Py_CLEAR(self);
     }
     return (PyObject *)self;
 }
@@ -44,6 +119,7 @@ static PyObject *watch_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
 static void watch_dealloc(PyObject *object)
 {
     kedge_watch_destroy(watch_of(object)->watch);
+    core_kept_free(&watch_of(object)->kept);
     Py_CLEAR(watch_of(object)->broken);
     core_free(object);
 }
@@ -196,12 +272,16 @@ static PyGetSetDef getset[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_doc,
-     (void *)(uintptr_t)"Watch(protocol)\n--\n\n"
-                        "An observer of one conversation: told what both sides say, and when, it "
-                        "gives an Observation\neach time, and the first thing that breaks the "
-                        "contract.\n\nIt judges by the tables that links run by. What only the two "
-                        "sides can know is not judged:\nwhether a token is right, whether the "
-                        "application may refuse."},
+     (void
+          *)(uintptr_t)"Watch(protocol, *, client=None, server=None)\n--\n\n"
+                       "An observer of one conversation: told what both sides say, and when, it "
+                       "gives an Observation\neach time, and the first thing that breaks the "
+                       "contract.\n\nIt judges by the tables that links run by. What only the two "
+                       "sides can know is not judged:\nwhether a token is right, whether the "
+                       "application may refuse.\n\n`client` and `server` are what the two are "
+                       "taken to be set to: dicts of what the protocol's\nClient takes, and its "
+                       "Hub as far as it is about links. A transcript does not show rates and\nthe "
+                       "time for an application's answers: they are not limited unless set."},
     {Py_tp_new, watch_new},
     {Py_tp_dealloc, watch_dealloc},
     {Py_tp_methods, methods},

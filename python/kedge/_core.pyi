@@ -1987,9 +1987,19 @@ class Watch:
 
     It judges by the tables that links run by. What only the two sides can know is not judged:
     whether a token is right, whether the application may refuse.
+
+    `client` and `server` are what the two are taken to be set to: dicts of what the protocol's
+    Client takes, and its Hub as far as it is about links. A transcript does not show rates and the
+    time for an application's answers: they are not limited unless set.
     """
 
-    def __new__(cls, protocol: _Protocol) -> Self: ...
+    def __new__(
+        cls,
+        protocol: _Protocol,
+        *,
+        client: dict[str, Any] | None = None,
+        server: dict[str, Any] | None = None,
+    ) -> Self: ...
     def message(
         self,
         sender: _Side,

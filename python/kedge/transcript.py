@@ -371,10 +371,16 @@ class Step(NamedTuple):
     seen: Observation
 
 
-def explain(protocol: Protocol, lines: Iterable[Line]) -> Iterator[Step]:
+def explain(
+    protocol: Protocol,
+    lines: Iterable[Line],
+    *,
+    client: dict[str, Any] | None = None,
+    server: dict[str, Any] | None = None,
+) -> Iterator[Step]:
     """Judges a transcript line by line: in which state both sides are, and who broke the contract
-    first (`step.seen.broken`)."""
-    watch = Watch(protocol)
+    first (`step.seen.broken`). `client` and `server` are settings, as kedge.Watch takes them."""
+    watch = Watch(protocol, client=client, server=server)
     for line in lines:
         if line.message is None:
             seen = watch.close(line.sender, line.code, line.reason, now=line.t)

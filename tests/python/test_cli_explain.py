@@ -136,6 +136,19 @@ def test_the_arguments(capsys: Capture) -> None:
     assert "Exit status" in said
 
 
+def test_the_sides_can_be_set(tmp_path: Path, capsys: Capture) -> None:
+    file = written(tmp_path, WHOLE["gateway"])
+    assert cli.main(["explain", "gateway", file, "--server", '{"identify_timeout": 0.05}']) == 1
+    assert "broken in line 2 by the client" in capsys.readouterr().out
+    assert cli.main(["explain", "gateway", file, "--client", '{"path": "/x"}']) == 0
+    assert cli.main(["explain", "gateway", file, "--client", '{"nonsense": 1}']) == 2
+    assert cli.main(["explain", "gateway", file, "--server", '{"identify_timeout": 0}']) == 2
+    for text in ("[]", "nonsense"):
+        with pytest.raises(SystemExit):
+            cli.main(["explain", "gateway", file, "--client", text])
+    assert "is no JSON object" in capsys.readouterr().err
+
+
 def run(lines: list[Line], *arguments: str) -> tuple[int, str]:
     """The command as a process, the transcript on its stdin."""
     done = subprocess.run(

@@ -284,3 +284,21 @@ def test_mistakes_raise_and_name_what_is_wrong(call: Any, error: type, told: str
     ann = world.join()
     with pytest.raises(error, match=told):
         call(world, ann)
+
+
+def test_the_name_of_a_server_lives_as_long_as_its_hub() -> None:
+    for number in range(50):
+        hub = _core.BlobHubHub(name="".join(["server-", str(number), "n" * 200]), version="1")
+        filled = ["x" * size for size in range(150, 400)]  # where the name was, if it is gone
+        assert filled
+        link = hub.link()
+        for question in link.requested("/v1/", [("Authorization", "Bearer t")]):
+            link.accept(question, user="ann")
+        link.outputs()
+        link.opened()
+        link.receive(
+            '{"jsonrpc":"2.0","id":1,"method":"status/initialize",'
+            '"params":{"client_info":{"name":"n","version":"1"}}}'
+        )
+        (answer,) = link.outputs()
+        assert f'"server-{number}nnn' in answer.text

@@ -100,6 +100,38 @@ def test_it_asks_the_clock_where_no_time_is_given() -> None:
         exact.close("server", 1001, now=1, now_ns=6)
 
 
+def test_the_sides_are_set_to_what_is_told() -> None:
+    def late(**settings: Any) -> bool:
+        watch = Watch("gateway", **settings)
+        watch.message("server", HELLO, now=0)
+        return watch.message("client", IDENTIFY, now=20).broken
+
+    assert not late()
+    assert not late(client=None, server={})
+    assert late(server={"identify_timeout": 10})
+    assert not late(server={"identify_timeout": 25.5}, client={"hello_timeout": 40})
+    words = Watch("gateway", server={"words": {"mls_type": ["".join("other")]}})
+    assert not words.message("server", HELLO, now=0).broken
+    named = Watch("blobhub", client={"path": "/" + "p" * 50}, server={"name": "n" * 50})
+    for _ in range(20):
+        named.close("client", now=0)
+        named.message("client", "[]", now=0)
+    assert Watch("blobhub", client={"token": "t"}, server={"batch_max": 5}).protocol == "blobhub"
+    assert Watch("flowlayer", client={"path": "/x"}, server={"commands_max": 5}).broken is None
+    assert Watch("messaging", client={"acks": "each"}, server={"silence": 5}).broken is None
+
+
+def test_settings_that_are_none_are_told() -> None:
+    with pytest.raises(TypeError, match=r"server\(\) got an unexpected .*'batch_max'"):
+        Watch("gateway", server={"batch_max": 1})
+    with pytest.raises(TypeError, match="client must be a dict, not list"):
+        Watch("gateway", client=[])
+    with pytest.raises(ArgumentError, match="batch_max is zero"):
+        Watch("blobhub", server={"batch_max": 0})
+    with pytest.raises(ArgumentError, match="hello_timeout"):
+        Watch("gateway", client={"hello_timeout": -1})
+
+
 def test_the_arguments_are_checked() -> None:
     with pytest.raises(ArgumentError, match="protocol is"):
         Watch("smtp")

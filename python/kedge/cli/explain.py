@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from kedge import DecodeError, _core
-from kedge.cli._common import say
+from kedge.cli._common import UsageError, say
 from kedge.transcript import Line, Step, TranscriptError, explain, read
 
 DECODERS = {
@@ -44,8 +44,25 @@ def add_explain(command: argparse.ArgumentParser) -> None:
         "protocol", metavar="PROTOCOL", choices=tuple(DECODERS), help=", ".join(DECODERS)
     )
     command.add_argument("file", metavar="FILE", help="the transcript; - is stdin")
+    for side in ("client", "server"):
+        command.add_argument(
+            f"--{side}",
+            metavar="SETTINGS",
+            type=settings_of,
+            help=f"what the {side} is set to, a JSON object: names as in Python, times in seconds",
+        )
     command.add_argument("--json", action="store_true", help="a JSON object a line, for machines")
     command.set_defaults(run=run_explain)
+
+
+def settings_of(text: str) -> dict[str, Any]:
+    try:
+        settings = json.loads(text)
+    except ValueError:
+        settings = None
+    if not isinstance(settings, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON object")
+    return settings
 
 
 def run_explain(options: argparse.Namespace) -> int:
@@ -54,7 +71,7 @@ def run_explain(options: argparse.Namespace) -> int:
     broken = False
     count = 0
     try:
-        for count, step in enumerate(explain(options.protocol, lines_of(options.file)), 1):
+        for count, step in enumerate(steps_of(options), 1):
             tell(count, step)
             broken = broken or step.seen.broken
     except TranscriptError as error:
@@ -68,6 +85,14 @@ def run_explain(options: argparse.Namespace) -> int:
     elif not broken:
         say(f"whole: {count} lines, and nothing in them breaks the contract")
     return 1 if broken else 0
+
+
+def steps_of(options: argparse.Namespace) -> Iterator[Step]:
+    lines = lines_of(options.file)
+    try:
+        yield from explain(options.protocol, lines, client=options.client, server=options.server)
+    except TypeError as error:
+        raise UsageError(f"--client or --server: {error}") from None
 
 
 def lines_of(file: str) -> Iterator[Line]:
