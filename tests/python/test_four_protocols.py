@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import kedge
 import pytest
 from aio_world import Cable, following, nothing_left, until
+from certificates import contexts
 from hosts import DIALERS, HOSTS, Dialer, Host
 from kedge import Closed, Ready, Retry, WantCredentials
+from kedge.adapters import aiohttp, websockets
+from kedge.aio._server import PATHS
 from plays import PLAYS, WRONG, Play
 
 on_uvloop = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -98,3 +103,52 @@ async def test_nothing_but_the_right_path_is_let_in(host: Host, play: Play) -> N
         client = play.client(path="/elsewhere")
         async with following(f"ws://127.0.0.1:{port}", client) as record:
             assert (await record.closed()).http_status in (403, 404)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # aiohttp's connector, of TLS
+async def test_tls_carries_it_too(play: Play, dialer: Dialer, tmp_path: Path) -> None:
+    serving, trusting = contexts(tmp_path)
+    hub = play.hub()
+    async with kedge.serve(play.handle, hub=hub, ssl=serving) as server:
+        url = f"wss://127.0.0.1:{server.port}"
+        async with following(url, play.client(), dialer, ssl=trusting) as record:
+            await play.begin(record)
+            await play.chat(record)
+            play.publish(hub, 1, 300)
+            await until(lambda: play.counts(record) == list(range(1, 301)))
+        async with following(url, play.client(), dialer) as record:
+            assert isinstance((await record.closed()).action, Retry)
+            assert record.of(Ready) == []
+        await until(lambda: not hub.links())
+
+
+PINGS = {
+    "kedge": {"ping_interval": 0.05, "ping_timeout": 0.05},
+    "aiohttp": {"heartbeat": 0.1},
+    "websockets": {"ping_interval": 0.05, "ping_timeout": 0.05, "close_timeout": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", PINGS)
+async def test_a_silent_peer_is_found_where_the_protocol_does_not_look(
+    play: Play, name: str
+) -> None:
+    hub = play.hub()
+    async with HOSTS[name](play.handle, hub, **PINGS[name]) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"GET {PATHS[play.name]} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer anna\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        assert b" 101 " in await reader.readline()
+        await until(lambda: not hub.links())
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_librarys_pings_are_only_where_the_protocol_has_none(play: Play) -> None:
+    options = websockets.Service(play.handle, play.hub()).options
+    pinged = play.name in ("flowlayer", "blobhub")
+    assert options["ping_interval"] == (30 if pinged else None)
+    assert aiohttp.heartbeat_of(play.name) == (30 if pinged else None)

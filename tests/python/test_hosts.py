@@ -582,6 +582,15 @@ async def test_a_cancelled_client_leaves_nothing(dialer: Dialer, amid: str) -> N
                 await soon(task)
 
 
+async def test_a_silent_server_is_left_if_the_library_pings(dialer: Dialer) -> None:
+    pings: dict[str, Any] = {"ping_interval": 0.05, "ping_timeout": 0.05, "close_timeout": 0.1}
+    if dialer is DIALERS["aiohttp"]:
+        pings = {"heartbeat": 0.1}
+    async with mute() as url, following(url, client_of(), dialer, **pings) as record:
+        await record.ready()
+        assert isinstance((await record.closed()).action, Retry)
+
+
 async def test_a_client_that_leaves_says_so(dialer: Dialer) -> None:
     seen: list[Closed] = []
 

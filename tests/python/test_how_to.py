@@ -17,7 +17,16 @@ from pages import ROOT, Page, Program, untaken, workshop
 PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))
 
 # Those with programs, each with a test below.
-TESTED = ("fastapi", "from-a-deque", "limits", "restart", "security", "testing")
+TESTED = (
+    "aiohttp",
+    "fastapi",
+    "from-a-deque",
+    "limits",
+    "restart",
+    "security",
+    "testing",
+    "websockets",
+)
 
 
 def test_each_page_with_programs_has_a_test() -> None:
@@ -56,6 +65,37 @@ async def test_fastapi(tmp_path: Path) -> None:
                 assert json.load(answer) == {"told": 1}
             (told,) = await events_until(stream, Dispatch)
             assert told == Dispatch("message_create", 2, payload=b'{"text":"hello"}')
+
+
+async def test_aiohttp(tmp_path: Path) -> None:
+    with workshop("how-to/aiohttp.md", tmp_path) as shop:
+        for title in ("server.py", "client.py"):
+            shop.write(title)
+        assert untaken(shop) == []
+        shop.port("8765")
+        await said(shop.run("server.py"), "Running on")
+        client = shop.run("client.py")
+        await said(client, "^{'told': True}$")
+        await said(client, "^hello$")
+
+
+async def test_websockets(tmp_path: Path) -> None:
+    with workshop("how-to/websockets.md", tmp_path) as shop:
+        for title in ("server.py", "routes.py", "client.py"):
+            shop.write(title)
+        assert untaken(shop) == []
+        shop.port("8765")
+        other = shop.port("8766")
+        await said(shop.run("server.py"), "^listening$")
+        await said(shop.run("client.py"), "^[0-9]+ hello$")
+        await said(shop.run("routes.py"), "^listening$")
+        answer = await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{other}/")
+        with answer:
+            assert answer.read() == b"This is a supervisor.\n"
+        client = kedge.flowlayer.Client(token="secret")
+        async with kedge.connect(f"ws://127.0.0.1:{other}", client) as stream:
+            await events_until(stream, Ready)
+            assert client.services == {"web": "running"}
 
 
 async def test_from_a_deque(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import socket
-import ssl
 import stat
 import sys
 import threading
@@ -29,6 +28,7 @@ from aio_world import (
     soon,
     until,
 )
+from certificates import contexts
 from kedge.aio import Link
 from kedge.aio._alarm import Alarm
 from kedge.gateway import (
@@ -569,17 +569,12 @@ async def test_one_timer_serves_a_whole_hub() -> None:
         assert [callback for callback in rung if callback.__self__ in server._open] == []
 
 
-TLS = Path(__file__).parent / "tls"
-
-
 # Python 3.10 complains of a TLS transport whose handshake failed, though its socket is closed.
 @pytest.mark.filterwarnings(
     *(["ignore::pytest.PytestUnraisableExceptionWarning"] if sys.version_info < (3, 11) else [])
 )
-async def test_tls_carries_it_too() -> None:
-    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    serving.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
-    trusting = ssl.create_default_context(cafile=TLS / "certificate.pem")
+async def test_tls_carries_it_too(tmp_path: Path) -> None:
+    serving, trusting = contexts(tmp_path)
     hub = Hub(topic_history=(100_000, 1 << 30, 600.0))
     async with nothing_left():
         async with kedge.serve(handle, hub=hub, ssl=serving) as server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from kedge._hub import HubCalls as Hub
 
 T = TypeVar("T")
+
+TIME_TOLD = 10.0
+"""Seconds after which a hub that writes the time of day is told it anew: it may have been set."""
 
 
 class Driver:
@@ -31,6 +35,7 @@ class Driver:
         self._calls: set[Future[object]] = set()
         self._carriers = 0
         self._idle: asyncio.Future[None] | None = None
+        self._time_told = math.inf if hub.protocol != "messaging" else -math.inf
 
     def wake(self) -> None:
         """The hub wants a turn; from any thread."""
@@ -70,9 +75,16 @@ class Driver:
         self._turn_comes = False
         if self._holders == 0:
             return
+        self._tell_time()
         for link in self._hub.ready():
             self._serve(link)
         self._alarm.set(self._hub.deadline)
+
+    def _tell_time(self) -> None:
+        now = self._hub.clock()
+        if now >= self._time_told + TIME_TOLD:
+            self._time_told = now
+            self._hub.tell_time(now=now)
 
     def _serve(self, link: HubLink) -> None:
         look = getattr(link.context, "_look", None)

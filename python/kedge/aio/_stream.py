@@ -309,6 +309,7 @@ class Stream(ABC):
         self._subscribing.clear()
 
     async def _dial_safely(self) -> None:
+        self._client.tell_time()
         try:
             await self._dial()
         except OSError as error:
@@ -318,6 +319,8 @@ class Stream(ABC):
             self._drop()
 
     def _failed(self, why: str, status: int = 0, retry_after: float = 0.0) -> None:
+        if not self._running:
+            return  # stopped meanwhile
         logger.info("no connection to %s: %s", self._address.host_header, why)
         self._take(self._client.connect_failed(status, retry_after=retry_after))
 
