@@ -289,7 +289,7 @@ async def serve(
             service,
             host,
             port,
-            **(service.options | options),
+            **(service.options | {"close_timeout": close_timeout} | options),
         ) as server:
             try:
                 yield server
