@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import hashlib
 import json
 import logging
@@ -404,6 +405,12 @@ async def test_text_that_is_not_utf8_ends_the_connection(host: Host) -> None:
         await until(lambda: not hub.links())
 
 
+def links_there(hub: Hub) -> int:
+    """From Python 3.12 on aiohttp leaves what an aborted socket had in a cycle."""
+    gc.collect()
+    return hub.counts["links"]
+
+
 async def test_nothing_is_left_of_links_that_end_in_whatever_way(host: Host) -> None:
     hub = Hub()
     async with nothing_left(), host(converse, hub) as port:
@@ -417,7 +424,7 @@ async def test_nothing_is_left_of_links_that_end_in_whatever_way(host: Host) -> 
                 if way == "abrupt":
                     websocket.abort()
             await until(lambda: not hub.links())
-            await until(lambda: hub.counts["links"] == 0 and not of_carriers())
+            await until(lambda: not of_carriers() and links_there(hub) == 0)
         assert hub._driver is not None
     assert hub._driver is None
 
