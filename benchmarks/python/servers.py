@@ -68,6 +68,16 @@ async def kedge_protocol() -> int:
     import kedge
 
     class Echo(kedge.websocket.Protocol):
+        def received_text(self, message: bytes) -> None:
+            self.send_text(message)
+
+    return await listen(Echo)
+
+
+async def kedge_protocol_str() -> int:
+    import kedge
+
+    class Echo(kedge.websocket.Protocol):
         def received(self, message: str | bytes) -> None:
             self.send(message)
 
@@ -78,8 +88,8 @@ async def kedge_protocol_each() -> int:
     import kedge
 
     class Echo(kedge.websocket.Protocol):
-        def received(self, message: str | bytes) -> None:
-            self.send(message)
+        def received_text(self, message: bytes) -> None:
+            self.send_text(message)
             self.flush()
 
     return await listen(Echo)
@@ -220,6 +230,7 @@ SERVERS: dict[str, Serve] = {
     for name in (
         kedge_sans_io,
         kedge_protocol,
+        kedge_protocol_str,
         kedge_protocol_each,
         kedge_serve,
         bare,

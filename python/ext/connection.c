@@ -685,47 +685,63 @@ int core_connection_send(core_connection *self, PyObject *message, bool text)
 #define PARTS 64
 #define OUTPUT_LIMIT ((size_t)1 << 16)
 
-/* Appends what there is to the bytes, up to `limit` in all; tells whether there may be more. */
-static int gather(core_connection *self, PyObject **bytes, size_t limit, bool *more)
+static size_t size_of(const kedge_span *parts, size_t count)
 {
-    kedge_span parts[PARTS];
-    size_t size = (size_t)PyBytes_GET_SIZE(*bytes);
-    size_t count = kedge_connection_output(self->connection, parts, PARTS, self->last);
-    size_t room = limit - size;
-    size_t wanted = 0;
+    size_t size = 0;
     for (size_t i = 0; i < count; i++) {
-        wanted += parts[i].size;
+        size += parts[i].size;
     }
-    wanted = wanted < room ? wanted : room;
-    if (wanted == 0) {
-        *more = false;
-        return 0;
-    }
-    if (_PyBytes_Resize(bytes, (Py_ssize_t)(size + wanted)) < 0) {
-        return -1;
-    }
-    char *place = PyBytes_AS_STRING(*bytes) + size;
-    for (size_t i = 0, left = wanted; left > 0; i++) {
-        size_t piece = parts[i].size < left ? parts[i].size : left;
-        memcpy(place, parts[i].data, piece);
-        place += piece;
-        left -= piece;
-    }
-    core_trace_written(self->link, PyBytes_AS_STRING(*bytes) + size, wanted, self->last);
-    *more = size + wanted < limit;
-    return kedge_connection_consumed(self->connection, wanted, self->last) == KEDGE_OK ? 0 : -1;
+    return size;
 }
 
-/* All that there is, up to the limit; ends the guard. */
+static void copy(char *place, const kedge_span *parts, size_t size)
+{
+    while (size > 0) {
+        size_t piece = parts->size < size ? parts->size : size;
+        memcpy(place, parts->data, piece);
+        place += piece;
+        size -= piece;
+        parts++;
+    }
+}
+
+/* Makes room for so many bytes more; tells where. Null, and no bytes, without memory. */
+static char *grow(PyObject **bytes, size_t size)
+{
+    size_t former = *bytes == NULL ? 0 : (size_t)PyBytes_GET_SIZE(*bytes);
+    if (*bytes == NULL) {
+        *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    } else {
+        (void)_PyBytes_Resize(bytes, (Py_ssize_t)(former + size));
+    }
+    return *bytes == NULL ? NULL : PyBytes_AS_STRING(*bytes) + former;
+}
+
+/* All that there is, up to the limit; ends the guard. A link is asked until it gives nothing, so that
+ * its hub learns that it was served. */
 static PyObject *output(core_connection *self, size_t limit)
 {
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, 0);
-    bool more = bytes != NULL;
-    while (more) {
-        more = gather(self, &bytes, limit, &more) == 0 && more;
+    kedge_span parts[PARTS];
+    PyObject *bytes = NULL;
+    size_t taken = 0;
+    while (taken < limit) {
+        size_t size =
+            size_of(parts, kedge_connection_output(self->connection, parts, PARTS, self->last));
+        size = size < limit - taken ? size : limit - taken;
+        char *place = size == 0 ? NULL : grow(&bytes, size);
+        if (place == NULL) {
+            break;
+        }
+        copy(place, parts, size);
+        core_trace_written(self->link, place, size, self->last);
+        (void)kedge_connection_consumed(self->connection, size, self->last);
+        taken += size;
+        if (self->link == NULL && !kedge_connection_output_waiting(self->connection)) {
+            break;
+        }
     }
     core_connection_leave(self);
-    return bytes;
+    return bytes == NULL && PyErr_Occurred() == NULL ? PyBytes_FromStringAndSize(NULL, 0) : bytes;
 }
 
 PyObject *core_connection_output(core_connection *self, size_t limit)

@@ -547,8 +547,25 @@ void core_headers_free(core_headers *headers)
 
 /* ---- To Python ------------------------------------------------------------------------------- */
 
+/* Most texts are of ASCII: these are copied. */
+static bool is_ascii(kedge_span text)
+{
+    uint8_t bits = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        bits |= text.data[i];
+    }
+    return bits < 0x80;
+}
+
 PyObject *core_str(kedge_span text)
 {
+    if (text.size > 1 && is_ascii(text)) {
+        PyObject *made = PyUnicode_New((Py_ssize_t)text.size, 0x7F);
+        if (made != NULL) {
+            memcpy(PyUnicode_1BYTE_DATA(made), text.data, text.size);
+        }
+        return made;
+    }
     return PyUnicode_DecodeUTF8((const char *)text.data, (Py_ssize_t)text.size, "replace");
 }
 
