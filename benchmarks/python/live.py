@@ -8,9 +8,11 @@ import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from benchmarks.program import ROOT, build
+from benchmarks import program
+from benchmarks.program import ROOT
 
 PYTHON = ROOT / "build/peers/venv/bin/python"
 LOG = ROOT / "build/log/bench-servers.log"
@@ -21,6 +23,12 @@ CONNECTIONS = 32
 def environment() -> dict[str, str]:
     """In which the peers' Python finds the package and the benchmarks."""
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "python"), str(ROOT)])}
+
+
+@cache
+def build(name: str) -> Path:
+    """Once is enough."""
+    return program.build(name)
 
 
 def cores() -> tuple[int, int]:
@@ -91,14 +99,11 @@ class Served:
         self.server.end()
 
 
-def serve(name: str, loop: str, connections: int, *load: str) -> Served:
+def serve(module: str, name: str, loop: str, connections: int, *load: str) -> Served:
     server_core, load_core = cores()
-    module = "benchmarks.python.servers"
-    server = Process([PYTHON, "-m", module, name, loop], server_core)
-    program = build("load")
-    return Served(
-        name, server, Process([program, server.answer, str(connections), *load], load_core)
-    )
+    server = Process([PYTHON, "-m", f"benchmarks.python.{module}", name, loop], server_core)
+    command = [str(build("load")), server.answer, str(connections), *load]
+    return Served(name, server, Process(command, load_core))
 
 
 def echoed(
@@ -108,7 +113,7 @@ def echoed(
     compared with each other, and so on."""
     options = [str(in_flight), str(MESSAGE_SIZE)]
     servers = [
-        serve(name, loop, CONNECTIONS, "bare" if name == "bare" else "echo", *options)
+        serve("servers", name, loop, CONNECTIONS, "bare" if name == "bare" else "echo", *options)
         for name in names
     ]
     for each in servers:
@@ -121,3 +126,55 @@ def echoed(
     for each in servers:
         each.end()
     return {each.name: each.costs for each in servers}
+
+
+IDENTIFY = '{"type":"identify","d":{"token":"t","protocol_version":1}}'
+TAIL = 'and nobody noticed"}}'
+LINKS = 2000
+
+
+def published(names: Iterable[str], loop: str, pairs: int, times: int) -> dict[str, list[float]]:
+    """What each server pays for an event and one of the links that it goes to, so often."""
+    servers = [
+        serve("publishers", name, loop, LINKS, "listen", *([IDENTIFY] if name == "kedge" else []))
+        for name in names
+    ]
+    counts = dict.fromkeys(names, 0)
+
+    def publish(each: Served, often: int) -> None:
+        for _ in range(often):
+            each.server.ask("publish")
+            counts[each.name] += 1
+            came = int(each.load.ask(f"await {counts[each.name]} {TAIL}"))
+            if came != counts[each.name] * LINKS:
+                raise SystemExit(f"bench: {each.name} published to some twice")
+
+    for each in servers:
+        publish(each, 2)
+    for number in range(pairs):
+        for each in servers if number % 2 == 0 else reversed(servers):
+            begin = each.server.cpu()
+            publish(each, times)
+            each.costs.append((each.server.cpu() - begin) / times / LINKS)
+    for each in servers:
+        each.end()
+    return {each.name: each.costs for each in servers}
+
+
+def idle(module: str, name: str, loop: str, connections: int, *load: str) -> float:
+    """Bytes that a server takes for each of so many connections that do nothing."""
+    server_core, load_core = cores()
+    server = Process([PYTHON, "-m", f"benchmarks.python.{module}", name, loop], server_core)
+    asks = build("load")
+    first = Process([asks, server.answer, "20", *load], load_core)
+    time.sleep(SETTLED)
+    before = server.memory()
+    rest = Process([asks, server.answer, str(connections), *load], load_core)
+    time.sleep(SETTLED)
+    taken = server.memory() - before
+    for process in (rest, first, server):
+        process.end()
+    return taken / connections
+
+
+SETTLED = 0.3  # seconds until a server is done with those who came last

@@ -89,9 +89,10 @@ typedef struct core_link {
     PyObject *decoder;
     PyObject *path; /* a client's */
     PyObject *weak_references;
-    core_slice message; /* that was received last */
-    core_kept *kept;    /* what its settings borrow */
-    core_trace *trace;  /* null: nobody looks on */
+    struct core_wire *wire; /* what carries its connection on asyncio; not owned */
+    core_slice message;     /* that was received last */
+    core_kept *kept;        /* what its settings borrow */
+    core_trace *trace;      /* null: nobody looks on */
     size_t message_limit;
     unsigned connections; /* Connection objects that have it */
 } core_link;

@@ -7,6 +7,8 @@
 #include "wire.h"
 #include "trace.h"
 
+#include "hubs.h"
+
 #include <stddef.h>
 
 #define OUTPUT_LIMIT ((size_t)1 << 16)
@@ -23,13 +25,21 @@ typedef struct news {
     PyObject *before;   /* events: a list; null: none */
     PyObject *messages; /* each with the name of the method that takes it */
     PyObject *after;
+    bool brought; /* a message went into the mailbox */
 } news;
+
+static bool is_nothing(const news *found)
+{
+    return found->before == NULL && found->messages == NULL && found->after == NULL &&
+           !found->brought;
+}
 
 static void clear_news(news *found)
 {
     Py_CLEAR(found->before);
     Py_CLEAR(found->messages);
     Py_CLEAR(found->after);
+    found->brought = false;
 }
 
 static int append(PyObject **list, PyObject *item)
@@ -50,17 +60,17 @@ static bool is_message(const kedge_connection_event *event)
 }
 
 /* Puts an event where it belongs. A message goes straight into the mailbox, if there is one. */
-static int sort_event(core_wire *self, const kedge_connection_event *event, news *found,
-                      bool *brought)
+static int sort_event(core_wire *self, const kedge_connection_event *event, news *found)
 {
     if (!is_message(event)) {
-        PyObject **list = found->messages != NULL || *brought ? &found->after : &found->before;
+        PyObject **list =
+            found->messages != NULL || found->brought ? &found->after : &found->before;
         return append(list, core_connection_event(self->connection, event));
     }
     bool text = event->kind == KEDGE_CONNECTION_TEXT;
     PyObject *message = core_connection_message(event, !self->raw_texts);
     if (self->mailbox != NULL) {
-        *brought = true;
+        found->brought = true;
         return core_mailbox_add(self->mailbox, message);
     }
     PyObject *name = text && self->raw_texts ? self->state->received_text : self->state->received;
@@ -71,10 +81,9 @@ static int sort_event(core_wire *self, const kedge_connection_event *event, news
 static int look_for(core_wire *self, news *found)
 {
     kedge_connection_event event;
-    bool brought = false;
     core_connection *connection = self->connection;
     while (kedge_connection_next_event(connection->connection, &event, connection->last)) {
-        if (sort_event(self, &event, found, &brought) < 0) {
+        if (sort_event(self, &event, found) < 0) {
             return -1;
         }
     }
@@ -208,11 +217,29 @@ static int steer(core_wire *self)
     return call_named(self, wanted ? self->state->resume : self->state->pause);
 }
 
+/* From now on look_all finds it by its link. */
+static void tell_link(core_wire *self)
+{
+    core_link *link = self->connection->link;
+    if (link != NULL) {
+        link->wire = self;
+    }
+}
+
+static void untell_link(const core_wire *self)
+{
+    core_link *link = self->connection == NULL ? NULL : self->connection->link;
+    if (link != NULL && link->wire == self) {
+        link->wire = NULL;
+    }
+}
+
 static int settle(core_wire *self)
 {
     if (self->write == NULL) {
         return 0;
     }
+    tell_link(self);
     kedge_connection *connection = self->connection->connection;
     if (kedge_connection_finished(connection)) {
         return call_named(self, self->state->finish);
@@ -256,7 +283,7 @@ static int pump(core_wire *self, news *found)
     int failed = 0;
     self->pumping = true;
     for (;;) {
-        failed = deliver(self, found);
+        failed = is_nothing(found) ? 0 : deliver(self, found);
         clear_news(found);
         if (failed < 0) {
             break;
@@ -317,6 +344,7 @@ static int receive(core_wire *self, size_t size, news *found)
     }
     uint8_t *bytes = self->buffer.buf;
     core_trace_received(connection->link, bytes, size, connection->last);
+    core_trace_received(connection->link, bytes, size, connection->last);
     kedge_status status =
         kedge_connection_receive_mutable(connection->connection, bytes, size, connection->last);
     int failed = 0;
@@ -339,7 +367,7 @@ static int receive(core_wire *self, size_t size, news *found)
 static PyObject *wire_buffer_updated(PyObject *object, PyObject *count)
 {
     core_wire *self = wire_of(object);
-    news found = {NULL, NULL, NULL};
+    news found = {NULL, NULL, NULL, false};
     size_t size = PyLong_AsSize_t(count);
     if (size == (size_t)-1 && PyErr_Occurred() != NULL) {
         return NULL;
@@ -361,18 +389,133 @@ static PyObject *wire_pause_writing(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyObject *wire_look(PyObject *object, PyObject *unused)
+static PyObject *look(core_wire *self)
 {
-    (void)unused;
-    core_wire *self = wire_of(object);
-    news found = {NULL, NULL, NULL};
+    news found = {NULL, NULL, NULL, false};
     if (self->write == NULL) {
         Py_RETURN_NONE;
     }
     return pumped(self, &found, look_again(self, &found));
 }
 
-/* ---- What owners call ------------------------------------------------------------------------ */
+static PyObject *wire_look(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    return look(wire_of(object));
+}
+
+/* ---- Many at once ---------------------------------------------------------------------------- */
+
+/* With thousands of links each finds its memory cold: what the next ones need is asked for while this
+ * one is looked at, a step of the way at a time, since each step reads where the next one is. */
+#if defined(__GNUC__)
+#define WANT(address) __builtin_prefetch(address)
+#else
+#define WANT(address) ((void)(address))
+#endif
+
+#define CACHE_LINE 64
+
+/* Where a link and a connection are hot: hints, that are right for any layout. */
+#define LINK_HOT 384
+#define LINK_HOT_SIZE 768
+#define CONNECTION_WINDOW 640
+#define CONNECTION_QUEUE 1408
+
+static void want(const void *memory, size_t size)
+{
+    for (size_t offset = 0; offset < size; offset += CACHE_LINE) {
+        WANT((const char *)memory + offset);
+    }
+}
+
+enum { STEPS = 4, AHEAD = 3 }; /* steps, and how many links lie between two of them */
+
+static void want_step(const core_link *link, int step)
+{
+    if (step == 0) {
+        want(link, sizeof *link);
+        return;
+    }
+    const core_wire *wire = link->wire;
+    if (wire == NULL) {
+        return;
+    }
+    if (step == 1) {
+        want(wire, sizeof *wire);
+    } else if (step == 2) {
+        want((const char *)link->link + LINK_HOT, LINK_HOT_SIZE);
+        want(wire->mailbox, sizeof *wire->mailbox);
+        want(wire->connection, sizeof *wire->connection);
+        want(wire->write, 2 * CACHE_LINE);
+        want(wire->transport, CACHE_LINE);
+    } else {
+        const char *connection = (const char *)wire->connection->connection;
+        want(connection, 256);
+        want(connection + CONNECTION_WINDOW, 448);
+        want(connection + CONNECTION_QUEUE, 256);
+    }
+}
+
+/* The links that have something. */
+static PyObject *all_ready(PyObject *object)
+{
+    static PyObject *const by_clock[] = {NULL, NULL};
+    kedge_time now;
+    core_hub *hub = core_hub_begin_at(object, by_clock, &now);
+    PyObject *links = hub == NULL ? NULL : PyList_New(0);
+    kedge_link *link;
+    while (links != NULL && (link = kedge_hub_next_ready(hub->hub, now)) != NULL) {
+        if (PyList_Append(links, kedge_link_context(link)) < 0) {
+            Py_CLEAR(links);
+        }
+    }
+    if (hub != NULL) {
+        hub->woken = false;
+        hub->guard.busy = false;
+    }
+    return links;
+}
+
+static void want_ahead(PyObject *links, Py_ssize_t place)
+{
+    for (int step = 0; step < STEPS; step++) {
+        Py_ssize_t next = place + (STEPS - step) * AHEAD;
+        if (next < PyList_GET_SIZE(links)) {
+            want_step((const core_link *)PyList_GET_ITEM(links, next), step);
+        }
+    }
+}
+
+/* Looks at a link's wire; what has none goes to the others. */
+static int look_at(core_link *link, PyObject *others)
+{
+    if (link->wire == NULL) {
+        return PyList_Append(others, (PyObject *)link);
+    }
+    PyObject *looked = look(link->wire);
+    Py_XDECREF(looked);
+    return looked == NULL ? -1 : 0;
+}
+
+static PyObject *wire_serve(PyObject *type, PyObject *hub)
+{
+    core_state *state = core_state_of_type((PyTypeObject *)type);
+    if (!PyObject_TypeCheck(hub, state->hub)) {
+        PyErr_SetString(PyExc_TypeError, "serve() takes a hub");
+        return NULL;
+    }
+    PyObject *links = all_ready(hub);
+    PyObject *others = links == NULL ? NULL : PyList_New(0);
+    for (Py_ssize_t i = 0; others != NULL && i < PyList_GET_SIZE(links); i++) {
+        want_ahead(links, i);
+        if (look_at((core_link *)PyList_GET_ITEM(links, i), others) < 0) {
+            Py_CLEAR(others);
+        }
+    }
+    Py_XDECREF(links);
+    return others;
+}
 
 /* Within a pump it is as late as when that began. */
 static int take_time(core_wire *self)
@@ -392,7 +535,7 @@ static PyObject *wire_flush(PyObject *object, PyObject *unused)
 {
     (void)unused;
     core_wire *self = wire_of(object);
-    news found = {NULL, NULL, NULL};
+    news found = {NULL, NULL, NULL, false};
     self->flush_comes = false;
     if (self->write == NULL) {
         Py_RETURN_NONE;
@@ -403,7 +546,7 @@ static PyObject *wire_flush(PyObject *object, PyObject *unused)
 static PyObject *wire_resume_writing(PyObject *object, PyObject *unused)
 {
     core_wire *self = wire_of(object);
-    news found = {NULL, NULL, NULL};
+    news found = {NULL, NULL, NULL, false};
     (void)unused;
     self->held = false;
     if (self->write == NULL) {
@@ -498,13 +641,21 @@ CORE_METHOD(wire_attach)
     Py_RETURN_NONE;
 }
 
-static PyObject *wire_detach(PyObject *object, PyObject *unused)
+static int wire_clear(PyObject *object)
 {
-    (void)unused;
     core_wire *self = wire_of(object);
     Py_CLEAR(self->transport);
     Py_CLEAR(self->write);
     Py_CLEAR(self->call_soon);
+    Py_CLEAR(self->mailbox);
+    return 0;
+}
+
+static PyObject *wire_detach(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    untell_link(wire_of(object));
+    (void)wire_clear(object);
     Py_RETURN_NONE;
 }
 
@@ -669,16 +820,6 @@ static int wire_traverse(PyObject *object, visitproc visit, void *arg)
     return 0;
 }
 
-static int wire_clear(PyObject *object)
-{
-    core_wire *self = wire_of(object);
-    Py_CLEAR(self->transport);
-    Py_CLEAR(self->write);
-    Py_CLEAR(self->call_soon);
-    Py_CLEAR(self->mailbox);
-    return 0;
-}
-
 static void wire_dealloc(PyObject *object)
 {
     core_wire *self = wire_of(object);
@@ -686,6 +827,7 @@ static void wire_dealloc(PyObject *object)
     if (self->weak_references != NULL) {
         PyObject_ClearWeakRefs(object);
     }
+    untell_link(self);
     (void)wire_clear(object);
     Py_CLEAR(self->connection);
     if (self->view != NULL) {
@@ -709,6 +851,10 @@ static PyMethodDef methods[] = {
     {"look", wire_look, METH_NOARGS,
      PyDoc_STR("look($self, /)\n--\n\n"
                "Takes what happened otherwise than by bytes that came; does what is due.")},
+    {"serve", wire_serve, METH_O | METH_CLASS,
+     PyDoc_STR("serve($type, hub, /)\n--\n\n"
+               "A turn of a hub: looks at the wires of its links that have something; gives those "
+               "links that\nno wire carries.")},
     {"flush", wire_flush, METH_NOARGS, PyDoc_STR("flush($self, /)\n--\n\nWrites what there is.")},
     {"flush_soon", wire_flush_soon, METH_NOARGS,
      PyDoc_STR("flush_soon($self, /)\n--\n\n"

@@ -2409,6 +2409,10 @@ class Wire:
         """It takes something again."""
     def look(self) -> None:
         """Takes what happened otherwise than by bytes that came; does what is due."""
+    @classmethod
+    def serve(cls, hub: _Hub, /) -> list[HubLink]:
+        """A turn of a hub: looks at the wires of its links that have something; gives those links
+        that no wire carries."""
     def flush(self) -> None:
         """Writes what there is."""
     def flush_soon(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import kedge
 import pytest
 from aio_world import nothing_left, soon, until
+from kedge._core import Wire
 from kedge.websocket import Disconnected, HttpRequest, Opened, Protocol, Refused, Requested
 
 MESSAGES: list[str | bytes] = ["", "ünïcödé 🜛", b"", b"\x00\xff", "x" * 200_000, b"y" * 99_999]
@@ -280,3 +281,13 @@ async def test_the_attributes_of_a_wire_are_checked() -> None:
         protocol._attach()  # type: ignore[call-arg]
     with pytest.raises(AttributeError, match="write"):
         protocol._attach(kedge.websocket.Connection.accept(), 2, 3)  # type: ignore[arg-type]
+
+
+async def test_a_hubs_turn_gives_back_the_links_that_no_wire_carries() -> None:
+    hub = kedge.gateway.Hub()
+    link = hub.link()
+    link.close(1000)
+    assert Wire.serve(hub) == [link]
+    assert Wire.serve(hub) == []
+    with pytest.raises(TypeError, match="takes a hub"):
+        Wire.serve(1)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from kedge._core import HubLink, StateError
+from kedge._core import HubLink, StateError, Wire
 from kedge.aio._alarm import Alarm
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Driver:
         if self._holders == 0:
             return
         self._tell_time()
-        for link in self._hub.ready():
+        for link in Wire.serve(self._hub):
             self._serve(link)
         self._alarm.set(self._hub.deadline)
 
