@@ -247,10 +247,12 @@ def test_an_abort_is_a_reset_for_the_other_side() -> None:
             lambda _, writer: accepted.put_nowait(writer), port=80
         ):
             reader, writer = await asyncio.open_connection("127.0.0.1", 80)
-            (await accepted.get()).transport.abort()
+            theirs = await accepted.get()
+            theirs.transport.abort()
             with pytest.raises(ConnectionResetError):
                 await reader.read()
             writer.close()
+            theirs.close()
 
     Clock().run(main())
 

@@ -250,15 +250,19 @@ def test_who_is_declined_hears_of_it() -> None:
 
 
 def test_a_server_that_is_no_websocket_does_not_let_anybody_wait() -> None:
+    writers: list[asyncio.StreamWriter] = []
+
     async def main() -> None:
         async with (
-            await asyncio.start_server(lambda reader, writer: None, port=80),
+            await asyncio.start_server(lambda reader, writer: writers.append(writer), port=80),
             Peers().connect("ws://127.0.0.1:80", within=3),
         ):
             raise AssertionError("it was let in")
 
     with pytest.raises(Mismatch, match="expected: the upgrade\n     got: nothing within 3 s"):
         Clock().run(main())
+    (writer,) = writers
+    writer.close()
 
 
 def test_a_request_that_is_no_upgrade_is_answered() -> None:
