@@ -1257,6 +1257,11 @@ kedge_time kedge_link_time(const kedge_link *link)
     return link->commons->now > link->now ? link->commons->now : link->now;
 }
 
+bool kedge_link_goes_on(const kedge_link *link)
+{
+    return HAS(link, goes_on) && link->operations->goes_on(link);
+}
+
 const char *kedge_link_state_name(const kedge_link *link)
 {
     return link == NULL || link->commons == NULL ? "GONE" : link->operations->describe(link).name;

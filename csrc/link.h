@@ -254,6 +254,7 @@ typedef struct kedge_link_operations {
     kedge_status (*set_credentials)(kedge_link *link, kedge_span token);
     kedge_status (*save)(const kedge_link *link, uint8_t *buffer, size_t capacity, size_t *size);
     kedge_status (*load)(kedge_link *link, kedge_span saved);
+    bool (*goes_on)(const kedge_link *link); /* null: each connection begins anew */
 
     /* Requests (kedge/requests.h); null: the protocol, or this role, has none. `waits`: does the ticket
      * name one of the peer's that is not answered yet? What is not answered by then is so by `reply...`,

@@ -678,6 +678,11 @@ static void tell_item(client *self, const kedge_continuity_item *item, kedge_eve
     }
 }
 
+static bool client_goes_on(const kedge_link *link)
+{
+    return kedge_flowlayer_client_const(link)->continuity.last > 0;
+}
+
 static void tell(client *self, unsigned which, kedge_event *event)
 {
     if (which == TELL_CLOSED) {
@@ -686,7 +691,7 @@ static void tell(client *self, unsigned which, kedge_event *event)
     }
     event->kind = KEDGE_EVENT_CONNECT;
     event->as.connect.attempt = self->attempts + 1;
-    event->as.connect.resume = self->continuity.last > 0;
+    event->as.connect.resume = client_goes_on(&self->base);
 }
 
 static bool client_next_event(kedge_link *link, kedge_event *event)
@@ -836,6 +841,7 @@ const kedge_link_operations kedge_flowlayer_client_operations = {
     .connect_failed = client_connect_failed,
     .set_credentials = client_set_credentials,
     .save = kedge_flowlayer_client_save,
+    .goes_on = client_goes_on,
     .load = kedge_flowlayer_client_load,
     .request = kedge_flowlayer_client_request,
     .cancel = kedge_flowlayer_client_cancel,

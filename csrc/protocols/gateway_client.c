@@ -959,11 +959,16 @@ static void tell_sync(kedge_event *event, kedge_status why)
     event->as.sync.why = why;
 }
 
+static bool client_goes_on(const kedge_link *link)
+{
+    return kedge_gateway_client_const(link)->has_session;
+}
+
 static void tell_connect(client *self, kedge_event *event)
 {
     event->kind = KEDGE_EVENT_CONNECT;
     event->as.connect.attempt = self->attempts;
-    event->as.connect.resume = self->has_session;
+    event->as.connect.resume = client_goes_on(&self->base);
 }
 
 static bool client_next_event(kedge_link *link, kedge_event *event)
@@ -1110,6 +1115,7 @@ const kedge_link_operations kedge_gateway_client_operations = {
     .notify = kedge_gateway_client_notify,
     .set_credentials = client_set_credentials,
     .save = kedge_gateway_client_save,
+    .goes_on = client_goes_on,
     .load = kedge_gateway_client_load,
     .deadline = client_deadline,
     .position = client_position,

@@ -749,6 +749,11 @@ static void tell_dispatch(client *self, kedge_event *event)
     }
 }
 
+static bool client_goes_on(const kedge_link *link)
+{
+    return kedge_messaging_client_const(link)->has_position;
+}
+
 static void tell(client *self, unsigned which, kedge_event *event)
 {
     switch (which) {
@@ -771,7 +776,7 @@ static void tell(client *self, unsigned which, kedge_event *event)
     default:
         event->kind = KEDGE_EVENT_CONNECT;
         event->as.connect.attempt = self->attempts;
-        event->as.connect.resume = self->has_position;
+        event->as.connect.resume = client_goes_on(&self->base);
     }
 }
 
@@ -921,6 +926,7 @@ const kedge_link_operations kedge_messaging_client_operations = {
     .cancel = kedge_messaging_client_cancel,
     .set_credentials = client_set_credentials,
     .save = kedge_messaging_client_save,
+    .goes_on = client_goes_on,
     .load = kedge_messaging_client_load,
     .deadline = client_deadline,
     .position = client_position,

@@ -484,6 +484,10 @@ KEDGE_API kedge_span kedge_link_session_id(const kedge_link *link);
 /* The latest time that it, or its hub, was told. 0: a null pointer, or its hub is gone. */
 KEDGE_API kedge_time kedge_link_time(const kedge_link *link);
 
+/* Client: whether its next connection goes on where the last one was, as CONNECT will tell: with a session
+ * (gateway), from a position (messaging, FlowLayer). Right after CLOSED it tells what its action comes to. */
+KEDGE_API bool kedge_link_goes_on(const kedge_link *link);
+
 /* The state of its conversation, one word: those of the state diagrams in docs/protocols. */
 KEDGE_API const char *kedge_link_state_name(const kedge_link *link);
 

@@ -19,13 +19,14 @@ static PyObject *boolean(bool value)
 
 /* ---- Ends and texts -------------------------------------------------------------------------- */
 
-static PyObject *action_from(core_state *state, const kedge_event *event)
+static PyObject *action_from(const core_link *link, const kedge_event *event)
 {
+    core_state *state = link->state;
     switch (event->as.closed.action) {
     case KEDGE_ACTION_RESUME:
     case KEDGE_ACTION_IDENTIFY:
         return core_value(state, CORE_RETRY, core_seconds(event->as.closed.after),
-                          boolean(event->as.closed.action == KEDGE_ACTION_RESUME));
+                          boolean(kedge_link_goes_on(link->link)));
     case KEDGE_ACTION_CREDENTIALS:
         return core_value(state, CORE_WANT_CREDENTIALS);
     case KEDGE_ACTION_STOP:
@@ -44,10 +45,10 @@ static PyObject *closed_from(const core_link *link, const kedge_event *event, co
     PyObject *id = session == NULL ? Py_NewRef(Py_None) : core_str(kedge_session_id(session));
     return core_event(
         link->state, CORE_CLOSED, slices, NULL, core_code_or_none(received != 0 ? received : sent),
-        reason, action_from(link->state, event),
-        core_status_word(link->state, event->as.closed.cause), core_code_or_none(sent),
-        core_code_or_none(received), core_code_or_none(event->as.closed.http_status),
-        PyLong_FromSize_t(event->as.closed.unsent), boolean(event->as.closed.resumable), id);
+        reason, action_from(link, event), core_status_word(link->state, event->as.closed.cause),
+        core_code_or_none(sent), core_code_or_none(received),
+        core_code_or_none(event->as.closed.http_status), PyLong_FromSize_t(event->as.closed.unsent),
+        boolean(event->as.closed.resumable), id);
 }
 
 /* The texts of a JSON array, which the link has checked. */

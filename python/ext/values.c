@@ -61,14 +61,15 @@ typedef struct value_shape {
 } value_shape;
 
 static const value_shape shapes[CORE_KIND_COUNT] = {
-    [CORE_RETRY] = {.name = "kedge._core.Retry",
-                    .doc = "The client connects again after `after` seconds; `resume`: it goes on "
-                           "with its session, if it\nhas one. False: it begins a new one.",
-                    .matched = 2,
-                    .fields = {{"after", SECONDS, NO_SECONDS, false, false},
-                               {"resume", BOOL, NOT, false, false}}},
+    [CORE_RETRY] =
+        {.name = "kedge._core.Retry",
+         .doc = "The client connects again after `after` seconds; `resume`: it goes on "
+                "where it was, as the\nConnect that follows will say. False: it begins anew.",
+         .matched = 2,
+         .fields = {{"after", SECONDS, NO_SECONDS, false, false},
+                    {"resume", BOOL, NOT, false, false}}},
     [CORE_WANT_CREDENTIALS] = {.name = "kedge._core.WantCredentials",
-                               .doc = "The client waits for GatewayClient.set_credentials."},
+                               .doc = "The client waits for its set_credentials()."},
     [CORE_STOP] = {.name = "kedge._core.Stop", .doc = "The client does not come back by itself."},
     [CORE_CLOSED] =
         {.name = "kedge._core.Closed",

@@ -120,8 +120,8 @@ class _PayloadEvent(Event):
 
 @final
 class Retry:
-    """The client connects again after `after` seconds; `resume`: it goes on with its session, if it
-    has one. False: it begins a new one."""
+    """The client connects again after `after` seconds; `resume`: it goes on where it was, as the
+    Connect that follows will say. False: it begins anew."""
 
     __match_args__ = ("after", "resume")
     def __new__(cls, after: float = 0.0, resume: bool = False) -> Self: ...
@@ -129,12 +129,12 @@ class Retry:
     def after(self) -> float: ...
     @property
     def resume(self) -> bool:
-        """It goes on with its session, if it has one."""
+        """It goes on where it was."""
     def __hash__(self) -> int: ...
 
 @final
 class WantCredentials:
-    """The client waits for GatewayClient.set_credentials."""
+    """The client waits for its set_credentials()."""
 
     __match_args__ = ()
     def __new__(cls) -> Self: ...

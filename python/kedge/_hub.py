@@ -52,6 +52,13 @@ class HubCalls(_Base):
             return act()
         return driver.call(act)
 
+    def _tell(self, act: Callable[[], _T]) -> _T:
+        """The same for what is told to others: much of it in one go is written as it goes."""
+        told = self._here(act)
+        if self._driver is not None:
+            self._driver.told()
+        return told
+
     def _made(
         self,
         event: str | Publication,
@@ -77,7 +84,7 @@ class HubCalls(_Base):
         """Publishes an event to one session alone; numbered, so BlobHub has none."""
         made = self._made(event, payload, False, now, now_ns)
         send = super().send
-        self._here(lambda: send(session, made, now=now, now_ns=now_ns))
+        self._tell(lambda: send(session, made, now=now, now_ns=now_ns))
 
     def session(self, id: str, /) -> Session | None:
         """The session with that id, None if there is none."""
@@ -171,13 +178,14 @@ class TopicCalls(HubCalls, _TopicBase):
         `passing` None: as the protocol has it for events of that name. True: it takes no number, is
         in no replay, and only who is there and follows the passing topic of that name gets it.
 
-        Nothing is written before the loop has its turn: more events in one go than the topic's
-        history keeps (1000) outrun every reader, who then has to begin anew (4010). Await
-        something now and then, asyncio.sleep(0) will do.
+        It is written when the loop has its turn, or after a hundred events in one go. Who cannot
+        take them that fast is outrun once the topic's history (1000 events, 4 MiB) has dropped what
+        comes next, and has to begin anew (gateway: 4010): await something now and then,
+        asyncio.sleep(0) will do.
         """
         made = self._made(event, payload, passing, now, now_ns)
         publish = super().publish
-        return self._here(
+        return self._tell(
             lambda: publish(topic, made, except_for=except_for, now=now, now_ns=now_ns)
         )
 

@@ -127,4 +127,4 @@ class Hub(TopicCalls, BlobHubHub):
         """Tells all that subscribed to these coordinates and this type, encoded once; tells how
         many links that are."""
         broadcast = super().broadcast
-        return self._here(lambda: broadcast(coordinates, type, event, now=now, now_ns=now_ns))
+        return self._tell(lambda: broadcast(coordinates, type, event, now=now, now_ns=now_ns))

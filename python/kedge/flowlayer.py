@@ -135,4 +135,4 @@ class Hub(HubCalls, FlowLayerHub):
         """Publishes an event to all links: `log` is numbered, and kept; all else passes."""
         made = self._made(event, payload, passing, now, now_ns)
         publish = super().publish
-        self._here(lambda: publish(made, now=now, now_ns=now_ns))
+        self._tell(lambda: publish(made, now=now, now_ns=now_ns))

@@ -56,9 +56,11 @@ END_TEST
 START_TEST(the_state_and_the_session_are_told_apart)
 {
     ck_assert_str_eq(kedge_link_state_name(NULL), "GONE");
+    ck_assert(!kedge_link_goes_on(NULL));
     ck_assert_uint_eq(kedge_link_session_id(NULL).size, 0);
     link_host_open(&host, false);
     ck_assert_str_eq(kedge_link_state_name(host.link), "AWAIT_AUTH");
+    ck_assert(!kedge_link_goes_on(host.link));
     ck_assert_uint_eq(kedge_link_session_id(host.link).size, 0);
     kedge_session *session = link_host_identify(&host, "0123456789abcdef");
     ck_assert(kedge_span_equal(kedge_link_session_id(host.link), kedge_text("0123456789abcdef")));
@@ -238,12 +240,14 @@ START_TEST(a_clients_link_tells_what_it_waits_for)
 {
     start_client();
     connect_client();
+    ck_assert(!kedge_link_goes_on(client));
     check_line("gateway client GREETING: connected", "; in 30.000 s: hello must have come");
     hear("{\"type\":\"hello\",\"d\":{\"heartbeat_interval\":45000}}");
     check_line("gateway client IDENTIFYING: ", "s: ready must have come");
     hear("{\"type\":\"ready\",\"seq\":1,\"d\":{\"session_id\":\"s-1\"}}");
     check_line("gateway client LIVE: the session is there; position 1; in ", " s: a heartbeat");
     ck_assert(kedge_span_equal(kedge_link_session_id(client), kedge_text("s-1")));
+    ck_assert(kedge_link_goes_on(client));
     for (int i = 0; i < 3; i++) {
         (void)kedge_link_notify(client, kedge_text("typing"), kedge_text("{\"feed_id\":1}"), now);
         pull();

@@ -16,7 +16,16 @@ import pytest
 from core_peers import MODULES, WALL, Peers
 from core_world import ENTROPY, Clock
 from kedge import _core
-from kedge._core import Closed, Connect, Connection, Coordinates, Publication, Request, Snapshot
+from kedge._core import (
+    Closed,
+    Connect,
+    Connection,
+    Coordinates,
+    Publication,
+    Request,
+    Retry,
+    Snapshot,
+)
 from test_core_memory import KEPT, growth
 
 PROTOCOLS = sorted(MODULES)
@@ -181,6 +190,24 @@ def test_the_wall_clock_may_be_another() -> None:
     finally:
         _core.default_wall_clock(None)
     assert abs(MODULES["messaging"].Hub().publication("new").timestamp - time.time()) < 5
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_client_says_whether_it_will_go_on_where_it_was(protocol: str) -> None:
+    world = Peers(protocol)
+    ann = world.client()
+    ann.told += [*(ann.client.handshake() and ()), *ann.client.connect_failed(503)]
+    for goes_on in (False, protocol != "blobhub", protocol != "blobhub"):
+        (closed,) = ann.take(Closed)
+        assert isinstance(closed.action, Retry)
+        assert closed.action.resume is goes_on
+        ann.come_back()
+        assert isinstance(ann.told[0], Connect)
+        assert ann.told[0].resume is goes_on
+        if protocol == "flowlayer":
+            world.hub.publish("log", {"a": 1})
+            world.run()
+        ann.cut()
 
 
 # ---- what there is -------------------------------------------------------------------------------

@@ -133,6 +133,23 @@ async def test_a_slow_reader_is_a_cursor_and_the_others_do_not_wait() -> None:
         assert took == list(range(1, 1501))
 
 
+async def test_a_burst_that_awaits_nothing_outruns_nobody_who_reads() -> None:
+    hub = Hub()
+    async with (
+        kedge.serve(handle, hub=hub) as server,
+        following(server.urls[0], client_of("anna")) as anna,
+    ):
+        await anna.ready()
+        publish(hub, 1, 5000)
+        session = hub.sessions("anna")[0]
+        for count in range(5001, 8001):
+            hub.send(session, "tick", {"count": count})
+        await anna.came(8000)
+        anna.check(8000)
+        assert anna.of(Closed) == []
+    assert hub.counts["history_lost"] == 0
+
+
 async def test_a_reader_that_the_history_outruns_is_told_so() -> None:
     hub = Hub(topic_history=(10, 1 << 30, 600.0))
     async with (

@@ -21,6 +21,9 @@ T = TypeVar("T")
 TIME_TOLD = 10.0
 """Seconds after which a hub that writes the time of day is told it anew: it may have been set."""
 
+BURST = 100
+"""So much may be told in one go before it is written."""
+
 
 class Driver:
     """Serves one hub on one loop, for as long as somebody holds it."""
@@ -31,6 +34,8 @@ class Driver:
         self._thread = threading.get_ident()
         self._alarm = Alarm(self._loop, hub.clock, self._turn)
         self._turn_comes = False
+        self._turning = False
+        self._told = 0
         self._holders = 0
         self._calls: set[Future[object]] = set()
         self._carriers = 0
@@ -71,14 +76,27 @@ class Driver:
         except CancelledError:
             raise StateError("the hub is no longer served") from None
 
+    def told(self) -> None:
+        """Something was told to others. Much of it without awaiting would outrun the histories, so
+        it is written in between."""
+        if self._turn_comes and self.is_here():
+            self._told += 1
+            if self._told >= BURST and not self._turning:
+                self._turn()
+
     def _turn(self) -> None:
         self._turn_comes = False
+        self._told = 0
         if self._holders == 0:
             return
-        self._tell_time()
-        for link in Wire.serve(self._hub):
-            self._serve(link)
-        self._alarm.set(self._hub.deadline)
+        self._turning = True
+        try:
+            self._tell_time()
+            for link in Wire.serve(self._hub):
+                self._serve(link)
+            self._alarm.set(self._hub.deadline)
+        finally:
+            self._turning = False
 
     def _tell_time(self) -> None:
         now = self._hub.clock()
