@@ -247,13 +247,13 @@ typedef enum kedge_event_kind {
     KEDGE_EVENT_RESUME,     /* server: may they go on? (ticket) */
     KEDGE_EVENT_ATTACHED,   /* server: the link has its session */
     KEDGE_EVENT_MESSAGE, /* server: a client's message, checked; FlowLayer's client: an unknown one */
-    KEDGE_EVENT_CONNECT,     /* client: connect now, please */
-    KEDGE_EVENT_READY,       /* client: a new session */
-    KEDGE_EVENT_DISPATCH,    /* client: an event of the session */
-    KEDGE_EVENT_RESUMED,     /* client: the replay is over */
-    KEDGE_EVENT_GAP,         /* client: numbers that will not come */
-    KEDGE_EVENT_SYNC,        /* client: fetch the state anew by other means */
-    KEDGE_EVENT_ERROR,       /* client: the server reports an error, the link stays */
+    KEDGE_EVENT_CONNECT,  /* client: connect now, please */
+    KEDGE_EVENT_READY,    /* client: a new session */
+    KEDGE_EVENT_DISPATCH, /* client: an event of the session */
+    KEDGE_EVENT_RESUMED,  /* client: the replay is over */
+    KEDGE_EVENT_GAP,      /* client: numbers that will not come; before READY: of the new session */
+    KEDGE_EVENT_SYNC,     /* client: fetch the state anew by other means */
+    KEDGE_EVENT_ERROR,    /* client: the server reports an error, the link stays */
     KEDGE_EVENT_CREDENTIALS, /* server: before the upgrade: whose are they? (ticket) */
     KEDGE_EVENT_SNAPSHOT,    /* server: what is the state that a new client begins with? (ticket) */
     KEDGE_EVENT_REQUEST,     /* both: the peer asks (ticket); see kedge/requests.h */

@@ -156,7 +156,10 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
                       .fields = {{"seq", INT, REQUIRED, false, false},
                                  {"replayed", INT, ZERO, false, false}}},
     [CORE_GAP] = {.name = "kedge._core.Gap",
-                  .doc = "Numbers that will not come, `first` to `last`.",
+                  .doc =
+                      "Numbers that will not come, `first` to `last`; told before what comes after "
+                      "them.\n\nBefore a Ready they are the first of the new session, of a "
+                      "server that does not begin at 1.",
                   .family = EVENT,
                   .matched = 2,
                   .fields = {{"first", INT, REQUIRED, false, false},

@@ -344,7 +344,10 @@ class Resumed(Event):
 
 @final
 class Gap(Event):
-    """Numbers that will not come, `first` to `last`."""
+    """Numbers that will not come, `first` to `last`; told before what comes after them.
+
+    Before a Ready they are the first of the new session, of a server that does not begin at 1.
+    """
 
     __match_args__ = ("first", "last")
     def __new__(cls, first: int, last: int, raw: _Bytes | None = None) -> Self: ...
