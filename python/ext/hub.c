@@ -1,6 +1,7 @@
 /* kedge._core._Hub: what the hubs of all protocols have, and the making of their types. */
 #include "envelope.h"
 #include "hubs.h"
+#include "trace.h"
 
 #include <stddef.h>
 
@@ -203,6 +204,7 @@ static int hub_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->links);
     Py_VISIT(self->wake);
+    Py_VISIT(self->tracer);
     Py_VISIT(self->clock);
     Py_VISIT(self->decoder);
     return 0;
@@ -212,6 +214,7 @@ static int hub_clear(PyObject *object)
 {
     core_hub *self = core_hub_of(object);
     Py_CLEAR(self->links);
+    Py_CLEAR(self->tracer);
     Py_CLEAR(self->decoder);
     if (self->wake != NULL) {
         Py_SETREF(self->wake, Py_NewRef(Py_None));
@@ -231,6 +234,7 @@ static void hub_dealloc(PyObject *object)
     kedge_hub_destroy(self->hub);
     forget_settings(self);
     Py_CLEAR(self->wake);
+    Py_CLEAR(self->tracer);
     core_free(object);
 }
 
@@ -298,6 +302,18 @@ static core_link *make_link(core_hub *self, PyObject *context)
     return link;
 }
 
+/* Asks for the trace of a new link; what goes wrong with that is not the link's concern. */
+static void trace_link(core_hub *self, PyObject *link)
+{
+    PyObject *tracer = Py_NewRef(self->tracer);
+    PyObject *trace = PyObject_CallOneArg(tracer, link);
+    if (trace == NULL || core_trace_set(link, trace, NULL) < 0) {
+        PyErr_WriteUnraisable(tracer);
+    }
+    Py_XDECREF(trace);
+    Py_DECREF(tracer);
+}
+
 CORE_METHOD(hub_link)
 {
     static const core_signature signature = {.function = "link", .names = {"context", CORE_TIME}};
@@ -320,6 +336,9 @@ CORE_METHOD(hub_link)
     if (status != KEDGE_OK) {
         Py_CLEAR(link);
         core_raise(self->state, status);
+    }
+    if (link != NULL && self->tracer != NULL) {
+        trace_link(self, (PyObject *)link);
     }
     return (PyObject *)link;
 }
@@ -587,7 +606,29 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *hub_get_tracer(PyObject *object, void *unused)
+{
+    (void)unused;
+    PyObject *tracer = core_hub_of(object)->tracer;
+    return Py_NewRef(tracer == NULL ? Py_None : tracer);
+}
+
+static int hub_set_tracer(PyObject *object, PyObject *tracer, void *unused)
+{
+    (void)unused;
+    PyObject *wanted;
+    if (core_callable(tracer, "tracer", NULL, &wanted) < 0) {
+        return -1;
+    }
+    Py_XSETREF(core_hub_of(object)->tracer, wanted);
+    return 0;
+}
+
 static PyGetSetDef getset[] = {
+    {"tracer", hub_get_tracer, hub_set_tracer,
+     PyDoc_STR("Called with each link that is made: what it returns is that link's trace, None: it "
+               "has none.\nWhat it raises fails nothing."),
+     NULL},
     {"wake", hub_get_wake, hub_set_wake,
      PyDoc_STR("Called at the end of any call but ready() after which links are ready or the "
                "deadline is\nsooner than it was last told; not again until ready() is called. In a "

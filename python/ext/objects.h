@@ -103,6 +103,7 @@ struct core_hub {
     core_guard guard;
     PyObject *links; /* a set: those that are not finished */
     PyObject *wake;
+    PyObject *tracer; /* null: none */
     PyObject *clock;
     PyObject *decoder;
     PyObject *weak_references;

@@ -344,7 +344,6 @@ static int receive(core_wire *self, size_t size, news *found)
     }
     uint8_t *bytes = self->buffer.buf;
     core_trace_received(connection->link, bytes, size, connection->last);
-    core_trace_received(connection->link, bytes, size, connection->last);
     kedge_status status =
         kedge_connection_receive_mutable(connection->connection, bytes, size, connection->last);
     int failed = 0;

@@ -1243,6 +1243,9 @@ class Session:
 class _Hub:
     """What the hubs of all protocols have: the sessions and links of one server."""
 
+    tracer: Callable[[HubLink], _Trace | None] | None
+    """Called with each link that is made: what it returns is that link's trace, None: it has none.
+    What it raises fails nothing."""
     wake: Callable[[], object] | None
     """Called at the end of any call but ready() after which links are ready or the deadline is
     sooner than it was last told; not again until ready() is called. In a subclass it may be a

@@ -6,7 +6,6 @@ import gc
 import json
 import sys
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import kedge
@@ -73,38 +72,42 @@ def test_a_client_tells_both_directions() -> None:
     assert [state for *_, state in notes] == ["IDENTIFYING", "IDENTIFYING", "LIVE", "LIVE"]
 
 
-def test_a_server_s_link_tells_the_same() -> None:
+def test_a_hub_traces_the_links_that_it_makes() -> None:
     world = World()
     notes = Notes()
-    client = world.client()
-    client.start()
-    link_of = world.hub.link
-    links: list[HubLink] = []
+    links = []
 
-    def link(*arguments: Any, **options: Any) -> HubLink:
-        made = link_of(*arguments, **options)
-        made.trace = notes
-        links.append(made)
-        return made
+    def tracer(link: HubLink) -> Notes | None:
+        links.append(link)
+        return notes if len(links) == 1 else None
 
-    world.hub = Proxy(world.hub, link)
-    wire = world.connect(client)
+    assert world.hub.tracer is None
+    world.hub.tracer = tracer
+    assert world.hub.tracer is tracer
+    wire = world.join()
     assert notes.said == LOGIN
     assert [state for *_, state in notes][-1] == "ACTIVE"
     wire.link.close(4000, "enough")
     world.run()
     assert notes[-1][1:3] == ("server", Close(4000, "enough"))
+    other = world.join("bob")
+    assert other.link.trace is None
+    assert links == [wire.link, other.link]
+    with pytest.raises(TypeError, match="tracer must be callable"):
+        world.hub.tracer = 1
+    world.hub.tracer = None
+    world.join("cleo")
+    assert len(links) == 2
 
 
-class Proxy:
-    """A hub whose links are made by another function."""
-
-    def __init__(self, hub: GatewayHub, link: Callable[..., HubLink]) -> None:
-        self._hub = hub
-        self.link = link
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._hub, name)
+def test_what_a_tracer_raises_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    raised: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", raised.append)
+    for tracer in (lambda link: 1 / 0, lambda link: 1):
+        world.hub.tracer = tracer
+        assert world.hub.link().trace is None
+    assert [type(each.exc_value) for each in raised] == [ZeroDivisionError, TypeError]
 
 
 def test_ends_are_told() -> None:
@@ -422,6 +425,8 @@ async def test_on_asyncio(tmp_path: Any) -> None:
                 link.accept(event, user="ann", topics=["news"])
 
     file = tmp_path / "talk.jsonl"
+    server_side = Transcript()
+    hub.tracer = lambda link: server_side
     async with kedge.serve(handler, "127.0.0.1", 0, hub=hub) as server:
         client = gateway.Client(token="hunter2")
         with Transcript(file) as transcript:
@@ -435,6 +440,9 @@ async def test_on_asyncio(tmp_path: Any) -> None:
         said = file.read_text()
     assert "hunter2" not in said
     assert len(transcript.lines) >= 4
+    assert [line.message for line in server_side.lines][:4] == [
+        line.message for line in transcript.lines
+    ][:4]
     steps = list(explain("gateway", transcript.lines))
     assert [step.seen.name for step in steps][:4] == ["hello", "identify", "ready", "event"]
     assert not any(step.seen.broken for step in steps)
