@@ -25,6 +25,7 @@ TESTED = (
     "restart",
     "security",
     "testing",
+    "transcripts",
     "websockets",
 )
 
@@ -65,6 +66,24 @@ async def test_fastapi(tmp_path: Path) -> None:
                 assert json.load(answer) == {"told": 1}
             (told,) = await events_until(stream, Dispatch)
             assert told == Dispatch("message_create", 2, payload=b'{"text":"hello"}')
+
+
+async def test_transcripts(tmp_path: Path) -> None:
+    with workshop("how-to/transcripts.md", tmp_path) as shop:
+        for title in ("record.py", "decode.py"):
+            shop.write(title)
+        assert untaken(shop) == []
+        decode = shop.run("decode.py")
+        await said(decode, "^message 7 hello$")
+        await said(decode, '^b.{"seq":8,"type":"message","d":{"text":"hello"}}.$')
+        await said(decode, "^ENVELOPE_MEMBER_TYPE at byte 24$")
+        record = shop.run("record.py")
+        assert await asyncio.to_thread(record.process.wait, 30) == 0
+        told = shop.run("-m", "kedge", "explain", "gateway", "talk.jsonl")
+        for name in ("hello", "identify", "ready", "message", "close 1000"):
+            await said(told, f"  {name}  ")
+        await said(told, "^whole: ")
+        assert "secret" not in (tmp_path / "talk.jsonl").read_text()
 
 
 async def test_aiohttp(tmp_path: Path) -> None:
