@@ -40,7 +40,7 @@ FOLDERS = (
 
 # Their subject is not the interpreter: programs in C, and what is made for or by `make`.
 ELSEWHERE = (
-    *("across_languages", "bench", "c_examples", "demo_c", "differential_core", "mutants"),
+    *("bench", "c_examples", "demo_c", "differential_core", "mutants"),
     *("packaging", "pages", "skeleton_check", "skeleton_lists", "skeleton_setup"),
 )
 # Tools of the lint, that come along in the same list.
@@ -100,6 +100,7 @@ def prepare(name: str, python: Path) -> str:
 
 def steps(pythons: dict[str, Path]) -> Iterable[check.Step]:
     ignored = " ".join(f"--ignore=tests/python/test_{name}.py" for name in ELSEWHERE)
+    yield from check.chosen(["build-examples"])  # with which the Python side speaks
     before: tuple[str, ...] = ()
     for name, python in pythons.items():
         yield check.Step(
@@ -111,7 +112,7 @@ def steps(pythons: dict[str, Path]) -> Iterable[check.Step]:
             f"test-python-{name}",
             f"Python tests, Python {name}",
             f"{VENVS / name}/bin/python -m pytest -q --color=no -p no:cacheprovider {ignored}",
-            needs=(f"build-python-{name}",),
+            needs=(f"build-python-{name}", "build-examples"),
             after=before,
         )
         before = (f"test-python-{name}",)
