@@ -32,6 +32,8 @@ from aio_world import (
     until,
 )
 from hosts import DIALERS, HOSTS, Dialer, Host
+from kedge import Credentials
+from kedge.adapters.websockets import sent_as
 from kedge.aio import Link
 from kedge.gateway import (
     CloseCode,
@@ -427,6 +429,58 @@ async def test_nothing_is_left_of_links_that_end_in_whatever_way(host: Host) -> 
             await until(lambda: not of_carriers() and links_there(hub) == 0)
         assert hub._driver is not None
     assert hub._driver is None
+
+
+async def test_a_cancelled_block_drops_the_connection_and_keeps_the_session() -> None:
+    """Under aiohttp, which cancels routes where it is told to."""
+    hub = Hub()
+    tasks: list[asyncio.Task[object]] = []
+
+    async def noting(link: Link) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        await converse(link)
+
+    async with HOSTS["aiohttp"](noting, hub) as port, following(f"ws://127.0.0.1:{port}") as record:
+        await record.ready()
+        tasks[0].cancel()
+        closed = await record.closed()
+        assert (closed.code, isinstance(closed.action, Retry)) == (None, True)
+        await record.resumed()
+        assert len(hub.sessions()) == 1
+
+
+async def test_a_client_that_leaves_amid_its_login_is_forgotten() -> None:
+    """Under websockets, where it may be gone before the WebSocket is there."""
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(link: Link) -> None:
+        async for event in link:
+            if isinstance(event, Credentials):
+                asked.set()
+                await go.wait()
+                link.accept(event, user="anna", topics=[])
+
+    hub = kedge.messaging.Hub()
+    async with HOSTS["websockets"](slow, hub) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer anna\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await soon(asked.wait())
+        writer.transport.abort()
+        await asyncio.sleep(0.05)
+        go.set()
+        await until(lambda: not hub.links() and not of_carriers())
+
+
+def test_what_a_library_made_text_of_is_made_bytes_again() -> None:
+    for data in (b"plain", b"\xff\xc3\xbc"):
+        assert sent_as(data.decode("ascii", "surrogateescape")) == data
+        assert sent_as(data.decode("latin-1")) == data
 
 
 # ---- clients -------------------------------------------------------------------------------------

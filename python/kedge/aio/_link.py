@@ -241,8 +241,7 @@ class Link:
         return (await self._requests.answer(number, self._cancel)).data
 
     def _cancel(self, number: int) -> None:
-        if self._core is not None:
-            self._deliver(self._core.cancel(number))
+        self._deliver(self.core.cancel(number))
 
     def notify(self, name: str, payload: Any = None) -> None:
         """Tells this client alone something that has no number, where the protocol lets servers
@@ -347,9 +346,8 @@ class Link:
         self._over()
         self._host = NO_HOST
         self._on_start = None
-        if self._core is not None:
-            self._core.context = None
-            self._core = None
+        self.core.context = None
+        self._core = None
 
     @property
     def _full(self) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from kedge._core import Outcome
+from kedge._core import Outcome, UnknownError
 from kedge._enums import OutcomeKind
 from kedge.errors import ClosedError, RequestError
 
@@ -47,7 +48,9 @@ class Requests:
         try:
             outcome = await waiting
         except asyncio.CancelledError:
-            cancel(number)
+            # It may have ended by now, and its outcome be on the way.
+            with contextlib.suppress(UnknownError, ClosedError):
+                cancel(number)
             raise
         if outcome.outcome is not OutcomeKind.ANSWERED:
             raise RequestError(outcome)

@@ -212,6 +212,8 @@ class Server:
     def _begin(self, wire: Wire) -> Connection:
         # Not before: a failed TLS handshake ends without a word to the protocol.
         self._arrivals.add(wire)
+        if self._closing:
+            asyncio.get_running_loop().call_soon(wire.abort)
         if self._hub is not None:
             return Connection.accept(clock=self._hub.clock, **self._options)
         return Connection.accept(**self._options)
@@ -225,10 +227,9 @@ class Server:
             logger.warning("turned %s away: its origin is not allowed", peer_of(wire))
             connection.answer(403)
         elif self._closing or self._is_full():
-            if not self._closing:
-                logger.warning(
-                    "turned %s away: there are %d connections", peer_of(wire), len(self._open)
-                )
+            logger.warning(
+                "turned %s away: there are %d connections", peer_of(wire), len(self._open)
+            )
             connection.answer(503, [("Retry-After", "1")])
         elif self._hub is None:
             self._serve_socket(wire, request)
@@ -387,7 +388,7 @@ class _Health(Courier):
         self._wire = wire
 
     async def accept(self, upgrade: Upgrade) -> Socket:
-        raise NotImplementedError
+        raise NotImplementedError("a plain request is never upgraded")
 
     async def decline(self, decline: Decline) -> None:
         if self._wire.transport is not None:

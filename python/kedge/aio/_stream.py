@@ -231,9 +231,8 @@ class Stream(ABC):
         return True
 
     def _cancel(self, number: int) -> None:
-        if self._running:
-            self._take(self._client.cancel(number))
-            self._flush_soon()
+        self._take(self._client.cancel(number))
+        self._flush_soon()
 
     def set_credentials(self, token: str) -> None:
         """Another token; a client that waits for one (WantCredentials) goes on."""
@@ -358,6 +357,9 @@ class Stream(ABC):
     def _begin_line(self, line: Line) -> None:
         self._line = line
         self._lines.add(line)
+        if not self._running:
+            # Stopped amid the connect, by a cancellation that came too late for that.
+            asyncio.get_running_loop().call_soon(line.abort)
 
     def _end_line(self, line: Line) -> None:
         self._lines.discard(line)
@@ -447,8 +449,6 @@ class WireStream(Stream):
     async def _dial(self) -> None:
         wire = Wire(self, self._begin)
         await open_socket(wire, self._address, self._ssl, self._open_timeout)
-        if not wire.begun:
-            self._failed("it ended at once")
 
     def _begin(self, wire: Wire) -> Connection:
         connection = Connection.open(self._address.host_header, link=self._client, **self._options)
