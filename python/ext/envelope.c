@@ -10,6 +10,7 @@ struct core_envelope {
     PyObject *name;          /* null until it was asked for */
     PyObject *data;          /* likewise */
     PyObject *decoder;       /* null: json */
+    bool tracked;            /* by the collector */
     kedge_envelope envelope; /* its slices lie in the message */
 };
 
@@ -33,8 +34,18 @@ static core_envelope *allocate(core_state *state)
         made->name = NULL;
         made->data = NULL;
         made->decoder = NULL;
+        made->tracked = false;
     }
     return made;
+}
+
+/* The collector is told of it, once. */
+static void track(core_envelope *self)
+{
+    if (!self->tracked) {
+        self->tracked = true;
+        PyObject_GC_Track(self);
+    }
 }
 
 static int envelope_traverse(PyObject *object, visitproc visit, void *arg)
@@ -59,10 +70,13 @@ static void envelope_dealloc(PyObject *object)
     core_envelope *self = envelope_of(object);
     core_state *state = self->state;
     PyTypeObject *type = Py_TYPE(object);
-    PyObject_GC_UnTrack(object);
-    Py_CLEAR(self->name);
+    if (self->tracked) {
+        PyObject_GC_UnTrack(object);
+        self->tracked = false;
+    }
     Py_CLEAR(self->data);
     Py_CLEAR(self->decoder);
+    Py_CLEAR(self->name);
     Py_CLEAR(self->message.owner);
     if (state->spare_count < state->spare_limit) {
         state->spares[state->spare_count++] = self;
@@ -246,8 +260,8 @@ static PyObject *envelope_data(PyObject *object, void *unused)
     PyObject *data = core_payload_data(self->state, &payload, self->decoder);
     if (data != NULL) {
         Py_XSETREF(self->data, Py_NewRef(data));
-        if (PyObject_IS_GC(data) && !PyObject_GC_IsTracked(object)) {
-            PyObject_GC_Track(object);
+        if (PyObject_IS_GC(data)) {
+            track(self);
         }
     }
     return data;
@@ -354,7 +368,7 @@ static core_envelope *hold(core_state *state, const core_slice *message, PyObjec
     self->message = *message;
     if (decoder != NULL) {
         self->decoder = Py_NewRef(decoder);
-        PyObject_GC_Track(self);
+        track(self);
     }
     return self;
 }

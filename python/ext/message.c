@@ -34,9 +34,7 @@ static int message_of_text(PyObject *object, core_slice *message)
 static int message_of_bytes(PyObject *object, core_slice *message)
 {
     PyObject *bytes = NULL;
-    if (PyBytes_CheckExact(object)) {
-        bytes = Py_NewRef(object);
-    } else if (core_is_bytes(object)) {
+    if (core_is_bytes(object)) {
         bytes = PyBytes_FromObject(object);
     } else {
         PyErr_Format(PyExc_TypeError, "a message is str or bytes, not %.200s",
@@ -51,6 +49,11 @@ static int message_of_bytes(PyObject *object, core_slice *message)
 
 int core_message_of(PyObject *object, core_slice *message)
 {
+    if (PyBytes_CheckExact(object)) {
+        set_message(message, Py_NewRef(object), PyBytes_AS_STRING(object),
+                    PyBytes_GET_SIZE(object));
+        return 0;
+    }
     return PyUnicode_Check(object) ? message_of_text(object, message)
                                    : message_of_bytes(object, message);
 }
