@@ -3,7 +3,7 @@
     python -m benchmarks.python.servers NAME LOOP
 
 NAME is one of those below, LOOP asyncio or uvloop. It prints the port that it listens on, and ends
-with its input. None compresses, none checks an Origin.
+with its input. None compresses, pings or checks an Origin.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ async def kedge_protocol() -> int:
         def received_text(self, message: bytes) -> None:
             self.send_text(message)
 
-    return await listen(Echo)
+    return await listen(lambda: Echo(ping_interval=0))
 
 
 async def kedge_protocol_str() -> int:
@@ -81,7 +81,7 @@ async def kedge_protocol_str() -> int:
         def received(self, message: str | bytes) -> None:
             self.send(message)
 
-    return await listen(Echo)
+    return await listen(lambda: Echo(ping_interval=0))
 
 
 async def kedge_protocol_each() -> int:
@@ -92,7 +92,7 @@ async def kedge_protocol_each() -> int:
             self.send_text(message)
             self.flush()
 
-    return await listen(Echo)
+    return await listen(lambda: Echo(ping_interval=0))
 
 
 async def kedge_serve() -> int:
@@ -102,7 +102,7 @@ async def kedge_serve() -> int:
         async for message in socket:
             await socket.send(message)
 
-    server = await kedge.serve(echo, HOST).__aenter__()
+    server = await kedge.serve(echo, HOST, ping_interval=0).__aenter__()
     return server.port
 
 
@@ -171,7 +171,7 @@ async def websockets() -> int:
         async for message in socket:
             await socket.send(message)
 
-    server = await serve(echo, HOST, 0, compression=None)
+    server = await serve(echo, HOST, 0, compression=None, ping_interval=None)
     port: int = server.sockets[0].getsockname()[1]
     return port
 

@@ -10,7 +10,8 @@ from typing import Any
 import kedge
 import pytest
 from aio_world import nothing_left, soon, until
-from kedge._core import Wire
+from kedge._core import Mailbox, Wire
+from kedge.aio import _wire as aio_wire
 from kedge.websocket import Disconnected, HttpRequest, Opened, Protocol, Refused, Requested
 
 MESSAGES: list[str | bytes] = ["", "ünïcödé 🜛", b"", b"\x00\xff", "x" * 200_000, b"y" * 99_999]
@@ -291,3 +292,37 @@ async def test_a_hubs_turn_gives_back_the_links_that_no_wire_carries() -> None:
     assert Wire.serve(hub) == []
     with pytest.raises(TypeError, match="takes a hub"):
         Wire.serve(1)  # type: ignore[arg-type]
+
+
+async def test_one_that_cannot_begin_drops_its_transport(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with listening(lambda: Protocol(message_limit=0)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await soon(reader.read()) == b""
+        writer.close()
+        await writer.wait_closed()
+    assert isinstance(told[0]["exception"], kedge.ArgumentError)
+
+
+async def test_what_comes_late_is_no_news() -> None:
+    protocol = Echo()
+    protocol._pause()
+    protocol._resume()
+    protocol._finish()
+    assert protocol.reading
+
+
+async def test_a_wire_without_a_mailbox_has_nowhere_to_put_a_message() -> None:
+    def begin(wire: aio_wire.Wire) -> kedge.websocket.Connection:
+        return kedge.websocket.Connection.accept()
+
+    wire = aio_wire.Wire(aio_wire._Nobody(), begin)
+    wire.received("lost")
+    wire.mailbox = Mailbox(1, wire.steer, asyncio.get_running_loop())
+    wire.received("kept")
+    assert await wire.mailbox.get() == "kept"
+    nobody = aio_wire._Nobody()
+    nobody.deliver(wire, [])
+    nobody.written(wire)
+    nobody.gone(wire)

@@ -137,7 +137,8 @@ class Protocol(Carrier):
                 self.asked(event)
             elif type(event) is Refused:
                 self.refused(event)
-            elif type(event) is Disconnected:
+            else:
+                assert type(event) is Disconnected
                 self.closed(event)
 
     def _written(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, cast
 
@@ -59,17 +60,17 @@ class Carrier(_core.Wire, asyncio.BufferedProtocol):
 
     # ---- what is made of it --------------------------------------------------------------------
 
+    @abstractmethod
     def _begin(self) -> Connection:
         """Makes the connection; the transport is there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _deliver(self, events: Sequence[ConnectionEvent]) -> None:
         """These happened, in this order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _written(self) -> None:
         """The socket took something. Called only while `tells_written` is set."""
-        raise NotImplementedError
 
     def _gone(self) -> None:
         """The transport is gone; nothing comes after it."""
