@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -341,3 +344,69 @@ async def test_a_plain_websocket_tells_what_it_is() -> None:
         assert "open" in repr(websocket)
         await websocket.close(4000)
         assert "closed 4000" in repr(websocket)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+async def test_a_handler_that_will_not_end_is_told_twice(
+    times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    cancelled: list[int] = []
+    ended = asyncio.Event()
+
+    async def deaf(link: Link) -> None:
+        for count in range(times):
+            try:
+                await ended.wait()
+            except asyncio.CancelledError:
+                cancelled.append(count)
+
+    async with nothing_left():
+        async with mute_client() as dial, kedge.serve(deaf, hub=Hub()) as server:
+            await dial(server.port)
+            server._close_timeout = 0.02
+        assert cancelled == [0, 1]
+        ended.set()
+    assert ("though it was cancelled twice" in caplog.text) == (times == 3)
+
+
+@asynccontextmanager
+async def mute_client() -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """One that upgrades and then neither says a word nor answers a close."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def dial(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.append(writer)
+        writer.write(
+            b"GET /gateway HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await soon(reader.readuntil(b"}}"))
+
+    yield dial
+    for writer in writers:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def test_a_transport_that_ends_amid_tls_is_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """asyncio then gives none."""
+
+    async def start_tls(transport: asyncio.Transport, *rest: object, **options: object) -> None:
+        return None
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", start_tls)
+    async with (
+        kedge.serve(handle, hub=Hub()) as server,
+        following(f"wss://127.0.0.1:{server.port}", client_of()) as record,
+    ):
+        assert (await record.closed()).http_status is None
+
+
+async def test_a_stream_without_a_connection_has_nothing_to_steer() -> None:
+    async with kedge.connect("ws://127.0.0.1:1", client_of()) as stream:
+        stream._steer()
+        assert stream._line is None

@@ -176,6 +176,18 @@ async def test_a_signal_stops_the_hub_before_the_server(ws: str) -> None:
         signal.signal(signal.SIGTERM, former)
 
 
+async def test_a_handler_that_somebody_else_put_there_stays() -> None:
+    former = signal.getsignal(signal.SIGTERM)
+    try:
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        async with starlette.lifespan(Hub()):
+            another = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            assert another is not signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
 async def test_a_server_that_closes_by_itself_leaves_the_session(ws: str) -> None:
     """Without our signals uvicorn says 1012, upon which clients resume too."""
     hub = Hub()

@@ -179,10 +179,9 @@ class Server:
     async def _wait_until_empty(self) -> None:
         self._empty = asyncio.get_running_loop().create_future()
         self._look_whether_empty()
-        waited = asyncio.gather(self._empty, *self._other_tasks(), return_exceptions=True)
-        try:
-            await asyncio.wait_for(waited, self._close_timeout)
-        except (asyncio.TimeoutError, TimeoutError):
+        waited: list[asyncio.Future[Any]] = [self._empty, *self._other_tasks()]
+        _, late = await asyncio.wait(waited, timeout=self._close_timeout)
+        if late:
             logger.warning("%d connections did not close in time", self.connections)
 
     def _look_whether_empty(self) -> None:
@@ -198,11 +197,15 @@ class Server:
         return [task for task in self._tasks if task is not asyncio.current_task()]
 
     async def _end_handlers(self) -> None:
-        tasks = self._other_tasks()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """Cancels those that go on, once more where that was to no avail."""
+        for _ in range(2):
+            tasks = self._other_tasks()
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=self._close_timeout)
+        if self._other_tasks():
+            logger.error("a handler goes on though it was cancelled twice")
 
     # ---- connections ---------------------------------------------------------------------------
 
