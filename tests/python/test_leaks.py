@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from aio_world import nothing_left, until
+from aio_world import links_there, nothing_left, until
 from hosts import DIALERS, HOSTS
 from kedge._core import Connection, HubLink
 from kedge.aio import Link, Stream
@@ -79,7 +79,7 @@ async def test_clients_that_are_cancelled_at_any_moment(
     async with nothing_left(), host(play.handle, hub) as port:
         with no_more_than_before():
             await flood(f"ws://127.0.0.1:{port}")
-            await until(lambda: not hub.links() and hub.counts["links"] == 0)
+            await until(lambda: not hub.links() and links_there(hub) == 0)
             await asyncio.sleep(0.05)
 
 
