@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 import kedge
 import pytest
-from aio_world import client_of, following, handle, nothing_left, soon, until
+from aio_world import client_of, following, handle, nothing_left, publish, soon, until
 from kedge import (
     Attached,
     ClosedError,
@@ -27,7 +29,7 @@ from kedge import (
     UnknownError,
 )
 from kedge._core import Upgrade
-from kedge.aio import Link, WebSocket, _state, _stream
+from kedge.aio import Link, WebSocket, _state, _stream, driven
 from kedge.aio._carrier import Carrier
 from kedge.aio._requests import Requests
 from kedge.aio._server import _Health
@@ -410,3 +412,83 @@ async def test_a_stream_without_a_connection_has_nothing_to_steer() -> None:
     async with kedge.connect("ws://127.0.0.1:1", client_of()) as stream:
         stream._steer()
         assert stream._line is None
+
+
+async def test_a_plain_server_that_stops_cancels_its_handlers() -> None:
+    ended: list[str] = []
+
+    async def wait(websocket: WebSocket) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    async with (
+        nothing_left(),
+        kedge.serve(wait, close_timeout=0.05) as server,
+        kedge.connect(server.urls[0]),
+    ):
+        await until(lambda: server._tasks)
+        await server.close()
+    assert ended == ["cancelled"]
+
+
+# ---- drivers -------------------------------------------------------------------------------------
+
+
+async def test_a_thread_that_asks_when_nobody_serves_any_more_is_told() -> None:
+    hub = Hub()
+    told: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            hub.sessions()
+        except kedge.StateError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=ask)
+    with driven(hub) as driver:
+        thread.start()
+        while not driver._calls:
+            time.sleep(0.001)  # noqa: ASYNC251 - the loop must not get a turn
+    thread.join()
+    assert "no longer served" in str(told[0])
+    await asyncio.sleep(0)  # what was to be done comes to nothing
+    assert hub.sessions() == []
+
+
+async def test_a_hub_may_be_woken_by_any_thread() -> None:
+    hub = Hub()
+    with driven(hub) as driver:
+        await asyncio.sleep(0)
+        await asyncio.to_thread(hub.wake)
+        await until(lambda: not driver._turn_comes)
+
+
+async def test_a_hub_is_served_by_one_loop_only() -> None:
+    hub = Hub()
+
+    async def serve() -> None:
+        with driven(hub):
+            raise AssertionError
+
+    def elsewhere() -> None:
+        with pytest.raises(kedge.StateError, match="another event loop"):
+            asyncio.run(serve())
+
+    with driven(hub):
+        await asyncio.to_thread(elsewhere)
+
+
+async def test_much_that_is_told_at_once_is_written_in_between() -> None:
+    hub = Hub(topic_history=(150, 1 << 20, 600.0))
+    async with kedge.serve(handle, hub=hub) as server, following(server.urls[0]) as record:
+        await record.ready()
+        publish(hub, 1, 1000)
+        await record.came(1000)
+        record.check(1000)
+
+
+def test_a_path_that_is_not_the_clients_is_its_callers_mistake() -> None:
+    with pytest.raises(kedge.ArgumentError, match=r"kedge\.gateway\.Client\(path=\.\.\.\)"):
+        kedge.connect("ws://127.0.0.1/elsewhere", client_of())
