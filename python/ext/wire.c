@@ -23,20 +23,23 @@ static core_wire *wire_of(PyObject *object)
 /* What one look at a connection brings. Messages come behind all but the end. */
 typedef struct news {
     PyObject *before;   /* events: a list; null: none */
-    PyObject *messages; /* each with the name of the method that takes it */
+    PyObject *message;  /* the only one; null: none, or several */
+    PyObject *method;   /* the name of what takes it; borrowed */
+    PyObject *messages; /* several, each with that name */
     PyObject *after;
     bool brought; /* a message went into the mailbox */
 } news;
 
 static bool is_nothing(const news *found)
 {
-    return found->before == NULL && found->messages == NULL && found->after == NULL &&
-           !found->brought;
+    return found->before == NULL && found->message == NULL && found->messages == NULL &&
+           found->after == NULL && !found->brought;
 }
 
 static void clear_news(news *found)
 {
     Py_CLEAR(found->before);
+    Py_CLEAR(found->message);
     Py_CLEAR(found->messages);
     Py_CLEAR(found->after);
     found->brought = false;
@@ -59,13 +62,40 @@ static bool is_message(const kedge_connection_event *event)
     return event->kind == KEDGE_CONNECTION_TEXT || event->kind == KEDGE_CONNECTION_BINARY;
 }
 
+static int append_message(news *found, PyObject *message, PyObject *method)
+{
+    return append(&found->messages, message) < 0 ? -1 : append(&found->messages, Py_NewRef(method));
+}
+
+/* Mostly there is one, and no list is made for it. Gives the message away. */
+static int keep_message(news *found, PyObject *message, PyObject *method)
+{
+    if (message == NULL) {
+        return -1;
+    }
+    if (found->message == NULL && found->messages == NULL) {
+        found->message = message;
+        found->method = method;
+        return 0;
+    }
+    if (found->message != NULL) {
+        PyObject *first = found->message;
+        found->message = NULL;
+        if (append_message(found, first, found->method) < 0) {
+            Py_DECREF(message);
+            return -1;
+        }
+    }
+    return append_message(found, message, method);
+}
+
 /* Puts an event where it belongs. A message goes straight into the mailbox, if there is one. */
 static int sort_event(core_wire *self, const kedge_connection_event *event, news *found)
 {
     if (!is_message(event)) {
-        PyObject **list =
-            found->messages != NULL || found->brought ? &found->after : &found->before;
-        return append(list, core_connection_event(self->connection, event));
+        bool behind = found->message != NULL || found->messages != NULL || found->brought;
+        return append(behind ? &found->after : &found->before,
+                      core_connection_event(self->connection, event));
     }
     bool text = event->kind == KEDGE_CONNECTION_TEXT;
     PyObject *message = core_connection_message(event, !self->raw_texts);
@@ -74,7 +104,7 @@ static int sort_event(core_wire *self, const kedge_connection_event *event, news
         return core_mailbox_add(self->mailbox, message);
     }
     PyObject *name = text && self->raw_texts ? self->state->received_text : self->state->received;
-    return append(&found->messages, message) < 0 ? -1 : append(&found->messages, Py_NewRef(name));
+    return keep_message(found, message, name);
 }
 
 /* Everything that waits; the connection is guarded. */
@@ -108,8 +138,12 @@ static int deliver_events(core_wire *self, PyObject *events)
     return call_with(self, self->state->deliver, events);
 }
 
-static int deliver_messages(core_wire *self, PyObject *messages)
+static int deliver_messages(core_wire *self, const news *found)
 {
+    if (found->message != NULL) {
+        return call_with(self, found->method, found->message);
+    }
+    PyObject *messages = found->messages;
     Py_ssize_t count = messages == NULL ? 0 : PyList_GET_SIZE(messages);
     for (Py_ssize_t i = 0; i < count; i += 2) {
         PyObject *name = PyList_GET_ITEM(messages, i + 1);
@@ -128,8 +162,7 @@ static int deliver(core_wire *self, const news *found)
     if (mailbox != NULL) {
         mailbox->held = true;
     }
-    int failed = deliver_events(self, found->before) < 0 ||
-                         deliver_messages(self, found->messages) < 0 ||
+    int failed = deliver_events(self, found->before) < 0 || deliver_messages(self, found) < 0 ||
                          deliver_events(self, found->after) < 0
                      ? -1
                      : 0;
@@ -366,7 +399,7 @@ static int receive(core_wire *self, size_t size, news *found)
 static PyObject *wire_buffer_updated(PyObject *object, PyObject *count)
 {
     core_wire *self = wire_of(object);
-    news found = {NULL, NULL, NULL, false};
+    news found = {NULL, NULL, NULL, NULL, NULL, false};
     size_t size = PyLong_AsSize_t(count);
     if (size == (size_t)-1 && PyErr_Occurred() != NULL) {
         return NULL;
@@ -390,7 +423,7 @@ static PyObject *wire_pause_writing(PyObject *object, PyObject *unused)
 
 static PyObject *look(core_wire *self)
 {
-    news found = {NULL, NULL, NULL, false};
+    news found = {NULL, NULL, NULL, NULL, NULL, false};
     if (self->write == NULL) {
         Py_RETURN_NONE;
     }
@@ -534,7 +567,7 @@ static PyObject *wire_flush(PyObject *object, PyObject *unused)
 {
     (void)unused;
     core_wire *self = wire_of(object);
-    news found = {NULL, NULL, NULL, false};
+    news found = {NULL, NULL, NULL, NULL, NULL, false};
     self->flush_comes = false;
     if (self->write == NULL) {
         Py_RETURN_NONE;
@@ -545,7 +578,7 @@ static PyObject *wire_flush(PyObject *object, PyObject *unused)
 static PyObject *wire_resume_writing(PyObject *object, PyObject *unused)
 {
     core_wire *self = wire_of(object);
-    news found = {NULL, NULL, NULL, false};
+    news found = {NULL, NULL, NULL, NULL, NULL, false};
     (void)unused;
     self->held = false;
     if (self->write == NULL) {
