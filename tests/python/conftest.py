@@ -14,6 +14,8 @@ ON_BOTH_LOOPS = {
     "test_aio_websocket",
     "test_four_protocols",
     "test_http",
+    "test_mailbox",
+    "test_protocol",
     "test_requests",
     "test_serve_gateway",
 }

@@ -261,3 +261,75 @@ def test_a_path_is_a_path() -> None:
     for path in ("chat", "/chat?room=1", ""):
         with pytest.raises(ValueError, match="not a path"):
             kedge.serve(echo, path=path)
+
+
+async def test_a_message_larger_than_the_queue_is_refused_at_once() -> None:
+    async with kedge.serve(echo) as server, kedge.connect(server.urls[0]) as websocket:
+        with pytest.raises(kedge.LimitError):
+            await websocket.send(b"x" * (1 << 21))
+        await websocket.send("small")
+        assert await soon(anext(websocket)) == "small"
+
+
+async def test_several_tasks_wait_for_room_together() -> None:
+    async def late(websocket: WebSocket) -> None:
+        await released.wait()
+        async for message in websocket:
+            sizes.append(len(message))
+
+    released = asyncio.Event()
+    sizes: list[int] = []
+    async with (
+        kedge.serve(late, events_max=2) as server,
+        kedge.connect(server.urls[0]) as websocket,
+    ):
+
+        async def flood() -> None:
+            for _ in range(20):
+                await websocket.send(b"x" * 500_000)
+
+        tasks = [asyncio.create_task(flood()) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in tasks)
+        released.set()
+        await soon(asyncio.gather(*tasks))
+        await until(lambda: sum(sizes) == 60 * 500_000)
+
+
+async def test_who_gives_up_connecting_leaves_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ws://127.0.0.1:{silent.getsockname()[1]}"
+
+        async def enter() -> None:
+            async with kedge.connect(url):
+                raise AssertionError("nobody answers")
+
+        async with nothing_left():
+            task = asyncio.create_task(enter())
+            peer, _ = await asyncio.get_running_loop().run_in_executor(None, silent.accept)
+            await asyncio.sleep(0.02)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        peer.close()
+
+
+async def test_who_leaves_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kedge.aio._websocket.CLOSE_TIMEOUT", 0.01)
+    deaf: list[kedge.websocket.Protocol] = []
+
+    class Deaf(kedge.websocket.Protocol):
+        def opened(self, event: kedge.websocket.Opened) -> None:
+            deaf.append(self)
+            self.transport.pause_reading()
+
+    listener = await asyncio.get_running_loop().create_server(Deaf, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    async with kedge.connect(f"ws://127.0.0.1:{port}") as websocket:
+        await until(lambda: deaf)
+    await soon(websocket.wait_closed())
+    assert websocket.closed.received is None
+    deaf[0].abort()
+    await until(lambda: deaf[0].transport is None)
+    listener.close()
+    await listener.wait_closed()

@@ -138,7 +138,8 @@ class WebSocket:
                     self._on_open(self)
             elif type(event) is Refused:
                 self.refused = event
-            elif type(event) is Disconnected:
+            else:
+                assert type(event) is Disconnected
                 self.closed = event
                 self._mailbox.end()
                 self._make_room()
@@ -147,8 +148,7 @@ class WebSocket:
         """The wire's: it is."""
         self._mailbox.end()
         self._make_room()
-        if not self._over.done():
-            self._over.set_result(None)
+        self._over.set_result(None)
         if self._on_gone is not None:
             self._on_gone()
         self._on_gone = self._on_open = None
@@ -175,21 +175,19 @@ class _Opening:
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def deliver(self, wire: Wire, events: Sequence[ConnectionEvent]) -> None:
-        if self.socket is None:
-            self.socket = WebSocket(
-                wire, messages_max=self._messages_max, target=self._address.target or "/"
-            )
-            wire.owner = self.socket
+        self.socket = WebSocket(
+            wire, messages_max=self._messages_max, target=self._address.target or "/"
+        )
+        wire.owner = self.socket
         self.socket.deliver(wire, events)
         if not self.opened.done():
             self.opened.set_result(None)
 
     def gone(self, wire: Wire) -> None:
-        if not self.opened.done():
-            self.opened.set_result(None)
+        """Whatever ends it is delivered before, and hands the wire on."""
 
     def written(self, wire: Wire) -> None:
-        pass
+        """That was the request."""
 
 
 class Connecting:
