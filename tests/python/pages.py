@@ -57,7 +57,7 @@ class Program:
         self.lines: list[str] = []
         self._queue: Queue[str | None] = Queue()
         self.process = subprocess.Popen(
-            [sys.executable, *command],
+            [sys.executable, "-u", *command],
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
