@@ -113,11 +113,9 @@ static int is_free(const core_mailbox *self)
     return task == NULL ? -1 : task == Py_None;
 }
 
+/* Within its own context, which was entered before. */
 static int run_now(PyObject *callback, PyObject *context, PyObject *waiter)
 {
-    if (PyContext_Enter(context) < 0) {
-        return -1;
-    }
     PyObject *result = PyObject_CallOneArg(callback, waiter);
     PyObject *type;
     PyObject *value;
@@ -168,6 +166,10 @@ static int wake(core_waiter *waiter, bool at_once)
     waiter->callback = NULL;
     waiter->context = NULL;
     detach(waiter);
+    if (free_now && PyContext_Enter(context) < 0) {
+        PyErr_Clear(); /* the loop's callback runs within that very context */
+        free_now = 0;
+    }
     int failed = free_now ? run_now(callback, context, (PyObject *)waiter)
                           : run_soon(waiter->loop, callback, context, (PyObject *)waiter);
     Py_DECREF(callback);

@@ -8,6 +8,7 @@ import gc
 import weakref
 from typing import Any
 
+import kedge
 import pytest
 from aio_world import nothing_left, soon
 from kedge import StateError
@@ -187,6 +188,29 @@ async def test_a_reader_keeps_its_context() -> None:
     await turns()
     mailbox.add(1)
     assert await soon(task) == (1, "mine")
+
+
+async def test_a_reader_is_woken_from_within_its_own_context() -> None:
+    async def greet(websocket: kedge.WebSocket) -> None:
+        await websocket.send("one")
+        await asyncio.Event().wait()
+
+    loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()
+    async with kedge.serve(greet) as server, kedge.connect(server.urls[0]) as websocket:
+        wire = websocket._wire
+        mailbox = wire.mailbox
+        assert mailbox is not None
+        assert await soon(mailbox.get()) == "one"
+        came: list[Any] = []
+        taking = mailbox.get()
+        waiter = next(iter(taking))
+        waiter.add_done_callback(came.append, context=context)
+        wire.get_buffer(-1)[:3] = b"\x81\x01x"
+        loop.call_soon(wire.buffer_updated, 3, context=context)
+        await turns()
+        assert came == [waiter]
+        assert await soon(mailbox.get()) == "x"
 
 
 def drive(waiting: Any) -> Any:
