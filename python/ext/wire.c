@@ -519,7 +519,8 @@ static void want_ahead(PyObject *links, Py_ssize_t place)
     }
 }
 
-/* Looks at a link's wire; what has none goes to the others. */
+/* Looks at a link's wire; what has none goes to the others. What goes wrong with one is told, and
+ * keeps nothing from the next, which nobody would give again. */
 static int look_at(core_link *link, PyObject *others)
 {
     if (link->wire == NULL) {
@@ -527,6 +528,10 @@ static int look_at(core_link *link, PyObject *others)
     }
     PyObject *looked = look(link->wire);
     Py_XDECREF(looked);
+    if (looked == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_WriteUnraisable((PyObject *)link);
+        return 0;
+    }
     return looked == NULL ? -1 : 0;
 }
 
@@ -666,6 +671,7 @@ CORE_METHOD(wire_attach)
         Py_XDECREF(write);
         return NULL;
     }
+    untell_link(self);
     Py_XSETREF(self->connection, (core_connection *)Py_NewRef(values[0]));
     Py_XSETREF(self->transport, Py_NewRef(values[1]));
     Py_XSETREF(self->write, write);
