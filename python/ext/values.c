@@ -7,6 +7,7 @@
 typedef enum field_kind {
     ANY,
     STR,
+    TARGET, /* str: path and query, where a token may be */
     INT,
     BOOL,
     SECONDS,
@@ -220,8 +221,8 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
                         .doc = "What a client asks for in its upgrade; `message_limit` is for the "
                                "library below.",
                         .matched = 4,
-                        .fields = {{"target", STR, REQUIRED, false, false},
-                                   {"headers", TUPLE, NO_ITEMS, false, false},
+                        .fields = {{"target", TARGET, REQUIRED, false, false},
+                                   {"headers", TUPLE, NO_ITEMS, false, true},
                                    {"subprotocols", TUPLE, NO_ITEMS, false, false},
                                    {"message_limit", INT, ZERO, false, false}}},
     [CORE_OPENED] = {.name = "kedge._core.Opened",
@@ -232,14 +233,14 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
                         .doc = "An upgrade is asked for (server without a link): upgrade() or "
                                "answer().",
                         .matched = 3,
-                        .fields = {{"target", STR, REQUIRED, false, false},
+                        .fields = {{"target", TARGET, REQUIRED, false, false},
                                    {"headers", TUPLE, NO_ITEMS, false, true},
                                    {"subprotocols", TUPLE, NO_ITEMS, false, true}}},
     [CORE_HTTP_REQUEST] = {.name = "kedge._core.HttpRequest",
                            .doc = "A request that asks for no upgrade (server): answer().",
                            .matched = 3,
                            .fields = {{"method", STR, REQUIRED, false, false},
-                                      {"target", STR, REQUIRED, false, false},
+                                      {"target", TARGET, REQUIRED, false, false},
                                       {"headers", TUPLE, NO_ITEMS, false, true}}},
     [CORE_REFUSED] = {.name = "kedge._core.Refused",
                       .doc =
@@ -674,11 +675,8 @@ static PyObject *make_default(field_default otherwise)
 }
 
 static const char *const kind_names[] = {
-    [STR] = "str",
-    [INT] = "int",
-    [BYTES] = "bytes",
-    [TUPLE] = "a sequence",
-    [MESSAGE_DATA] = "str or bytes",
+    [STR] = "str",           [TARGET] = "str",       [INT] = "int",
+    [BYTES] = "bytes",       [TUPLE] = "a sequence", [MESSAGE_DATA] = "str or bytes",
     [PLACE] = "Coordinates",
 };
 
@@ -688,6 +686,7 @@ static bool is_of_kind(const core_state *state, PyObject *value, field_kind kind
     case PLACE:
         return core_is(state, value, CORE_COORDINATES);
     case STR:
+    case TARGET:
         return PyUnicode_Check(value);
     case INT:
         return PyLong_Check(value);
@@ -965,8 +964,28 @@ static int is_told(const value_shape *shape, unsigned place, PyObject *value)
     return told;
 }
 
+/* The path; of a query only that there is one. */
+static PyObject *tell_target(const value_field *field, PyObject *value)
+{
+    Py_ssize_t size = PyUnicode_GET_LENGTH(value);
+    Py_ssize_t query = PyUnicode_FindChar(value, '?', 0, size, 1);
+    if (query < -1) {
+        return NULL;
+    }
+    PyObject *path = PyUnicode_Substring(value, 0, query < 0 ? size : query);
+    PyObject *shown =
+        query < 0 || path == NULL ? Py_XNewRef(path) : PyUnicode_FromFormat("%U?<hidden>", path);
+    PyObject *told = shown == NULL ? NULL : PyUnicode_FromFormat("%s=%R", field->name, shown);
+    Py_XDECREF(shown);
+    Py_XDECREF(path);
+    return told;
+}
+
 static PyObject *tell_field(const value_field *field, PyObject *value)
 {
+    if (field->kind == TARGET) {
+        return tell_target(field, value);
+    }
     return field->secret ? PyUnicode_FromFormat("%s=<hidden>", field->name)
                          : PyUnicode_FromFormat("%s=%R", field->name, value);
 }

@@ -114,6 +114,15 @@ def test_what_is_no_url_of_a_websocket_is_refused(url: str) -> None:
         kedge.connect(url)
 
 
+@pytest.mark.parametrize(
+    "url", ["https://x/?token=sesame", "ws://x:port/?token=sesame", "ws://ann:sesame@x/"]
+)
+def test_what_is_no_url_is_not_repeated(url: str) -> None:
+    with pytest.raises(kedge.ArgumentError) as refusal:
+        kedge.connect(url)
+    assert "sesame" not in str(refusal.value)
+
+
 async def test_a_handler_that_raises_closes_its_own_with_1011(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -226,7 +226,15 @@ def test_the_repr_is_one_line_that_begins_with_the_name(value: Any) -> None:
         ),
         (
             Requested("/?token=x", (("Authorization", "Bearer sesame"),)),
-            "Requested(target='/?token=x', headers=<hidden>, subprotocols=<hidden>)",
+            "Requested(target='/?<hidden>', headers=<hidden>, subprotocols=<hidden>)",
+        ),
+        (
+            Handshake("/ws", (("Authorization", "Bearer sesame"),), ("a",), 9),
+            "Handshake(target='/ws', headers=<hidden>, subprotocols=('a',), message_limit=9)",
+        ),
+        (
+            HttpRequest("GET", "/health?token=sesame", (("Authorization", "Bearer sesame"),)),
+            "HttpRequest(method='GET', target='/health?<hidden>', headers=<hidden>)",
         ),
     ],
 )

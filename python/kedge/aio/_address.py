@@ -33,15 +33,16 @@ class Address:
 
 
 def address_of(url: str) -> Address:
-    """Takes a url apart; raises ArgumentError where it is none of a WebSocket."""
+    """Takes a url apart; raises ArgumentError where it is none of a WebSocket. That does not repeat
+    it: there may be a token in it."""
     try:
         parts = urlsplit(url)
         port = parts.port
         host = parts.hostname or ""
     except ValueError as error:
-        raise ArgumentError(f"{url!r} is not a url: {error}") from None
+        raise ArgumentError(f"the url of a WebSocket is none: {error}") from None
     if parts.scheme not in ("ws", "wss") or not host:
-        raise ArgumentError(f"{url!r} is not of the form ws://host/path or wss://host/path")
+        raise ArgumentError("the url is not of the form ws://host/path or wss://host/path")
     if "@" in parts.netloc or parts.fragment or not url.isascii():
         raise ArgumentError("the url of a WebSocket has no user, no fragment, and ASCII only")
     secure = parts.scheme == "wss"
