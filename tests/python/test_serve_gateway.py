@@ -212,6 +212,59 @@ async def test_a_state_that_is_none_is_put_aside(
     assert state.exists()
 
 
+async def test_a_server_that_does_not_begin_leaves_the_state_where_it_is(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    async with kedge.serve(handle, hub=Hub(), state=state) as server:
+        port = server.port
+    saved = state.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        hub = Hub()
+        with pytest.raises(OSError, match="address already in use"):
+            await kedge.serve(handle, port=port, hub=hub, state=state).__aenter__()
+        assert state.read_bytes() == saved
+    sealed = Hub()
+    sealed.seal()
+    async with nothing_left():
+        with pytest.raises(kedge.StateError):
+            await kedge.serve(handle, hub=sealed, state=state).__aenter__()
+    assert state.read_bytes() == saved
+    async with kedge.serve(handle, port=port, hub=hub, state=state):
+        assert not state.exists()
+
+
+async def test_what_goes_wrong_with_one_link_keeps_nothing_from_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Failing:
+        def __init__(self, owner: Any) -> None:
+            self.deliver, self.gone = owner.deliver, owner.gone
+
+        def written(self, wire: Any) -> None:
+            raise ValueError("as it should")
+
+    hub = Hub()
+    async with kedge.serve(handle, hub=hub) as server, contextlib.AsyncExitStack() as stack:
+        records = [
+            await stack.enter_async_context(following(server.urls[0], client_of(name)))
+            for name in ("anna", "ben", "carl")
+        ]
+        for record in records:
+            await record.ready()
+        told: list[Any] = []
+        monkeypatch.setattr(sys, "unraisablehook", told.append)
+        for wire in server._open:
+            wire.owner = Failing(wire.owner)
+            wire.tells_written = True
+            break
+        publish(hub, 1, 1)
+        for record in records:
+            await record.came(1)
+        assert [str(one.exc_value) for one in told] == ["as it should"]
+        for wire in server._open:
+            wire.tells_written = False
+
+
 async def test_a_handler_that_raises_costs_its_own_link_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -118,26 +118,36 @@ class Server:
     # ---- beginning and end ---------------------------------------------------------------------
 
     async def __aenter__(self) -> Server:
-        if self._hub is not None:
-            if self._state is not None:
-                _state.restore(self._hub, self._state)
-            self._holds.enter_context(driven(self._hub))
         try:
-            await self._listen()
+            listener = await self._bind()
+            if self._hub is not None:
+                self._holds.enter_context(driven(self._hub))
+                # Not before: then the state is in no file any more, and without a server lost.
+                if self._state is not None:
+                    _state.restore(self._hub, self._state)
+            await listener.start_serving()
         except BaseException:
+            self._unbind()
             self._holds.close()
             raise
         return self
 
-    async def _listen(self) -> None:
+    def _unbind(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+
+    async def _bind(self) -> asyncio.Server:
+        """Takes the port; nobody is let in yet."""
         loop = asyncio.get_running_loop()
         options: dict[str, Any] = {}
         if self._ssl is not None:
             options = {"ssl": self._ssl, "ssl_handshake_timeout": TLS_HANDSHAKE_TIMEOUT}
-        self._listener = await loop.create_server(
-            self._arrive, self._host, self._wanted_port, **options
+        listener = self._listener = await loop.create_server(
+            self._arrive, self._host, self._wanted_port, start_serving=False, **options
         )
-        self._addresses = [socket.getsockname()[:2] for socket in self._listener.sockets]
+        self._addresses = [socket.getsockname()[:2] for socket in listener.sockets]
+        return listener
 
     async def __aexit__(
         self,

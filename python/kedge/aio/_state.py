@@ -71,6 +71,9 @@ def restore(hub: Hub, path: StatePath) -> bool:
         save(f"{os.fspath(path)}.rejected", snapshot)
         logger.warning("the state in %s was not restored: %s", path, error)
         return False
+    except BaseException:
+        save(path, snapshot)  # the fault is the caller's, and the state as good as before
+        raise
     logger.info("restored %d sessions from %s", len(hub.sessions()), path)
     return True
 
