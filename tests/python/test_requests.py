@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -246,6 +247,36 @@ async def test_subscriptions_are_kept_until_they_are_taken_back() -> None:
         cable.plug()
         await soon(waiting)
         assert hub.broadcast(PLACE, "changed", 1) == 1
+
+
+async def test_a_subscription_that_is_taken_back_is_not_waited_for() -> None:
+    hub, client = blobs()
+    async with world(hub, client) as (_service, record, cable):
+        stream = record.stream
+        cable.pull()
+        await record.closed()
+        waiting = asyncio.create_task(stream.subscribe(PLACE, "changed"))
+        await asyncio.sleep(0)
+        stream.unsubscribe(PLACE, "changed", "removed")
+        with pytest.raises(kedge.StateError, match="unsubscribed from 'changed' meanwhile"):
+            await soon(waiting)
+
+
+async def test_nobody_complains_of_a_subscription_that_nobody_waits_for() -> None:
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+    hub, client = blobs()
+    async with world(hub, client) as (_service, record, cable):
+        cable.pull()
+        await record.closed()
+        waiting = asyncio.create_task(record.stream.subscribe(PLACE, "changed"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
 
 
 async def test_a_subscription_that_is_refused_says_so() -> None:

@@ -189,10 +189,14 @@ class Stream(ABC):
 
     def unsubscribe(self, coordinates: Coordinates, *types: str) -> None:
         """No longer. Where the server knows of any of them an Outcome named "subscription/remove"
-        tells what it said."""
+        tells what it said. A subscribe() that still waits for one of them raises StateError."""
         client = self._client_of_blobhub("unsubscribe")
         self._take(client.unsubscribe(coordinates, *types))
         self._flush_soon()
+        for one in types:
+            waiting = self._subscribing.pop((coordinates, one), None)
+            if waiting is not None:
+                reject(waiting, StateError(f"unsubscribed from {one!r} meanwhile"))
 
     def _client_of_blobhub(self, what: str) -> BlobHubClient:
         if not isinstance(self._client, BlobHubClient):
@@ -304,7 +308,7 @@ class Stream(ABC):
         self._mailbox.end()
         self._requests.end()
         for waiting in self._subscribing.values():
-            waiting.set_exception(ClosedError("the client has stopped"))
+            reject(waiting, ClosedError("the client has stopped"))
         self._subscribing.clear()
 
     async def _dial_safely(self) -> None:
@@ -408,7 +412,13 @@ def settle(waiting: asyncio.Future[None], outcome: Outcome) -> None:
     if outcome.outcome is OutcomeKind.ANSWERED:
         waiting.set_result(None)
     else:
-        waiting.set_exception(RequestError(outcome))
+        reject(waiting, RequestError(outcome))
+
+
+def reject(waiting: asyncio.Future[None], error: Exception) -> None:
+    """Who waited may be gone, which is no reason to complain that nobody heard of it."""
+    waiting.set_exception(error)
+    waiting.exception()
 
 
 def told_of(closed: Closed) -> str:
