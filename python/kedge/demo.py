@@ -13,7 +13,8 @@ from pathlib import Path
 from kedge import connect, gateway, serve
 from kedge.aio import Server
 from kedge.gateway import Closed, Connect, Dispatch, Event, Gap, Hub, Ready, Resumed, Stop
-from kedge.reference import ALL, Gateway, Users
+from kedge.reference import Users
+from kedge.reference.gateway import ALL, Gateway
 
 USERS = Users({"anna": "anna's secret", "ben": "ben's secret"})
 PATIENCE = 9.0

@@ -273,8 +273,8 @@ def test_the_help_names_what_is_built(capsys: pytest.CaptureFixture[str]) -> Non
         with pytest.raises(SystemExit):
             cli.main(arguments)
     said = capsys.readouterr().out
-    assert "gateway" in said
-    assert "flowlayer" not in said
+    for name in ("gateway", "flowlayer", "messaging", "blobhub", "raw", "echo"):
+        assert name in said
 
 
 def test_a_payload_stays_as_it_came_on_one_line() -> None:
@@ -293,7 +293,8 @@ def test_spans_of_time() -> None:
 
 
 def test_a_url_gives_its_path_to_the_client() -> None:
-    assert connect.gateway_url("ws://h:1") == ("ws://h:1", "/gateway", False)
-    assert connect.gateway_url("ws://h/x?v=1&encoding=json&compress=zstd&a=b") == (
-        *("ws://h", "/x?a=b", True),
+    assert connect.settings_of("ws://h:1", "gateway") == ("ws://h:1", {"compress": False})
+    assert connect.settings_of("ws://h/x?v=1&encoding=json&compress=zstd&a=b", "gateway") == (
+        *("ws://h", {"compress": True, "path": "/x?a=b"}),
     )
+    assert connect.settings_of("wss://h/?v=1", "blobhub") == ("wss://h", {"path": "/v1/?v=1"})

@@ -8,7 +8,8 @@ import kedge
 import pytest
 from aio_world import client_of, following, soon, until
 from kedge.gateway import CloseCode, Dispatch, Hub
-from kedge.reference import Gateway, Users
+from kedge.reference import Users
+from kedge.reference.gateway import Gateway
 
 USERS = Users({"anna": "a", "ben": "b"}, "c")
 

@@ -10,32 +10,81 @@ import json
 import os
 import re
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import kedge
-from kedge import gateway
+from kedge import blobhub, flowlayer, gateway, messaging
+from kedge._core import _Client
 from kedge.aio import Stream
-from kedge.cli._common import GATEWAY_PATH, UsageError, run_until_signal, say, token_of
+from kedge.aio._state import save as save_state
+from kedge.cli._common import UsageError, run_until_signal, say, token_of
+from kedge.cli._lines import reading
+from kedge.errors import ClosedError, RequestError
+
+
+class Kind(NamedTuple):
+    """A protocol, as this command speaks it."""
+
+    client: Callable[..., _Client]
+    about: str
+    member: str
+    """What a payload is called in the lines."""
+    said: str
+    """What lines of stdin look like."""
+
+
+KINDS = {
+    "gateway": Kind(
+        gateway.Client,
+        "a chat gateway",
+        "d",
+        '{"type": "typing", "d": {"feed_id": 1}}',
+    ),
+    "flowlayer": Kind(
+        flowlayer.Client,
+        "a supervisor of services",
+        "payload",
+        '{"command": "restart_service", "payload": {"service": "web"}}',
+    ),
+    "messaging": Kind(
+        messaging.Client,
+        "a messenger",
+        "payload",
+        '{"request": "new", "payload": {"chatId": 1, "message": "hello"}}\n'
+        '  {"event": "typing", "payload": {"chatId": 1}}',
+    ),
+    "blobhub": Kind(
+        blobhub.Client,
+        "BlobHub Realtime",
+        "payload",
+        '{"method": "echo", "params": {"x": 1}}\n'
+        '  {"subscribe": {"scope": "org", "scope_id": "1", "target": "blob", "target_id": "7",\n'
+        '                 "types": ["touched"]}}    and {"unsubscribe": ...} likewise',
+    ),
+}
+
+DESCRIPTION = """\
+Talks to {about}: prints one JSON line per event, and reads one message per line from stdin:
+
+  {said}
+
+Reconnects and goes on where it was until it is interrupted.
+"""
+ANSWERS = """
+How a request ended is an event too, "outcome", with the number of its line on stdin.
+"""
+STATUS = """
+Exit status: 0 interrupted, 1 the server wants no more of this, 2 wrong arguments.
+"""
 
 
 def add_connect(connect: argparse.ArgumentParser) -> None:
     kinds = connect.add_subparsers(title="protocols", required=True, metavar="PROTOCOL")
-    chat = kinds.add_parser(
-        "gateway",
-        help="a chat gateway",
-        description="Prints one JSON line per event; reads one message per line from stdin, like"
-        ' {"type": "typing", "d": {"feed_id": 1}}. Reconnects and resumes until it is interrupted.',
-    )
-    chat.add_argument("url", metavar="URL", help="ws://host:port/gateway or wss://...")
-    chat.add_argument(
-        "--token", metavar="T", help="the token; else --token-file, else $KEDGE_TOKEN"
-    )
-    chat.add_argument("--token-file", metavar="F", help="a file that holds the token")
-    chat.add_argument("--compress", action="store_true", help="ask for compress=zstd")
-    chat.set_defaults(run=run_connect_gateway)
+    for name, kind in KINDS.items():
+        add_kind(kinds.add_parser(name, help=kind.about), name, kind)
     raw = kinds.add_parser(
         "raw",
         help="a plain WebSocket",
@@ -45,58 +94,228 @@ def add_connect(connect: argparse.ArgumentParser) -> None:
     raw.set_defaults(run=run_connect_raw)
 
 
-# ---- the gateway ---------------------------------------------------------------------------------
+def add_kind(command: argparse.ArgumentParser, name: str, kind: Kind) -> None:
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.description = DESCRIPTION.format(about=kind.about, said=kind.said)
+    command.epilog = STATUS if name == "gateway" else ANSWERS + STATUS
+    command.add_argument(
+        "url", metavar="URL", help="ws://host:port or wss://..., as the server says"
+    )
+    command.add_argument(
+        "--token", metavar="T", help="the token; else --token-file, else $KEDGE_TOKEN"
+    )
+    command.add_argument("--token-file", metavar="F", help="a file that holds the token")
+    command.add_argument(
+        "--save", metavar="FILE", help="where it stood at its end, and goes on at the next start"
+    )
+    if name == "gateway":
+        command.add_argument("--compress", action="store_true", help="ask for compress=zstd")
+    command.set_defaults(run=run_connect, protocol=name)
 
 
-def run_connect_gateway(options: argparse.Namespace) -> int:
+# ---- the protocols -------------------------------------------------------------------------------
+
+
+def run_connect(options: argparse.Namespace) -> int:
     token = token_of(options) or os.environ.get("KEDGE_TOKEN")
     if not token:
         raise UsageError("who are you? Give --token, --token-file or set KEDGE_TOKEN")
-    base, path, compress = gateway_url(options.url)
-    client = gateway.Client(token=token, path=path, compress=compress or options.compress)
-    return run_until_signal(talk_gateway(kedge.connect(base, client)))
+    kind = KINDS[options.protocol]
+    base, settings = settings_of(options.url, options.protocol)
+    if options.protocol == "gateway" and options.compress:
+        settings["compress"] = True
+    # Payloads go on as they came: `data` is their bytes.
+    client = kind.client(token=token, decoder=bytes, **settings)
+    with keeping(client, options.save):
+        return run_until_signal(Talk(client, base, kind.member).run())
 
 
-def gateway_url(url: str) -> tuple[str, str, bool]:
-    """The url without its path; the path; whether compression is asked for. What the client writes
-    into the query by itself is taken out of it."""
+def settings_of(url: str, protocol: str) -> tuple[str, dict[str, Any]]:
+    """The url without its path, and what it says to the client: its path, if it has one. What the
+    gateway's client writes into the query by itself is taken out of it."""
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
-    rest = urlencode([(name, text) for name, text in query if name not in OWN_QUERY])
-    path = parts.path if parts.path not in ("", "/") else GATEWAY_PATH
-    base = f"{parts.scheme}://{parts.netloc}"
-    return base, f"{path}?{rest}" if rest else path, ("compress", "zstd") in query
+    settings: dict[str, Any] = {}
+    if protocol == "gateway":
+        settings["compress"] = ("compress", "zstd") in query
+        query = [(name, text) for name, text in query if name not in OWN_QUERY]
+    rest = f"?{urlencode(query)}" if query else ""
+    if parts.path not in ("", "/") or rest:
+        path = parts.path if parts.path not in ("", "/") else PATHS[protocol]
+        settings["path"] = f"{path}{rest}"
+    return f"{parts.scheme}://{parts.netloc}", settings
 
 
 OWN_QUERY = ("v", "encoding", "compress")
+PATHS = {"gateway": "/gateway", "flowlayer": "/ws", "messaging": "/ws", "blobhub": "/v1/"}
 
 
-async def talk_gateway(connecting: Stream) -> int:
-    async with connecting as stream, reading(lambda line: send_gateway(stream, line)):
-        closed: gateway.Closed | None = None
-        async for event in stream:
-            say(line_of(event))
-            if isinstance(event, gateway.Closed):
-                closed = event
-                if isinstance(event.action, gateway.WantCredentials):
-                    break
-    explain_end(closed)
-    return 1
-
-
-async def send_gateway(stream: Stream, line: str) -> None:
+@contextlib.contextmanager
+def keeping(client: _Client, file: str | None) -> Iterator[None]:
+    """Goes on where the file says, and writes there at the end where it is then."""
+    if file is None:
+        yield
+        return
+    with contextlib.suppress(FileNotFoundError):
+        saved = Path(file).read_bytes()
+        try:
+            client.load(saved)
+        except ValueError as error:
+            raise UsageError(f"{file}: {error}") from None
     try:
-        message = json.loads(line)
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise ValueError('a message is {"type": "...", "d": ...}')
-        await stream.notify(message["type"], message.get("d"))
-    except kedge.ClosedError:
-        raise
-    except ValueError as error:
-        print(f"kedge: not sent: {error}", file=sys.stderr)
+        yield
+    finally:
+        save_state(file, client.save())
 
 
-def explain_end(closed: gateway.Closed | None) -> None:
+class Talk:
+    """What is said to a server, and what it says."""
+
+    def __init__(self, client: _Client, url: str, member: str) -> None:
+        self.stream: Stream = kedge.connect(url, client)
+        self.member = member
+        self.forms = FORMS[client.protocol]
+        self.line = 0
+        self.asking: set[asyncio.Task[None]] = set()
+        self.room = asyncio.Semaphore(REQUESTS_MAX)
+
+    async def run(self) -> int:
+        try:
+            async with self.stream as stream, reading(self.send):
+                closed: kedge.Closed | None = None
+                async for event in stream:
+                    say(line_of(event, self.member))
+                    if isinstance(event, kedge.Request):
+                        stream.reply_error(event, UNSUPPORTED, "this client answers nothing")
+                    elif isinstance(event, kedge.Closed):
+                        closed = event
+                        if isinstance(event.action, kedge.WantCredentials):
+                            break
+            explain_end(closed)
+            return 1
+        finally:
+            for task in self.asking:
+                task.cancel()
+
+    async def send(self, line: str) -> None:
+        """One line of stdin."""
+        self.line += 1
+        try:
+            message = json.loads(line)
+            form = self.form_of(message)
+            what, payload = message[form.member], message.get(form.payload)
+            if form.waits:
+                await self.ask(form, what, payload)
+            else:
+                await form.act(self.stream, what, payload)
+        except ClosedError:
+            raise
+        except (kedge.Error, ValueError) as error:
+            not_sent(self.line, error)
+
+    def form_of(self, message: Any) -> Form:
+        if isinstance(message, dict):
+            for form in self.forms:
+                if isinstance(message.get(form.member), form.type):
+                    return form
+        raise ValueError(f"a message is {' or '.join(form.looks for form in self.forms)}")
+
+    async def ask(self, form: Form, what: Any, payload: Any) -> None:
+        """Nobody waits for the answer but a task of its own."""
+        await self.room.acquire()
+        task = asyncio.create_task(self.answered(self.line, form, what, payload))
+        self.asking.add(task)
+        task.add_done_callback(self.asked)
+        await asyncio.sleep(0)  # it is on its way before the next line is
+
+    def asked(self, task: asyncio.Task[None]) -> None:
+        self.room.release()
+        self.asking.discard(task)
+
+    async def answered(self, line: int, form: Form, what: Any, payload: Any) -> None:
+        head: dict[str, Any] = {"event": "outcome", "line": line}
+        head["name"] = what if isinstance(what, str) else f"subscription/{ADDED[form.member]}"
+        try:
+            data = await form.act(self.stream, what, payload)
+            head["outcome"] = "answered"
+        except RequestError as error:
+            data = error.data
+            head |= {"outcome": error.outcome, "code": error.code, "message": error.message}
+        except ClosedError:
+            return
+        except (kedge.Error, ValueError) as error:
+            not_sent(line, error)
+            return
+        say(with_payload(head, self.member, data))
+
+
+REQUESTS_MAX = 100
+UNSUPPORTED = 405
+ADDED = {"subscribe": "add", "unsubscribe": "remove"}
+
+
+def not_sent(line: int, error: Exception) -> None:
+    print(f"kedge: line {line} was not sent: {error}", file=sys.stderr)
+
+
+async def notify(stream: Stream, what: str, payload: Any) -> None:
+    await stream.notify(what, payload)
+
+
+async def request(stream: Stream, what: str, payload: Any) -> Any:
+    return await stream.request(what, payload)
+
+
+async def subscribe(stream: Stream, what: dict[str, Any], payload: Any) -> None:
+    await stream.subscribe(*subscription(what))
+
+
+async def unsubscribe(stream: Stream, what: dict[str, Any], payload: Any) -> None:
+    stream.unsubscribe(*subscription(what))
+
+
+def subscription(what: dict[str, Any]) -> tuple[Any, ...]:
+    names = kedge.Coordinates.__match_args__
+    types = what.get("types")
+    texts = [what.get(name, "") for name in names]
+    if not isinstance(types, list) or not all(isinstance(one, str) for one in types + texts):
+        raise ValueError(f"a subscription has the texts {', '.join(names)}, and a list of types")
+    return kedge.Coordinates(*texts), *types
+
+
+class Form(NamedTuple):
+    """A kind of line: which member tells what, which one is the payload."""
+
+    member: str
+    payload: str
+    act: Callable[[Stream, Any, Any], Any]
+    waits: bool = False
+    type: type = str
+
+    @property
+    def looks(self) -> str:
+        if self.type is dict:
+            return f'{{"{self.member}": {{...}}}}'
+        return f'{{"{self.member}": "...", "{self.payload}": ...}}'
+
+
+FORMS = {
+    "gateway": (Form("type", "d", notify),),
+    "flowlayer": (Form("command", "payload", request, True),),
+    "messaging": (
+        Form("request", "payload", request, True),
+        Form("event", "payload", notify),
+    ),
+    "blobhub": (
+        Form("method", "params", request, True),
+        Form("notify", "params", notify),
+        Form("subscribe", "", subscribe, True, dict),
+        Form("unsubscribe", "", unsubscribe, False, dict),
+    ),
+}
+
+
+def explain_end(closed: kedge.Closed | None) -> None:
     if closed is None:
         return
     if closed.http_status:
@@ -104,6 +323,9 @@ def explain_end(closed: gateway.Closed | None) -> None:
     else:
         why = f"{closed.code} {closed.reason}".strip() if closed.code else closed.cause
     print(f"kedge: the server wants no more of this: {why}", file=sys.stderr)
+
+
+# ---- a plain WebSocket ---------------------------------------------------------------------------
 
 
 def run_connect_raw(options: argparse.Namespace) -> int:
@@ -131,80 +353,36 @@ def raw_line_of(message: str | bytes) -> str:
 # ---- events as lines -----------------------------------------------------------------------------
 
 
-def line_of(event: gateway.Event) -> str:
+def line_of(event: kedge.Event, member: str = "d") -> str:
     """An event as one line of JSON: its type, its fields, and the payload as it came."""
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     head: dict[str, Any] = {"event": kind}
     fields: tuple[str, ...] = FIELDS.get(type(event)) or vars(type(event))["__match_args__"]
     for name in fields:
         head[name] = plain(getattr(event, name))
-    payload = getattr(event, "payload", None)
+    return with_payload(head, member, getattr(event, "payload", None))
+
+
+def with_payload(head: dict[str, Any], member: str, payload: Any) -> str:
     if payload is None:
         return json.dumps(head)
     # Outside of texts, where they cannot be, line breaks are mere space.
     data = bytes(payload).decode().replace("\n", " ").replace("\r", " ")
-    return f'{json.dumps(head)[:-1]}, "d": {data}}}'
+    return f'{json.dumps(head)[:-1]}, "{member}": {data}}}'
 
 
-FIELDS: dict[type[gateway.Event], tuple[str, ...]] = {
-    gateway.Closed: ("code", "reason", "cause", "http_status", "action", "unsent"),
+FIELDS: dict[type[kedge.Event], tuple[str, ...]] = {
+    kedge.Closed: ("code", "reason", "cause", "http_status", "action", "unsent"),
+    kedge.Outcome: ("name", "outcome", "code", "message", "about"),
 }
 
 
 def plain(value: Any) -> Any:
     """A field's value as JSON can have it."""
-    if isinstance(value, gateway.Retry):
+    if isinstance(value, kedge.Retry):
         return {"retry": {"after": round(value.after, 3), "resume": value.resume}}
-    if isinstance(value, gateway.Stop):
+    if isinstance(value, kedge.Coordinates):
+        return {name: getattr(value, name) for name in kedge.Coordinates.__match_args__}
+    if isinstance(value, kedge.Stop):
         return "stop"
-    return "want_credentials" if isinstance(value, gateway.WantCredentials) else value
-
-
-# ---- stdin ---------------------------------------------------------------------------------------
-
-
-@contextlib.asynccontextmanager
-async def reading(send: Callable[[str], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Meanwhile sends each line that comes on stdin. Its end ends nothing: the other side may still
-    have something to say."""
-    task = asyncio.create_task(send_lines(send))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, kedge.ClosedError):
-            raise error
-
-
-async def send_lines(send: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
-    room = threading.Semaphore(100)
-
-    def read() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants them any more
-            for line in stdin_lines():
-                room.acquire()
-                loop.call_soon_threadsafe(lines.put_nowait, line)
-            loop.call_soon_threadsafe(lines.put_nowait, None)
-
-    # No executor: that would wait at the exit for a thread that waits for a line.
-    threading.Thread(target=read, daemon=True, name="stdin").start()
-    while (line := await lines.get()) is not None:
-        room.release()
-        if line.strip():
-            await send(line)
-
-
-def stdin_lines() -> Iterator[str]:
-    """Reads below sys.stdin, whose lock a thread that waits would hold at the exit."""
-    rest = b""
-    with contextlib.suppress(OSError, ValueError):
-        while chunk := os.read(sys.stdin.fileno(), 1 << 16):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield line.decode(errors="replace").rstrip("\r")
-    if rest:
-        yield rest.decode(errors="replace")
+    return "want_credentials" if isinstance(value, kedge.WantCredentials) else value

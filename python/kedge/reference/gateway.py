@@ -1,6 +1,4 @@
-"""The reference gateway server: small, complete, and what `kedge serve gateway` runs.
-
-It knows users by their tokens. Every session gets what anybody's `presence_update` says, the
+"""The reference gateway: every session gets what anybody's `presence_update` says, the
 sender's included; `typing` and the relays go to all other sessions; and if asked to, it tells all
 the time.
 """
@@ -8,40 +6,16 @@ the time.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import itertools
 import time
-from collections.abc import Mapping
 
 from kedge.gateway import Hub, Identify, Link, Message, Publication, Resume
+from kedge.reference._users import Users
 
 ALL = "all"
 TO_OTHERS = frozenset(
     {"typing", "typing_start", "mls_relay", "cpace_relay", "voice_codec_neg", "stage_response"}
 )
-
-
-class Users:
-    """Who has which token."""
-
-    def __init__(self, tokens: Mapping[str, str], common: str | None = None) -> None:
-        """`tokens` are tokens by the names of users; with the `common` one anybody is let in, each
-        login as the user "guest"."""
-        self._tokens = {name: token.encode() for name, token in tokens.items()}
-        if common is not None:
-            self._tokens["guest"] = common.encode()
-
-    def __repr__(self) -> str:
-        return f"Users({sorted(self._tokens)})"
-
-    def whose(self, token: str) -> str | None:
-        """The user's name, None if the token is nobody's. Takes as long whatever the token is."""
-        given = token.encode()
-        found = None
-        for name, known in self._tokens.items():
-            if hmac.compare_digest(given, known):
-                found = name
-        return found
 
 
 class Gateway:
