@@ -10,10 +10,11 @@ from typing import Any
 
 import kedge
 import pytest
-from aio_world import Cable, soon
+from aio_world import Cable, soon, until
 from kedge.aio import Link
+from kedge.cli import connect
 from plays import PLAYS, BlobHub
-from test_cli import command, failing
+from test_cli import command, failing, listening
 
 PLACE = {"scope": "org", "scope_id": "1", "target": "blob", "target_id": "2"}
 
@@ -163,3 +164,39 @@ async def test_a_blobhub_client_subscribes_asks_and_is_asked() -> None:
         assert (await soon(play.ignored.get())) is None
         assert await run.end() == 0
         assert "line 3 was not sent: a subscription has the texts" in (await run.rest())[1]
+
+
+async def test_what_is_said_too_late_ends_the_talk(capsys: pytest.CaptureFixture[str]) -> None:
+    talk = connect.Talk(kedge.messaging.Client(token="t"), "ws://127.0.0.1:1", "payload")
+    async with talk.stream:
+        pass
+    with pytest.raises(kedge.ClosedError):
+        await talk.send('{"event": "typing"}')
+    await talk.send('{"request": "chats"}')
+    await until(lambda: not talk.asking)
+    assert capsys.readouterr() == ("", "")
+
+
+async def test_what_can_be_said_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    talk = connect.Talk(kedge.blobhub.Client(token="t"), "ws://127.0.0.1:1", "payload")
+    await talk.send('{"neither": 1}')
+    said = capsys.readouterr().err
+    assert '{"method": "...", "params": ...} or ' in said
+    assert '{"subscribe": {...}} or {"unsubscribe": {...}}' in said
+
+
+def test_an_end_without_a_reason_is_not_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    connect.explain_end(None)
+    assert capsys.readouterr().err == ""
+
+
+async def test_empty_lines_are_skipped_and_the_last_needs_no_end() -> None:
+    async with (
+        command("serve", "echo", "--port", "0") as server,
+        command("connect", "raw", await listening(server)) as run,
+    ):
+        assert run.process.stdin is not None
+        run.process.stdin.write(b"\n  \nlast")
+        run.process.stdin.close()
+        assert (await run.named("text"))["text"] == "last"
+        assert await run.end() == 0

@@ -15,6 +15,7 @@ import pytest
 from aio_world import Cable, following, soon, until
 from kedge import cli, messaging
 from kedge.aio import Server
+from kedge.cli import serve
 from kedge.reference import Users
 from kedge.reference.messaging import Messenger, new_hub
 from test_cli import Process, command, failing, listening
@@ -48,13 +49,13 @@ def numbered(run: Process) -> list[int]:
 
 
 async def test_a_messengers_events_outlive_its_server(tmp_path: Path) -> None:
-    serve = ("serve", "messaging", "--port", "0", *USERS, "--state", tmp_path / "events")
+    arguments = ("serve", "messaging", "--port", "0", *USERS, "--state", tmp_path / "events")
     async with AsyncExitStack() as stack:
         cables = [await stack.enter_async_context(Cable().laid()) for _ in range(2)]
         runs: list[Process] = []
         said = 0
         for round, ending in enumerate((signal.SIGKILL, signal.SIGTERM)):
-            async with command(*serve) as server:
+            async with command(*arguments) as server:
                 for cable, port in zip(cables, [port_of(await listening(server))] * 2, strict=True):
                     cable.target = port
                 if round == 0:
@@ -202,3 +203,22 @@ def test_users_are_wanted(capsys: pytest.CaptureFixture[str]) -> None:
     for what in ("messaging", "blobhub"):
         assert cli.main(["serve", what]) == 2
         assert "who may come in" in capsys.readouterr().err
+
+
+async def test_who_left_before_he_was_let_in_has_no_stream() -> None:
+    class Gone:
+        """A link that closed while its question was thought about."""
+
+        def accept(self, *arguments: Any, **options: Any) -> bool:
+            return False
+
+    hub = new_hub()
+    async with Messenger(hub, Users({"anna": "a"})) as messenger:
+        gone: Any = Gone()
+        question = messaging.Credentials(messaging.CredentialsKind.BEARER, "a")
+        await messenger._let_in(gone, question, "anna")
+    assert hub.sessions() == []
+
+
+async def test_a_server_ends_with_what_it_does_besides() -> None:
+    assert await serve.stay(kedge.serve(Messenger.handle, hub=new_hub()), asyncio.sleep(0)) == 0

@@ -6,7 +6,6 @@ the time.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 
 from kedge.gateway import Hub, Identify, Link, Message, Publication, Resume
@@ -55,6 +54,8 @@ class Gateway:
         """Sends all an event "tick" again and again."""
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        for count in itertools.count(1):
+        count = 0
+        while True:
+            count += 1
             await asyncio.sleep(max(0.0, begin + count * every - loop.time()))
             self.hub.publish(ALL, "tick", {"count": count, "server_time": int(time.time())})
