@@ -9,17 +9,26 @@ enum { ID_SHOWN = 6 };
 
 /* ---- Lines -------------------------------------------------------------------------------------- */
 
-/* A line stays one, and an escape sequence is none, whatever a peer put into it. */
-static char shown(uint8_t byte)
+/* The control characters beyond ASCII, which terminals obey as well: U+0080 to U+009F in their two bytes. */
+static bool begins_control(kedge_span text, size_t i)
 {
-    return (char)(byte < ' ' || byte == 0x7F ? '?' : byte);
+    return i + 1 < text.size && text.data[i] == 0xC2 && (text.data[i + 1] & 0xE0) == 0x80;
+}
+
+/* A line stays one, and an escape sequence is none, whatever a peer put into it. */
+static char shown(kedge_span text, size_t i)
+{
+    uint8_t byte = text.data[i];
+    bool control = byte < ' ' || byte == 0x7F || begins_control(text, i) ||
+                   (i > 0 && begins_control(text, i - 1));
+    return (char)(control ? '?' : byte);
 }
 
 void kedge_line_span(kedge_line *line, kedge_span text)
 {
     for (size_t i = 0; i < text.size; i++) {
         if (line->size + 1 < line->capacity) {
-            line->buffer[line->size] = shown(text.data[i]);
+            line->buffer[line->size] = shown(text, i);
         }
         line->size++;
     }

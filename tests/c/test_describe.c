@@ -111,6 +111,18 @@ START_TEST(a_line_stays_one_whatever_a_peer_says)
 }
 END_TEST
 
+START_TEST(controls_beyond_ascii_are_not_shown)
+{
+    char buffer[64];
+    kedge_line one = {buffer, sizeof buffer, 0};
+    kedge_line_text(&one, "a\xC2\x9B"
+                          "31m\xC2\x80 \xC2\xA0\xE2\x82\xAC");
+    kedge_line_text(&one, "\x85\xC2");
+    ck_assert_uint_eq(kedge_line_end(&one), 16);
+    ck_assert_str_eq(buffer, "a??31m?? \xC2\xA0\xE2\x82\xAC\x85\xC2");
+}
+END_TEST
+
 START_TEST(an_id_is_not_cut_within_a_character)
 {
     char buffer[64];
@@ -353,6 +365,7 @@ Suite *kedge_describe_suite(void)
     tcase_add_test(lines, what_does_not_fit_is_cut_and_measured);
     tcase_add_loop_test(lines, a_character_is_not_cut_in_two, 0, 12);
     tcase_add_test(lines, a_line_stays_one_whatever_a_peer_says);
+    tcase_add_test(lines, controls_beyond_ascii_are_not_shown);
     tcase_add_test(lines, an_id_is_not_cut_within_a_character);
     tcase_add_test(lines, times_and_counts_are_written_for_people);
     suite_add_tcase(suite, lines);
