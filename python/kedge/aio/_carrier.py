@@ -45,6 +45,7 @@ PINGED = frozenset({"flowlayer", "blobhub"})
 PING_INTERVAL = 30.0
 PING_TIMEOUT = 20.0
 CLOSE_TIMEOUT = 5.0
+RETRY_AFTER_MAX = 86_400.0
 
 
 class Ended(NamedTuple):
@@ -467,8 +468,8 @@ async def give_up(opening: asyncio.Task[Socket]) -> None:
 
 
 def retry_after_of(headers: Iterable[tuple[str, str]]) -> float:
-    """The seconds that a server asks to wait, 0 if it does not or names a date."""
+    """The seconds that a server asks to wait, a day at most, 0 if it does not or names a date."""
     for name, text in headers:
         if name.lower() == "retry-after" and text.isascii() and text.isdigit():
-            return float(text)
+            return min(float(text), RETRY_AFTER_MAX)
     return 0.0
