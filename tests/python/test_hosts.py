@@ -33,6 +33,7 @@ from aio_world import (
 )
 from hosts import DIALERS, HOSTS, Dialer, Host
 from kedge import Credentials
+from kedge.adapters import websockets as websockets_adapter
 from kedge.adapters.websockets import sent_as
 from kedge.aio import Link
 from kedge.gateway import (
@@ -350,6 +351,19 @@ async def test_large_events_come_through_one_by_one(host: Host) -> None:
             publish(hub, count, count, size=200_000)
             await record.came(count)
         record.check(5)
+
+
+async def test_a_websockets_server_that_does_not_begin_leaves_the_state(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    async with websockets_adapter.serve(converse, hub=Hub(), state=state):
+        pass
+    saved = state.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        serving = websockets_adapter.serve(converse, port=port, hub=Hub(), state=state)
+        with pytest.raises(OSError, match="address already in use"):
+            await serving.__aenter__()
+    assert state.read_bytes() == saved
 
 
 async def test_a_sealed_state_survives_a_restart(host: Host, tmp_path: Path) -> None:

@@ -281,8 +281,6 @@ async def serve(
     names a file: the hub's sealed state is taken from there at the beginning, and put there at the
     end, so that a restart loses nothing.
     """
-    if state is not None:
-        _state.restore(hub, state)
     service = Service(handler, hub, path=path, events_max=events_max)
     with driven(hub):
         async with serve_websockets(
@@ -290,7 +288,12 @@ async def serve(
             host,
             port,
             **(service.options | {"close_timeout": close_timeout} | options),
+            start_serving=False,
         ) as server:
+            # Not before: then the state is in no file any more, and without a server lost.
+            if state is not None:
+                _state.restore(hub, state)
+            await server.start_serving()
             try:
                 yield server
             finally:
