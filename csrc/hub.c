@@ -396,7 +396,8 @@ static void fill(kedge_hub *hub, kedge_link_taker *filled, size_t room)
     } while (filled->count < room && (filled->count > before || hub->commons.ready == NULL));
 }
 
-/* Who is looked at comes last: to pull its output may tell all that is left to tell. */
+/* Who is looked at comes last: to pull its output may tell all that is left to tell. Of those listed none
+ * may have anything left: then others are told. */
 size_t kedge_hub_next_deliveries(kedge_hub *hub, kedge_delivery *deliveries, size_t room,
                                  kedge_time now)
 {
@@ -405,8 +406,11 @@ size_t kedge_hub_next_deliveries(kedge_hub *hub, kedge_delivery *deliveries, siz
     }
     do_what_is_due(hub, now);
     kedge_link_taker filled = {{kedge_link_take}, deliveries, 0};
-    fill(hub, &filled, room);
-    kedge_link *ready = filled.count < room ? pop_ready(hub) : NULL;
+    kedge_link *ready;
+    do {
+        fill(hub, &filled, room);
+        ready = filled.count < room ? pop_ready(hub) : NULL;
+    } while (filled.count == 0 && ready == NULL && hub->teller.first != NULL);
     if (ready != NULL) {
         kedge_delivery *last = &deliveries[filled.count];
         memset(last, 0, sizeof *last);

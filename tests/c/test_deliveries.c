@@ -214,6 +214,26 @@ START_TEST(who_is_held_back_is_left_alone)
 }
 END_TEST
 
+/* Its host pulled what it was listed for, before the hub gave it. */
+START_TEST(who_was_listed_for_nothing_hides_nobody)
+{
+    kedge_output output;
+    ck_assert_int_eq(kedge_link_receive(clients[4].link, KEDGE_MESSAGE_TEXT,
+                                        kedge_text("{\"type\":\"heartbeat\"}"), world.now),
+                     KEDGE_OK);
+    (void)kedge_hub_deadline(world.hub);
+    ck_assert(kedge_link_next_output(clients[4].link, &output));
+    kedge_output_release(&output);
+    ck_assert(!kedge_link_next_output(clients[4].link, &output));
+    kedge_link_hold_back(clients[0].link);
+    publish(7);
+    ck_assert_uint_eq(next(1), 1);
+    ck_assert_ptr_eq(deliveries[0].link, clients[1].link);
+    ck_assert_uint_eq(next(ROOM), 3);
+    ck_assert_uint_eq(next(ROOM), 0);
+}
+END_TEST
+
 START_TEST(a_connections_link_is_looked_at)
 {
     kedge_link *held;
@@ -383,6 +403,7 @@ Suite *kedge_deliveries_suite(void)
     tcase_add_test(plain, nobody_is_given_who_has_all);
     tcase_add_test(plain, the_last_of_several_may_be_a_ready_link);
     tcase_add_test(plain, who_is_held_back_is_left_alone);
+    tcase_add_test(plain, who_was_listed_for_nothing_hides_nobody);
     tcase_add_test(plain, a_connections_link_is_looked_at);
     tcase_add_test(plain, an_applications_cursor_is_told);
     tcase_add_test(plain, where_somebody_was_left_out_all_are_looked_at);
