@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bare.h"
 #include "calls.h"
 #include "observer.h"
 #include "snapshot.h"
@@ -131,7 +132,9 @@ static void accept_far(sim_world *world, sim_wire *wire)
     kedge_time now = sim_server_now(world);
     wire->node = draw_node(world);
     kedge_status status = kedge_hub_link(world->hubs[wire->node], &wire->link, wire, now);
-    if (status == KEDGE_OK) {
+    if (status == KEDGE_OK && !wire->probe && sim_chance(world, 50)) {
+        status = sim_bare_accept(world, wire);
+    } else if (status == KEDGE_OK) {
         status = kedge_connection_accept(&wire->far, NULL, wire->link,
                                          memory_probe_allocator(&world->memory), now);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bare.h"
 #include "calls.h"
 #include "host.h"
 #include "observer.h"
@@ -11,7 +12,7 @@
 
 #define WALL ((kedge_time)1700000000 * KEDGE_SECOND)
 
-enum { ROUNDS_MAX = 20000, REST_ROUNDS = 12 };
+enum { ROUNDS_MAX = 20000, REST_ROUNDS = 12, ROOM_MOST = 24 };
 
 const char *const sim_users[SIM_USERS] = {"anna", "ben", "cleo"};
 const char *const sim_topics[SIM_TOPICS] = {"news", "sport", "music"};
@@ -201,8 +202,7 @@ static void check_hub(sim_world *world, const kedge_hub *hub)
 
 /* ---- The server's end of a wire -------------------------------------------------------------- */
 
-/* All that there is room for; true: there is more. */
-static bool write_out(sim_world *world, sim_wire *wire, bool up)
+bool sim_write_out(sim_world *world, sim_wire *wire, bool up)
 {
     kedge_connection *connection = up ? wire->near : wire->far;
     kedge_time now = up ? world->now : sim_server_now(world);
@@ -260,33 +260,51 @@ static void check_written(sim_world *world, const sim_wire *wire)
 {
     SIM_EXPECT(world,
                wire->far == NULL || wire->far_blocked ||
-                   !kedge_connection_output_waiting(wire->far),
+                   !(kedge_connection_output_waiting(wire->far) ||
+                     (wire->bare && sim_bare_has_output(wire))),
                "wire %zu has something to say, and the hub does not call it ready",
                (size_t)(wire - world->wires));
 }
 
-static void serve_far(sim_world *world, sim_wire *wire)
+void sim_far_event(sim_world *world, sim_wire *wire, const kedge_event *event)
+{
+    if (event->kind == KEDGE_EVENT_CLOSED) {
+        SIM_EXPECT(world, !wire->ended, "a server's link ended twice");
+        wire->ended = true;
+        wire->sent = event->as.closed.sent;
+        forget_questions(world, wire);
+        sim_calls_leave(world, wire->link);
+    }
+    sim_server_event(world, wire, event);
+}
+
+static void serve_joined(sim_world *world, sim_wire *wire)
 {
     kedge_connection_event event;
-    while (wire->far != NULL &&
-           kedge_connection_next_event(wire->far, &event, sim_server_now(world))) {
-        if (event.kind != KEDGE_CONNECTION_LINK) {
-            continue;
+    while (kedge_connection_next_event(wire->far, &event, sim_server_now(world))) {
+        if (event.kind == KEDGE_CONNECTION_LINK) {
+            sim_far_event(world, wire, &event.link);
         }
-        if (event.link.kind == KEDGE_EVENT_CLOSED) {
-            SIM_EXPECT(world, !wire->ended, "a server's link ended twice");
-            wire->ended = true;
-            wire->sent = event.link.as.closed.sent;
-            forget_questions(world, wire);
-            sim_calls_leave(world, wire->link);
-        }
-        sim_server_event(world, wire, &event.link);
     }
-    wire->far_blocked = write_out(world, wire, false);
+    wire->far_blocked = sim_write_out(world, wire, false);
+}
+
+static void serve_far(sim_world *world, sim_wire *wire)
+{
+    if (wire->bare) {
+        sim_bare_serve(world, wire);
+    } else {
+        serve_joined(world, wire);
+    }
     check_queue(world, wire);
     if (kedge_connection_finished(wire->far)) {
         close_far(world, wire);
     }
+}
+
+static bool far_reads(const sim_wire *wire)
+{
+    return wire->bare ? sim_bare_reads(wire) : kedge_connection_reading_wanted(wire->far);
 }
 
 /* ---- The client's end ------------------------------------------------------------------------ */
@@ -351,7 +369,7 @@ static void pull_near(sim_world *world, sim_wire *wire)
 static void serve_near(sim_world *world, sim_wire *wire)
 {
     pull_near(world, wire);
-    (void)write_out(world, wire, true);
+    (void)sim_write_out(world, wire, true);
     pull_near(world, wire);
     if (kedge_connection_finished(wire->near)) {
         close_near(world, wire);
@@ -433,7 +451,8 @@ static bool deliver(sim_world *world, sim_wire *wire, bool up)
         sim_pipe_clear(pipe);
         return false;
     }
-    if (!(up || is_awake(world, wire)) || !kedge_connection_reading_wanted(reader)) {
+    if (up ? !far_reads(wire)
+           : !is_awake(world, wire) || !kedge_connection_reading_wanted(reader)) {
         return false;
     }
     size_t size;
@@ -444,6 +463,9 @@ static bool deliver(sim_world *world, sim_wire *wire, bool up)
     SIM_EXPECT(world, status == KEDGE_OK, "a %s cannot receive: %s", up ? "server" : "client",
                kedge_status_name(status));
     wire->far_heard = up ? world->now : wire->far_heard;
+    if (up && wire->bare) {
+        sim_bare_heard(world, wire);
+    }
     serve(world, wire, up);
     free(bytes);
     return true;
@@ -496,14 +518,55 @@ static bool serve_wire(sim_world *world, sim_wire *wire)
     return moved;
 }
 
+static sim_wire *wire_of(sim_world *world, const kedge_link *link)
+{
+    sim_wire *wire = kedge_link_context(link);
+    SIM_EXPECT(world, wire->link == link, "the hub calls a link ready that is not there");
+    return wire;
+}
+
+static bool serve_ready(sim_world *world, kedge_hub *hub)
+{
+    kedge_link *link = kedge_hub_next_ready(hub, sim_server_now(world));
+    if (link != NULL) {
+        serve_far(world, wire_of(world, link));
+    }
+    return link != NULL;
+}
+
+/* Messages are copied before anything else is asked. */
+static bool serve_many(sim_world *world, kedge_hub *hub)
+{
+    kedge_delivery deliveries[ROOM_MOST];
+    size_t room = sim_chance(world, 50) ? 1 + (size_t)sim_below(world, 3) : ROOM_MOST;
+    size_t count = kedge_hub_next_deliveries(hub, deliveries, room, sim_server_now(world));
+    SIM_EXPECT(world, count <= room, "the hub gives more than there is room for");
+    for (size_t i = 0; i < count; i++) {
+        sim_wire *wire = wire_of(world, deliveries[i].link);
+        if (deliveries[i].kind != 0) {
+            SIM_EXPECT(world, wire->bare && !wire->far_blocked && !wire->far_over,
+                       "a message is given for a link whose socket takes no more");
+            sim_bare_send(world, wire, &deliveries[i]);
+        } else {
+            SIM_EXPECT(world, i + 1 == count, "behind a link that is ready there is a message");
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        sim_wire *wire = kedge_link_context(deliveries[i].link);
+        if (deliveries[i].kind != 0) {
+            sim_bare_flush(world, wire);
+        } else {
+            serve_far(world, wire);
+        }
+    }
+    return count > 0;
+}
+
 static bool serve_hub(sim_world *world, kedge_hub *hub)
 {
     bool moved = false;
-    kedge_link *link;
-    while (hub != NULL && (link = kedge_hub_next_ready(hub, sim_server_now(world))) != NULL) {
-        sim_wire *wire = kedge_link_context(link);
-        SIM_EXPECT(world, wire->link == link, "the hub calls a link ready that is not there");
-        serve_far(world, wire);
+    while (hub != NULL &&
+           (sim_chance(world, 50) ? serve_ready(world, hub) : serve_many(world, hub))) {
         moved = true;
     }
     return moved;
@@ -569,9 +632,7 @@ static kedge_time far_due(const sim_wire *wire)
     if (wire->far == NULL) {
         return KEDGE_NEVER;
     }
-    return kedge_connection_reading_wanted(wire->far)
-               ? earlier(wire->far_lost, sim_pipe_due(&wire->up))
-               : wire->far_lost;
+    return far_reads(wire) ? earlier(wire->far_lost, sim_pipe_due(&wire->up)) : wire->far_lost;
 }
 
 /* When something is due next, by everybody's clock. */

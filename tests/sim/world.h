@@ -80,6 +80,10 @@ struct sim_wire {
     kedge_connection *near; /* the client's end; null: closed */
     kedge_connection *far;  /* the server's */
     kedge_link *link;       /* the server's link; null: gone */
+    bool bare;              /* the server's connection has no link: see bare.h */
+    bool far_asked;         /* ... was asked for an upgrade */
+    bool far_over;          /* ... and told CLOSED */
+    kedge_time reminder;    /* ... when its time-out is, as the link was told; 0: it was not */
     bool ended;             /* that link told CLOSED */
     uint16_t sent;          /* with which code; 0: none */
     sim_pipe up;
@@ -308,6 +312,11 @@ void sim_trouble(sim_world *world, kedge_time *until, kedge_time last);
 
 /* Everybody does what is due now, until nothing moves. Then all must be as it ought to be. */
 void sim_settle(sim_world *world);
+
+/* An event of a server's link; and what is written for one end: all that there is room for; true: there is
+ * more. */
+void sim_far_event(sim_world *world, sim_wire *wire, const kedge_event *event);
+bool sim_write_out(sim_world *world, sim_wire *wire, bool up);
 
 /* What the hub tells of sessions, after a call that may have ended one. */
 void sim_take_hub_events(sim_world *world);
