@@ -32,8 +32,11 @@ kedge_status sim_bare_accept(sim_world *world, sim_wire *wire)
     config.ping_interval =
         protocol == KEDGE_FLOWLAYER || protocol == KEDGE_BLOBHUB ? PING_INTERVAL : KEDGE_NEVER;
     wire->bare = true;
-    return kedge_connection_accept(&wire->far, &config, NULL, kedge_allocator_default(),
-                                   sim_server_now(world));
+    kedge_status status = kedge_connection_accept(&wire->far, &config, NULL,
+                                                  kedge_allocator_default(), sim_server_now(world));
+    wire->reminder = kedge_connection_deadline(wire->far);
+    kedge_link_remind(wire->link, wire->reminder);
+    return status;
 }
 
 /* ---- In ---------------------------------------------------------------------------------------- */
