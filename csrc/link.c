@@ -1106,7 +1106,7 @@ kedge_event *kedge_link_conclude(kedge_link *link, kedge_status cause, kedge_spa
     kedge_cursor_close(&link->cursor);
     link->attached = false;
     link->ended = true;
-    link->ended_at = link->now;
+    link->ended_at = kedge_link_time(link);
     link->resumable = resumable;
     link->cause = cause;
     kedge_link_unask(link);

@@ -4,6 +4,7 @@
 
 #include "hub_world.h"
 #include "kedge/hub.h"
+#include "link.h"
 
 static hub_world world;
 static kedge_span news[1];
@@ -673,6 +674,25 @@ START_TEST(a_detached_session_expires_by_the_clock_not_by_the_tick)
     ck_assert_uint_eq(counts().expired, 1);
     ck_assert_uint_eq(counts().sessions, 0);
     ck_assert_uint_eq(counts().topics, 0);
+}
+END_TEST
+
+START_TEST(a_link_that_ends_by_itself_does_so_at_the_time_of_its_hub)
+{
+    static hub_client client;
+    hub_client_begin(&client, &world, "anna");
+    hub_client_login(&client, news, 1);
+    hub_world_pump(&world);
+    world.now += 20 * KEDGE_SECOND;
+    kedge_hub_tick(world.hub, world.now);
+    (void)kedge_link_conclude(client.link, KEDGE_NO_MEMORY, kedge_text(""), true);
+    hub_client_pull(&client);
+    ck_assert(client.ended && client.resumable);
+    hub_client_lose(&client);
+    kedge_hub_tick(world.hub, world.now + 300 * KEDGE_SECOND - 1);
+    ck_assert_uint_eq(counts().sessions, 1);
+    kedge_hub_tick(world.hub, world.now + 300 * KEDGE_SECOND);
+    ck_assert_uint_eq(counts().sessions, 0);
 }
 END_TEST
 
@@ -1612,6 +1632,7 @@ Suite *kedge_hub_suite(void)
     tcase_add_test(decisions, an_entry_ages_without_a_tick);
     tcase_add_test(decisions, a_clock_that_goes_back_is_counted_and_not_followed);
     tcase_add_test(decisions, a_detached_session_expires_by_the_clock_not_by_the_tick);
+    tcase_add_test(decisions, a_link_that_ends_by_itself_does_so_at_the_time_of_its_hub);
     tcase_add_test(decisions, a_session_may_wait_for_ever);
     tcase_add_test(decisions, time_may_end);
     tcase_add_test(decisions, the_resume_received_last_has_the_session);

@@ -613,6 +613,26 @@ START_TEST(what_is_put_off_is_not_read_out_of_turn)
 }
 END_TEST
 
+START_TEST(what_was_put_off_is_not_told_to_who_was_left_out_too_often)
+{
+    kedge_step step;
+    config.skips_per_session_max = 1;
+    follow_and_put_off();
+    kedge_session *session = kedge_link_session(links[0]);
+    for (size_t i = 0; i < 2; i++) {
+        kedge_publication *publication = publication_of(false);
+        ck_assert_int_eq(kedge_hub_publish_except(hub, kedge_text("news"), publication, &session, 1,
+                                                  NULL, now),
+                         KEDGE_OK);
+        kedge_publication_release(publication);
+    }
+    ck_assert_int_eq(kedge_cursor_next(&links[0]->cursor, &step), KEDGE_PARTIAL);
+    ck_assert_int_eq(publish("news", false, NULL), KEDGE_OK);
+    check_step(links[0], false, 1);
+    check_step(links[1], false, 1);
+}
+END_TEST
+
 START_TEST(who_left_a_log_is_not_told_of_it)
 {
     follow_and_put_off();
@@ -988,6 +1008,7 @@ Suite *kedge_hub_kinds_suite(void)
     tcase_add_test(kinds, links_outlive_their_hub);
     tcase_add_test(kinds, what_is_put_off_is_told_to_who_looks);
     tcase_add_test(kinds, what_is_put_off_is_not_read_out_of_turn);
+    tcase_add_test(kinds, what_was_put_off_is_not_told_to_who_was_left_out_too_often);
     tcase_add_test(kinds, who_left_a_log_is_not_told_of_it);
     tcase_add_loop_test(kinds, the_session_that_all_share_is_of_its_own_kind, 0, 6);
     suite_add_tcase(suite, kinds);

@@ -6,6 +6,7 @@
 
 #include "bare.h"
 #include "calls.h"
+#include "hub.h"
 #include "observer.h"
 #include "snapshot.h"
 
@@ -25,6 +26,9 @@ void sim_start_server(sim_world *world, int node)
     } while (status == KEDGE_NO_MEMORY);
     SIM_EXPECT(world, status == KEDGE_OK, "no hub: %s", kedge_status_name(status));
     (void)kedge_hub_clock(world->hubs[node], sim_wall(world), sim_server_now(world));
+    if (world->protocol != &sim_store) {
+        world->hubs[node]->teller.least = 1 + (size_t)sim_below(world, SIM_CLIENTS);
+    }
     sim_note(&world->trace, "server: process %" PRIu64, world->processes);
 }
 
