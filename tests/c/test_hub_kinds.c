@@ -621,9 +621,9 @@ START_TEST(what_was_put_off_is_not_told_to_who_was_left_out_too_often)
     kedge_session *session = kedge_link_session(links[0]);
     for (size_t i = 0; i < 2; i++) {
         kedge_publication *publication = publication_of(false);
-        ck_assert_int_eq(kedge_hub_publish_except(hub, kedge_text("news"), publication, &session, 1,
-                                                  NULL, now),
-                         KEDGE_OK);
+        ck_assert_int_eq(
+            kedge_hub_publish_except(hub, kedge_text("news"), publication, &session, 1, NULL, now),
+            KEDGE_OK);
         kedge_publication_release(publication);
     }
     ck_assert_int_eq(kedge_cursor_next(&links[0]->cursor, &step), KEDGE_PARTIAL);
