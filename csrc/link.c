@@ -355,7 +355,7 @@ static void leave_commons(kedge_link *link)
         return;
     }
     if (!link->ended) {
-        link->now = commons->now > link->now ? commons->now : link->now;
+        link->now = kedge_link_time(link);
         (void)link->operations->ended(link, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
     }
     if (commons->leaving != NULL) {

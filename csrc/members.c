@@ -1,6 +1,8 @@
 /* members.c: see members.h. */
 #include "members.h"
 
+#include "kedge/utf8.h"
+
 #include "json_scan.h"
 
 /* Values that were just read are handed on by address: to copy a struct as a whole, right after its
@@ -297,4 +299,15 @@ kedge_result kedge_members_read_payload(const kedge_member *members, size_t coun
         return (kedge_result){KEDGE_ENVELOPE_NOT_OBJECT, 0};
     }
     return kedge_members_read(&table, payload, &checked, words, values);
+}
+
+bool kedge_are_words(const kedge_words *words)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        if (words->words == NULL || words->words[i] == NULL || words->words[i][0] == '\0' ||
+            kedge_utf8_validate(kedge_text(words->words[i])).status != KEDGE_OK) {
+            return false;
+        }
+    }
+    return true;
 }

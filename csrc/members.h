@@ -72,6 +72,9 @@ kedge_result kedge_members_read_payload(const kedge_member *members, size_t coun
                                         kedge_span payload, const kedge_words *words,
                                         kedge_json_value *values);
 
+/* Whether a list of words is fit for use: each is there, not empty, and UTF-8. */
+bool kedge_are_words(const kedge_words *words);
+
 /* A value that is absent. */
 #define KEDGE_NO_VALUE ((kedge_json_value){KEDGE_JSON_KIND_NONE, false, {NULL, 0}})
 

@@ -248,10 +248,11 @@ static void forget(kedge_session *session)
 
 bool kedge_session_bound_skips(kedge_session *session)
 {
-    if (session->passing_skips.count > session->skips_max ||
-        session->skips.count > session->skips_max) {
-        kedge_log_tell_all(session->own.teller); /* so that who lags is known to lag */
+    if (session->passing_skips.count <= session->skips_max &&
+        session->skips.count <= session->skips_max) {
+        return false;
     }
+    kedge_log_tell_all(session->own.teller); /* so that who lags is known to lag */
     if (session->passing_skips.count > session->skips_max) {
         stop_lagging(session, 0, true);
         session->passing_skips.count = 0;

@@ -1,7 +1,6 @@
 /* What does not depend on the state of a server's link, or on little of it. */
-#include "kedge/utf8.h"
-
 #include "flowlayer_server_state.h"
+#include "members.h"
 
 typedef kedge_flowlayer_server server;
 
@@ -68,23 +67,12 @@ kedge_link_state kedge_flowlayer_server_describe(const kedge_link *link)
 /* More would only serve to make a greeting costly; and what a message takes but for its id, doubled. */
 enum { CAPABILITIES_MAX = 256, MESSAGE_LEAST = 1024 };
 
-static bool are_words(const kedge_words *words)
-{
-    for (size_t i = 0; i < words->count; i++) {
-        if (words->words == NULL || words->words[i] == NULL || words->words[i][0] == '\0' ||
-            kedge_utf8_validate(kedge_text(words->words[i])).status != KEDGE_OK) {
-            return false;
-        }
-    }
-    return true;
-}
-
 kedge_status kedge_flowlayer_server_check(const kedge_link_config *config)
 {
     const kedge_flowlayer_server_config *settings = &config->as.flowlayer_server;
     bool right = config->message_limit >= MESSAGE_LEAST && config->queue_limit >= MESSAGE_LEAST &&
                  settings->capabilities.count <= CAPABILITIES_MAX &&
-                 are_words(&settings->capabilities) && are_words(&settings->services) &&
+                 kedge_are_words(&settings->capabilities) && kedge_are_words(&settings->services) &&
                  settings->commands_max > 0 && settings->decision_timeout > 0 &&
                  settings->snapshot_timeout > 0 && settings->command_timeout > 0;
     return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;

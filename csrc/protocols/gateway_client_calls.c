@@ -11,20 +11,6 @@ typedef kedge_gateway_client client;
 
 /* ---- Settings ----------------------------------------------------------------------------------- */
 
-static bool are_words(kedge_words words)
-{
-    if (words.count > 0 && words.words == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < words.count; i++) {
-        if (words.words[i] == NULL ||
-            kedge_utf8_validate(kedge_text(words.words[i])).status != KEDGE_OK) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool are_times(const kedge_gateway_client_config *config)
 {
     return config->hello_timeout > 0 && config->backoff_first > 0 &&
@@ -37,8 +23,8 @@ kedge_status kedge_gateway_client_check(const kedge_link_config *config)
     bool token = own->token.size == 0 ||
                  (own->token.data != NULL && kedge_utf8_validate(own->token).status == KEDGE_OK);
     bool rate = own->rate_burst == 0 || own->rate_per_second > 0;
-    bool words = are_words(own->capabilities) && are_words(own->mls_types) &&
-                 are_words(own->cpace_types) && are_words(own->media_types);
+    bool words = kedge_are_words(&own->capabilities) && kedge_are_words(&own->mls_types) &&
+                 kedge_are_words(&own->cpace_types) && kedge_are_words(&own->media_types);
     return token && rate && words && kedge_is_path(own->path) && are_times(own) &&
                    own->protocol_version > 0 && own->resume_attempts > 0
                ? KEDGE_OK

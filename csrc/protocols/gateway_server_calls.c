@@ -1,25 +1,13 @@
 /* gateway_server_calls.c: a gateway server's settings, and the query by which it is asked. */
-#include <kedge/utf8.h>
-
 #include "decimal.h"
 #include "gateway_server_state.h"
+#include "members.h"
 #include "memory.h"
 
 /* ---- Settings ----------------------------------------------------------------------------------- */
 
 /* More would only serve to make an identify costly. */
 #define CAPABILITIES_MAX 256
-
-static bool are_words(const kedge_words *words)
-{
-    for (size_t i = 0; i < words->count; i++) {
-        if (words->words == NULL || words->words[i] == NULL || words->words[i][0] == '\0' ||
-            kedge_utf8_validate(kedge_text(words->words[i])).status != KEDGE_OK) {
-            return false;
-        }
-    }
-    return true;
-}
 
 kedge_status kedge_gateway_server_check(const kedge_link_config *config)
 {
@@ -30,9 +18,9 @@ kedge_status kedge_gateway_server_check(const kedge_link_config *config)
         settings->decision_timeout > 0 && settings->protocol_version > 0 &&
         (settings->rate_burst == 0 || settings->rate_per_second > 0) &&
         settings->unknown <= KEDGE_GATEWAY_UNKNOWN_DELIVER &&
-        settings->capabilities.count <= CAPABILITIES_MAX && are_words(&settings->capabilities) &&
-        are_words(&settings->mls_types) && are_words(&settings->cpace_types) &&
-        are_words(&settings->media_types);
+        settings->capabilities.count <= CAPABILITIES_MAX &&
+        kedge_are_words(&settings->capabilities) && kedge_are_words(&settings->mls_types) &&
+        kedge_are_words(&settings->cpace_types) && kedge_are_words(&settings->media_types);
     return right ? KEDGE_OK : KEDGE_INVALID_ARGUMENT;
 }
 
