@@ -32,6 +32,7 @@ from typing import IO, Any, Literal, NamedTuple, TypeAlias, cast
 
 from kedge._core import Close, Error, Observation, Watch
 from kedge._enums import Status
+from kedge._words import printable
 
 __all__ = [
     "Line",
@@ -73,6 +74,15 @@ class Line:
     code: int | None = None
     reason: str = ""
     state: str | None = None
+
+    @property
+    def ending(self) -> str:
+        """How the connection ended, for people; "" if it did not."""
+        if self.message is not None:
+            return ""
+        if self.code is None:
+            return "the connection broke"
+        return f"close {self.code} {printable(self.reason)}".rstrip()
 
     def __str__(self) -> str:
         """The line as it is written."""
@@ -258,20 +268,33 @@ class Transcript:
 # ---- tokens --------------------------------------------------------------------------------------
 
 MASK = "***"
-SECRET_NAMES = frozenset({"token", "authorization", "api_key", "apikey", "x-api-key", "password"})
+SECRETS = (
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "authorization",
+    "credential",
+    "cookie",
+    "api_key",
+    "private_key",
+)
 ZSTD = b"\x28\xb5\x2f\xfd"
 
 STRING = re.compile(r'"(?:[^"\\]|\\.)*("|\Z)', re.DOTALL)
 COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
 SCALAR = re.compile(r"[^\s,\]}]*")
 ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
-MENTION = re.compile("|".join(SECRET_NAMES), re.IGNORECASE)
+MENTION = re.compile("|".join(SECRETS).replace("_", "[-_. ]?"), re.IGNORECASE)
+SECRET_NAME = re.compile(rf"(?:{MENTION.pattern})s?\Z", re.IGNORECASE)
 
 
 def masked(line: Line, secrets: Sequence[str] = ()) -> Line:
-    """The line without tokens: the values of members that are called so, at any depth, keep their
-    type but say nothing, and the secrets are gone wherever they stand. Of text that is not JSON and
-    speaks of a token nothing is left behind that place.
+    """The line without tokens: the values of members whose names end in token, secret, password,
+    authorization, api_key and the like (accessToken, x-api-key), at any depth, keep their type but
+    say nothing, and the secrets are gone wherever they stand. Of text that is not JSON and speaks
+    of a token nothing is left behind that place.
 
     Compressed messages of a server are left as they are: they carry none.
     """
@@ -300,7 +323,7 @@ def without(text: str, hidden: Iterable[str]) -> str:
     return text
 
 
-def masked_text(text: str, hidden: Iterable[str]) -> str:
+def masked_text(text: str, hidden: Iterable[str] = ()) -> str:
     return without(masked_members(text) if is_json(text) else masked_rest(text), hidden)
 
 
@@ -319,7 +342,7 @@ def masked_members(text: str) -> str:
     while (name := STRING.search(text, place)) is not None:
         place = name.end()
         colon = COLON.match(text, place)
-        if colon is not None and json.loads(name[0]).lower() in SECRET_NAMES:
+        if colon is not None and SECRET_NAME.search(json.loads(name[0])):
             place = end_of_value(text, colon.end())
             parts += [text[done : colon.end()], emptied(text[colon.end() : place])]
             done = place
@@ -369,6 +392,16 @@ class Step(NamedTuple):
 
     line: Line
     seen: Observation
+
+    @property
+    def breach(self) -> str:
+        """Who broke the contract by this line, against which rule, for people; "" if nobody did."""
+        seen = self.seen
+        if not seen.broken:
+            return ""
+        other = "server" if seen.culprit == "client" else "client"
+        does = f"; the {other} closes with {seen.code}" if seen.code else ""
+        return f"by the {seen.culprit}: {seen.rule} ({seen.cause}){does}"
 
 
 def explain(

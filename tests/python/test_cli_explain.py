@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kedge import cli
-from kedge.cli.explain import is_colourful
+from kedge._words import is_colourful
 from kedge.transcript import Line, write
 from talks import BROKEN, WHOLE
 

@@ -79,9 +79,9 @@ def test_a_client_is_scripted_against_a_server() -> None:
                 peer.send({"type": "heartbeat"})
 
     clock.run(main())
-    said = [line.what for line in peers._records[0].lines]
-    assert said[1] == '{"type":"identify","d":{"token":"anna"}}'
-    assert said[-1].startswith("close 4007")
+    lines = peers._records[0].transcript.lines
+    assert lines[1].message == '{"type":"identify","d":{"token":"***"}}'
+    assert lines[-1].code == 4007
     assert "AUTHENTICATING" in peers.report
     assert "the scripted gateway client of ws://" in peers.report
 
@@ -133,7 +133,40 @@ def test_a_breach_is_marked_where_it_happens() -> None:
             await peer.expect()
 
     Clock().run(main())
-    assert "! the client broke the contract: " in peers.report
+    assert "! broken by the client: " in peers.report
+
+
+def test_no_report_shows_a_token() -> None:
+    peers = Peers()
+
+    async def main() -> None:
+        async with kedge.serve(echo) as server, peers.connect(server.urls[0]) as peer:
+            for said in ({"token": "hunter2"}, '{"token": "hunter2', b'{"token": "hunter2"}'):
+                peer.send(said)
+                with pytest.raises(Mismatch) as told:
+                    await peer.expect({"type": "other"})
+                assert "hunter2" not in str(told.value)
+                assert b"hunter2".hex() not in str(told.value)
+            assert {type(line.message) for line in peer.lines} == {str, bytes}
+
+    Clock().run(main())
+    assert "token" in peers.report
+    assert "hunter2" not in peers.report
+
+
+def test_a_report_keeps_to_its_lines() -> None:
+    peers = Peers()
+
+    async def main() -> None:
+        async with kedge.serve(echo) as server, peers.connect(server.urls[0]) as peer:
+            peer.send("two\nlines" + "x" * 1000)
+            await peer.expect()
+
+    Clock().run(main())
+    _, sent, _ = peers.report.splitlines()
+    assert "two\ufffdlines" in sent
+    assert sent.endswith("x ...")
+    assert len(sent) < 200
 
 
 def test_what_is_ignored_is_passed_over() -> None:
@@ -334,6 +367,24 @@ def test_who_is_silent_answers_nothing_until_he_goes_on() -> None:
             await peer.expect_close()
 
     clock.run(main())
+
+
+def test_who_was_silent_hears_of_a_cut_when_he_goes_on() -> None:
+    async def main() -> None:
+        network = Network()
+        async with (
+            kedge.serve(echo) as server,
+            network.between(server.urls[0]) as url,
+            Peers().connect(url) as peer,
+        ):
+            peer.go_silent()
+            network.cut()
+            await peer.expect_nothing(10)
+            peer.send_raw(b"nobody is there")
+            peer.go_on()
+            assert (await peer.expect_close()).code is None
+
+    Clock().run(main())
 
 
 async def test_it_works_on_real_sockets() -> None:

@@ -60,6 +60,13 @@ def test_a_line_is_one_of_json() -> None:
     assert str(Line(0, "client", "ü")) == '{"t": 0, "from": "client", "text": "ü"}'
 
 
+def test_the_end_of_a_connection_is_told_to_people() -> None:
+    assert [line.ending for line in LINES] == [
+        *("", "", "", "close 4009 gone", "close 1000", "the connection broke")
+    ]
+    assert Line(0, "server", code=1000, reason="\033[31m").ending == "close 1000 \ufffd[31m"
+
+
 def test_other_members_and_empty_lines_are_passed_over() -> None:
     text = ["\n", '{"t": 1, "from": "client", "text": "x", "note": 1}\n', "  \n"]
     assert list(read(text)) == [Line(1, "client", "x")]
@@ -180,6 +187,25 @@ def test_tokens_are_masked(text: str, left: str) -> None:
     assert said(text.encode()) == left.encode()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("token", "tokens", "access_token", "refresh_token", "id_token", "accessToken"),
+        *("secret", "client_secret", "clientSecret", "password", "db.password", "passwd"),
+        *("passphrase", "authorization", "Proxy-Authorization", "credential", "credentials"),
+        *("cookie", "Set-Cookie", "api_key", "apikey", "apiKey", "x-api-key", "private_key"),
+    ],
+)
+def test_secret_members_are_known_by_the_ends_of_their_names(name: str) -> None:
+    assert said(json.dumps({name: "hunter2"})) == json.dumps({name: "***"})
+    assert "hunter2" not in said(f"{name}=hunter2")
+
+
+@pytest.mark.parametrize("name", ["token_type", "secretary", "key", "session_id", "keep"])
+def test_other_members_stay(name: str) -> None:
+    assert said(json.dumps({name: "Bearer"})) == json.dumps({name: "Bearer"})
+
+
 @pytest.mark.parametrize("protocol", BROKEN)
 def test_a_masked_message_is_judged_as_it_was(protocol: Any) -> None:
     for lines in (WHOLE[protocol], BROKEN[protocol][0]):
@@ -254,6 +280,8 @@ def test_the_first_break_is_explained(protocol: Any) -> None:
     assert [step.seen.broken for step in steps].index(True) == place
     assert sum(step.seen.broken for step in steps) == 1
     assert (steps[place].seen.culprit, steps[place].seen.rule) == (culprit, rule)
+    assert [step.breach != "" for step in steps] == [step.seen.broken for step in steps]
+    assert steps[place].breach.startswith(f"by the {culprit}: {rule} (")
 
 
 def test_silence_breaks_the_contract_too() -> None:

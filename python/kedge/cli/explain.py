@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 from kedge import DecodeError, _core
+from kedge._words import BOLD, CYAN, DIM, RED, YELLOW, Pen, printable
 from kedge.cli._common import UsageError, say
 from kedge.transcript import Line, Step, TranscriptError, explain, read
 
@@ -66,7 +66,7 @@ def settings_of(text: str) -> dict[str, Any]:
 
 
 def run_explain(options: argparse.Namespace) -> int:
-    words = Words(options.protocol, is_colourful(sys.stdout))
+    words = Words(options.protocol, Pen(sys.stdout))
     tell = tell_json if options.json else words.tell
     broken = False
     count = 0
@@ -101,10 +101,6 @@ def lines_of(file: str) -> Iterator[Line]:
     return read(open(sys.stdin.fileno(), encoding="utf-8", closefd=False))
 
 
-def is_colourful(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 # ---- for machines --------------------------------------------------------------------------------
 
 
@@ -128,56 +124,32 @@ def tell_json(number: int, step: Step) -> None:
 
 # ---- for people ----------------------------------------------------------------------------------
 
-RED, BOLD, DIM, CYAN, YELLOW = "31", "1", "2", "36", "33"
-
 
 class Words:
     """Tells steps in columns."""
 
-    def __init__(self, protocol: str, colourful: bool) -> None:
+    def __init__(self, protocol: str, pen: Pen) -> None:
         self.decode = DECODERS[protocol]
-        self.colourful = colourful
-
-    def paint(self, text: str, *colours: str) -> str:
-        return f"\033[{';'.join(colours)}m{text}\033[0m" if self.colourful and colours else text
+        self.pen = pen
 
     def tell(self, number: int, step: Step) -> None:
         line, seen = step
-        what = f"{self.what_is(line, seen.name):<34}"
+        what = f"{line.ending or self.name_of(line, seen.name):<34}"
         colour = CYAN if line.sender == "client" else YELLOW
-        mark = self.paint("!", RED, BOLD) if seen.broken else " "
+        mark = self.pen("!", RED, BOLD) if seen.broken else " "
         say(
-            f"{mark}{line.t:>11.3f}  {self.paint(f'{line.sender:<6}', colour)}  {what}  "
-            f"{self.paint(f'client {seen.client_state:<16} server {seen.server_state}', DIM)}"
+            f"{mark}{line.t:>11.3f}  {self.pen(f'{line.sender:<6}', colour)}  {what}  "
+            f"{self.pen(f'client {seen.client_state:<16} server {seen.server_state}', DIM)}"
         )
         if seen.broken:
-            say(self.paint(why(number, step), RED, BOLD))
+            say(self.pen(f"broken in line {number} {step.breach}", RED, BOLD))
 
-    def what_is(self, line: Line, name: str | None) -> str:
-        if line.message is None and line.code is None:
-            return "the connection broke"
-        if line.message is None:
-            return f"close {line.code} {printable(line.reason)}".rstrip()
-        return printable(name) if name else self.kind_of(line.message)
-
-    def kind_of(self, message: str | bytes) -> str:
-        """Of a message without a name."""
+    def name_of(self, line: Line, name: str | None) -> str:
+        if name:
+            return printable(name)
+        assert line.message is not None
         try:
-            return self.decode(message).kind or "a message"
+            return self.decode(line.message).kind or "a message"
         except DecodeError:
-            kind = "text" if isinstance(message, str) else "binary message"
-            return f"({kind} of {len(message)})"
-
-
-def printable(text: str) -> str:
-    """On one line, and nothing that moves the cursor."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)[
-        :80
-    ]
-
-
-def why(number: int, step: Step) -> str:
-    seen = step.seen
-    other = "server" if seen.culprit == "client" else "client"
-    does = f"; the {other} closes with {seen.code}" if seen.code else ""
-    return f"broken in line {number} by the {seen.culprit}: {seen.rule} ({seen.cause}){does}"
+            kind = "text" if isinstance(line.message, str) else "binary message"
+            return f"({kind} of {len(line.message)})"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
 from kedge._core import (
+    Close,
     Connection,
     Disconnected,
     HttpRequest,
@@ -20,12 +21,14 @@ from kedge._core import (
     Refused,
     Requested,
     StateError,
-    Watch,
 )
+from kedge._words import printable
 from kedge.aio._address import address_of
+from kedge.transcript import Line, Step, Transcript, explain, masked, masked_text
 
 WITHIN = 5.0
 SHOWN = 160
+LINES = 1_000_000
 
 Role: TypeAlias = Literal["client", "server"]
 Protocol: TypeAlias = Literal["gateway", "flowlayer", "messaging", "blobhub", "raw"]
@@ -88,57 +91,41 @@ def decoded(message: str | bytes) -> Any:
         return message
 
 
+def heard(message: Any) -> str:
+    """What came, for people, without tokens."""
+    if isinstance(message, str | bytes):
+        return shown(masked(Line(0.0, "client", message)).message)
+    return masked_text(shown(message))
+
+
 @dataclass(frozen=True)
-class Line:
-    """Something that was said, and what both sides had come to by it."""
-
-    at: float
-    sender: Role
-    what: str
-    states: str
-    breach: str | None
-
-    def __str__(self) -> str:
-        what = self.what if len(self.what) <= SHOWN else f"{self.what[:SHOWN]} ..."
-        line = f"{self.at:10.3f} s  {self.sender:6}  {what}"
-        if self.states:
-            line += f"\n{'':22}{self.states}"
-        if self.breach is not None:
-            line += f"\n{'':22}! {self.breach}"
-        return line
-
-
 class Record:
-    """What was said in one conversation; it is judged as it goes, by the protocol's tables."""
+    """What was said in one conversation; its report judges it by the protocol's tables."""
 
-    def __init__(self, title: str, protocol: Protocol) -> None:
-        self.title = title
-        self.lines: list[Line] = []
-        self._watch = Watch(protocol) if protocol != "raw" else None
-        self._begin: float | None = None
-
-    def message(self, sender: Role, message: str | bytes, at: float) -> None:
-        text = message if isinstance(message, str) else shown(message)
-        observed = None if self._watch is None else self._watch.message(sender, message, now=at)
-        self._add(sender, text, at, observed)
-
-    def end(self, sender: Role, code: int | None, reason: str, at: float) -> None:
-        what = f"close {code} {reason}".rstrip() if code is not None else "the connection broke"
-        observed = None if self._watch is None else self._watch.close(sender, code, reason, now=at)
-        self._add(sender, what, at, observed)
-
-    def _add(self, sender: Role, what: str, at: float, observed: Any) -> None:
-        if self._begin is None:
-            self._begin = at
-        states, breach = "", None
-        if observed is not None:
-            states = f"client {observed.client_state}, server {observed.server_state}"
-            if observed.broken:
-                breach = f"the {observed.culprit} broke the contract: {observed.rule}"
-        self.lines.append(Line(at - self._begin, sender, what, states, breach))
+    title: str
+    protocol: Protocol
+    transcript: Transcript
 
     def __str__(self) -> str:
-        return "\n".join([self.title, *map(str, self.lines)])
+        lines = self.transcript.lines
+        if self.protocol == "raw":
+            return "\n".join([self.title, *map(said, lines)])
+        return "\n".join([self.title, *map(judged, explain(self.protocol, lines))])
+
+
+def said(line: Line) -> str:
+    """A line of a report."""
+    what = line.message if isinstance(line.message, str) else shown(line.message)
+    return f"{line.t:10.3f} s  {line.sender:6}  {line.ending or printable(what, SHOWN)}"
+
+
+def judged(step: Step) -> str:
+    """The same, and what both sides had come to by it."""
+    told = [said(step.line)]
+    told.append(f"client {step.seen.client_state}, server {step.seen.server_state}")
+    if step.breach:
+        told.append(f"! broken {step.breach}")
+    return f"\n{'':22}".join(told)
 
 
 class Conversation:
@@ -160,8 +147,8 @@ class Conversation:
 
     @property
     def lines(self) -> list[Line]:
-        """What was said so far."""
-        return self._record.lines
+        """What was said so far, without tokens; kedge.transcript.write() makes a file of it."""
+        return list(self._record.transcript.lines)
 
     # ---- say -----------------------------------------------------------------------------------
 
@@ -217,7 +204,7 @@ class Conversation:
         if isinstance(message, Disconnected):
             raise self._mismatch(shown(pattern), _ended(message))
         if not matches(pattern, message):
-            raise self._mismatch(shown(pattern), shown(message))
+            raise self._mismatch(shown(pattern), heard(message))
         return message
 
     async def expect_close(
@@ -227,7 +214,7 @@ class Conversation:
         wanted = "the end of the connection" if code is None else f"a close with {code}"
         message = await self._next(wanted, within)
         if not isinstance(message, Disconnected):
-            raise self._mismatch(wanted, shown(message))
+            raise self._mismatch(wanted, heard(message))
         if code is not None and message.code != code:
             raise self._mismatch(wanted, _ended(message))
         return message
@@ -238,8 +225,8 @@ class Conversation:
             message = await self._socket.next(seconds)
         except asyncio.TimeoutError:
             return
-        heard = _ended(message) if isinstance(message, Disconnected) else shown(message)
-        raise self._mismatch(f"nothing for {seconds:g} s", heard)
+        got = _ended(message) if isinstance(message, Disconnected) else heard(message)
+        raise self._mismatch(f"nothing for {seconds:g} s", got)
 
     async def _next(self, wanted: str, within: float) -> Any:
         try:
@@ -340,7 +327,7 @@ class Peers:
 
     def record(self, title: str, protocol: Protocol) -> Record:
         """A new record, which the report will have."""
-        record = Record(title, protocol)
+        record = Record(title, protocol, Transcript(limit=LINES))
         self._records.append(record)
         return record
 
@@ -400,10 +387,10 @@ class _Socket(asyncio.Protocol):
         self.role: Role = role
         self.connection = connection
         self.passing: list[tuple[Pattern, Callable[[Any], None] | None]] = []
-        self.on_request: Callable[[Requested | HttpRequest], None] | None = None
+        self.on_request: Callable[[Requested | HttpRequest], object] = lambda event: None
         self.on_open: Callable[[], object] = lambda: None
         self._other: Role = "server" if role == "client" else "client"
-        self._record = record
+        self._transcript = record.transcript
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._heard: asyncio.Queue[Any] = asyncio.Queue()
@@ -444,8 +431,8 @@ class _Socket(asyncio.Protocol):
         try:
             self.connection.send(message)
         except StateError:
-            raise Mismatch(f"the connection is over; not sent: {shown(decoded(message))}") from None
-        self._record.message(self.role, message, self._loop.time())
+            raise Mismatch(f"the connection is over; not sent: {heard(decoded(message))}") from None
+        self._note(self.role, message)
         self._flush()
 
     def send_raw(self, data: bytes) -> None:
@@ -454,7 +441,7 @@ class _Socket(asyncio.Protocol):
 
     def close(self, code: int, reason: str) -> None:
         self.connection.close(code, reason)
-        self._record.end(self.role, code, reason, self._loop.time())
+        self._note(self.role, Close(code, reason))
         self._flush()
 
     def cut(self) -> None:
@@ -483,20 +470,21 @@ class _Socket(asyncio.Protocol):
     def _hear(self, event: Any) -> None:
         match event:
             case Received(message=message):
-                self._record.message(self._other, message, self._loop.time())
+                self._note(self._other, message)
                 self._sort(decoded(message))
             case Opened():
-                if not self._open.done():
-                    self._open.set_result(None)
+                self._settle(None)
                 self.on_open()
             case Requested() | HttpRequest():
-                if self.on_request is not None:
-                    self.on_request(event)
-                    self._take(self.connection.events())
+                self.on_request(event)
+                self._take(self.connection.events())
             case Refused(status=status):
-                self._refuse(f"{status}")
-            case Disconnected():
+                self._settle(f"{status}")
+            case _:
                 self._end(event)
+
+    def _note(self, sender: Role, message: str | bytes | Close | None) -> None:
+        self._transcript(self._loop.time(), sender, message, None)
 
     def _sort(self, message: Any) -> None:
         for pattern, respond in self.passing:
@@ -506,15 +494,21 @@ class _Socket(asyncio.Protocol):
                 return
         self._heard.put_nowait(message)
 
-    def _refuse(self, got: str) -> None:
-        if not self._open.done():
+    def _settle(self, got: str | None) -> None:
+        """The upgrade came, or something else did."""
+        if self._open.done():
+            return
+        if got is None:
+            self._open.set_result(None)
+        else:
             self._open.set_exception(mismatch("expected: ", "the upgrade", got))
 
     def _end(self, event: Disconnected) -> None:
-        self._refuse(_ended(event))
+        self._settle(_ended(event))
         if not self._over:
             self._over = True
-            self._record.end(self._other, event.received, event.reason, self._loop.time())
+            code = event.received
+            self._note(self._other, None if code is None else Close(code, event.reason))
         self._heard.put_nowait(event)
 
     def _flush(self) -> None:
