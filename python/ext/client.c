@@ -123,7 +123,7 @@ CORE_METHOD(client_handshake)
     kedge_status status = kedge_link_handshake_begin(self->link, &wish, now);
     if (status == KEDGE_OK) {
         handshake = core_value(self->state, CORE_HANDSHAKE, core_str(wish.target),
-                               core_header_tuple(wish.headers, wish.header_count),
+                               core_header_tuple(wish.headers, wish.header_count, false),
                                text_tuple(wish.subprotocols, wish.subprotocol_count),
                                PyLong_FromSize_t(wish.message_limit));
     }

@@ -274,7 +274,7 @@ static PyObject *subprotocols_of(const kedge_request *request)
 static PyObject *request_from(core_state *state, const kedge_connection_event *event)
 {
     const kedge_request *request = event->request;
-    PyObject *headers = core_header_tuple(request->headers, request->header_count);
+    PyObject *headers = core_header_tuple(request->headers, request->header_count, true);
     if (event->kind == KEDGE_CONNECTION_HTTP) {
         return core_value(state, CORE_HTTP_REQUEST, core_str(request->method),
                           core_str(request->target), headers);
@@ -293,7 +293,7 @@ static PyObject *response_from(core_connection *self, const kedge_connection_eve
     const kedge_response *response = event->response;
     if (event->kind == KEDGE_CONNECTION_REFUSED) {
         return core_value(self->state, CORE_REFUSED, PyLong_FromUnsignedLong(response->status),
-                          core_header_tuple(response->headers, response->header_count),
+                          core_header_tuple(response->headers, response->header_count, true),
                           bytes_from(event->message));
     }
     PyObject *subprotocol = self->subprotocol == NULL ? Py_None : self->subprotocol;

@@ -612,15 +612,31 @@ static PyObject *header_str(kedge_span text)
     return PyUnicode_DecodeUTF8((const char *)text.data, (Py_ssize_t)text.size, "surrogateescape");
 }
 
-PyObject *core_header_tuple(const kedge_header *headers, size_t count)
+/* The names are ASCII: of a token's letters. */
+static PyObject *lower_str(kedge_span name)
+{
+    PyObject *text = PyUnicode_New((Py_ssize_t)name.size, 127);
+    for (size_t i = 0; text != NULL && i < name.size; i++) {
+        PyUnicode_1BYTE_DATA(text)[i] = (Py_UCS1)Py_TOLOWER(name.data[i]);
+    }
+    return text;
+}
+
+static PyObject *header_pair(PyObject *name, PyObject *value)
+{
+    PyObject *pair = name == NULL || value == NULL ? NULL : PyTuple_Pack(2, name, value);
+    Py_XDECREF(name);
+    Py_XDECREF(value);
+    return pair;
+}
+
+PyObject *core_header_tuple(const kedge_header *headers, size_t count, bool received)
 {
     PyObject *tuple = PyTuple_New((Py_ssize_t)count);
     for (size_t i = 0; tuple != NULL && i < count; i++) {
-        PyObject *name = header_str(headers[i].name);
-        PyObject *value = header_str(headers[i].value);
-        PyObject *pair = name == NULL || value == NULL ? NULL : PyTuple_Pack(2, name, value);
-        Py_XDECREF(name);
-        Py_XDECREF(value);
+        kedge_span name = headers[i].name;
+        PyObject *pair = header_pair(received ? lower_str(name) : header_str(name),
+                                     header_str(headers[i].value));
         if (pair == NULL) {
             Py_CLEAR(tuple);
         } else {

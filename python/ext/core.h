@@ -378,7 +378,9 @@ PyObject *core_deadline_ns(kedge_time time);
 PyObject *core_str(kedge_span text);
 PyObject *core_str_or_none(kedge_span text); /* None where it is empty */
 PyObject *core_code_or_none(uint16_t code);  /* None for 0 */
-PyObject *core_header_tuple(const kedge_header *headers, size_t count);
+
+/* The names of headers that were received are in lower case, so that they can be compared. */
+PyObject *core_header_tuple(const kedge_header *headers, size_t count, bool received);
 
 /* A dict of numbers from a null-terminated list of names. */
 typedef struct core_count {

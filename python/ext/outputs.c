@@ -20,10 +20,10 @@ static PyObject *output_from(core_state *state, const kedge_output *output)
     switch (output->kind) {
     case KEDGE_OUTPUT_UPGRADE:
         return core_value(state, CORE_UPGRADE, core_str_or_none(output->subprotocol),
-                          core_header_tuple(output->headers, output->header_count));
+                          core_header_tuple(output->headers, output->header_count, false));
     case KEDGE_OUTPUT_DECLINE:
         return core_value(state, CORE_DECLINE, PyLong_FromLong(output->http_status),
-                          core_header_tuple(output->headers, output->header_count),
+                          core_header_tuple(output->headers, output->header_count, false),
                           PyBytes_FromStringAndSize((const char *)output->body.data,
                                                     (Py_ssize_t)output->body.size));
     case KEDGE_OUTPUT_TEXT:

@@ -231,22 +231,22 @@ static const value_shape shapes[CORE_KIND_COUNT] = {
                      .fields = {{"subprotocol", STR, NONE, true, false}}},
     [CORE_REQUESTED] = {.name = "kedge._core.Requested",
                         .doc = "An upgrade is asked for (server without a link): upgrade() or "
-                               "answer().",
+                               "answer().\n\nThe names in `headers` are in lower case.",
                         .matched = 3,
                         .fields = {{"target", TARGET, REQUIRED, false, false},
                                    {"headers", TUPLE, NO_ITEMS, false, true},
                                    {"subprotocols", TUPLE, NO_ITEMS, false, true}}},
     [CORE_HTTP_REQUEST] = {.name = "kedge._core.HttpRequest",
-                           .doc = "A request that asks for no upgrade (server): answer().",
+                           .doc = "A request that asks for no upgrade (server): answer().\n\nThe "
+                                  "names in `headers` are in lower case.",
                            .matched = 3,
                            .fields = {{"method", STR, REQUIRED, false, false},
                                       {"target", TARGET, REQUIRED, false, false},
                                       {"headers", TUPLE, NO_ITEMS, false, true}}},
     [CORE_REFUSED] = {.name = "kedge._core.Refused",
-                      .doc =
-                          "The server answered with another status than 101 (client); "
-                          "Disconnected follows.\n\n`body` is the beginning of its body, 4 KiB at "
-                          "most.",
+                      .doc = "The server answered with another status than 101 (client); "
+                             "Disconnected follows.\n\nThe names in `headers` are in lower case, "
+                             "`body` is the beginning of the answer's\nbody, 4 KiB at most.",
                       .matched = 2,
                       .fields = {{"status", INT, REQUIRED, false, false},
                                  {"headers", TUPLE, NO_ITEMS, false, false},

@@ -2130,7 +2130,10 @@ class Opened:
 
 @final
 class Requested:
-    """An upgrade is asked for (server without a link): upgrade() or answer()."""
+    """An upgrade is asked for (server without a link): upgrade() or answer().
+
+    The names in `headers` are in lower case.
+    """
 
     __match_args__ = ("target", "headers", "subprotocols")
     def __new__(
@@ -2149,7 +2152,10 @@ class Requested:
 
 @final
 class HttpRequest:
-    """A request that asks for no upgrade (server): answer()."""
+    """A request that asks for no upgrade (server): answer().
+
+    The names in `headers` are in lower case.
+    """
 
     __match_args__ = ("method", "target", "headers")
     def __new__(
@@ -2167,7 +2173,8 @@ class HttpRequest:
 class Refused:
     """The server answered with another status than 101 (client); Disconnected follows.
 
-    `body` is the beginning of its body, 4 KiB at most.
+    The names in `headers` are in lower case, `body` is the beginning of the answer's
+    body, 4 KiB at most.
     """
 
     __match_args__ = ("status", "headers")

@@ -7,6 +7,7 @@ ClosedError.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kedge._core import (
@@ -47,14 +48,14 @@ class ClosedError(StateError):
 
 class RefusedError(Error):
     """The server answered a plain WebSocket's request otherwise: `code` is the HTTP status, 0 if
-    the connection ended without one; `headers` are the answer's."""
+    the connection ended without one; `headers` are the answer's, names in lower case."""
 
     status = Status.REFUSED
 
-    def __init__(self, code: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, code: int, headers: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__(f"the server answered {code}" if code else "the server hung up")
         self.code = code
-        self.headers = headers
+        self.headers = tuple((name.lower(), text) for name, text in headers)
 
 
 _STATUSES = {

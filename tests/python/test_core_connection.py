@@ -85,8 +85,8 @@ def plain_pair(chunk: int | None = None, **options: Any) -> Pair:
     (requested,) = pair.events_of(server)
     assert isinstance(requested, Requested)
     assert requested.target == "/chat?x=1"
-    assert ("Origin", "https://example.org") in requested.headers
-    assert ("X-Be", "1") in requested.headers
+    assert ("origin", "https://example.org") in requested.headers
+    assert ("x-be", "1") in requested.headers
     assert requested.subprotocols == ("chat", "other")
     server.upgrade("chat", [("X-Server", "kedge")])
     pair.tell(server, server.events())
@@ -209,7 +209,7 @@ def test_what_a_peer_does_wrong_is_told_and_never_raises(
 def test_http_is_answered_by_hand() -> None:
     server = Connection.accept()
     (request,) = server.receive(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert request == HttpRequest("GET", "/health", (("Host", "a"),))
+    assert request == HttpRequest("GET", "/health", (("host", "a"),))
     assert not server.reading_wanted
     server.answer(200, [("Content-Type", "text/plain")], b"well")
     answer = server.output()
@@ -232,7 +232,7 @@ def test_a_refused_upgrade_is_told_with_its_body() -> None:
     refused, seen = pair.events_of(pair.client)
     assert isinstance(refused, Refused)
     assert (refused.status, refused.body) == (403, b"go away")
-    assert ("X-Why", "no") in refused.headers
+    assert ("x-why", "no") in refused.headers
     assert isinstance(seen, Disconnected)
     assert seen.cause == "UPGRADE_REFUSED"
 

@@ -470,6 +470,6 @@ async def give_up(opening: asyncio.Task[Socket]) -> None:
 def retry_after_of(headers: Iterable[tuple[str, str]]) -> float:
     """The seconds that a server asks to wait, a day at most, 0 if it does not or names a date."""
     for name, text in headers:
-        if name.lower() == "retry-after" and text.isascii() and text.isdigit():
+        if name == "retry-after" and text.isascii() and text.isdigit():
             return min(float(text), RETRY_AFTER_MAX)
     return 0.0

@@ -116,8 +116,8 @@ class Link:
         """The client's address, as the host tells it."""
         self.target = target
         """Path and query of the client's request."""
-        self.headers = tuple(headers)
-        """The headers of that request."""
+        self.headers = tuple((name.lower(), text) for name, text in headers)
+        """The headers of that request, names in lower case."""
         if core is None:
             self.closed = Closed(http_status=503)
             self._mailbox.end()

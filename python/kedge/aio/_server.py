@@ -283,7 +283,7 @@ class Server:
         """Only browsers tell one."""
         if self._origins is None:
             return True
-        return all(text in self._origins for name, text in headers if name.lower() == "origin")
+        return all(text in self._origins for name, text in headers if name == "origin")
 
     def _is_full(self) -> bool:
         return self._max_connections is not None and len(self._open) >= self._max_connections

@@ -56,7 +56,7 @@ class WebSocket:
         self.target = target
         """Path and query of the request."""
         self.headers = tuple(headers)
-        """The headers of the client's request."""
+        """The headers of the client's request, names in lower case."""
         self.subprotocol: str | None = None
         self.closed: Disconnected | None = None
         """How it ended, None while it has not."""
