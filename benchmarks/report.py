@@ -1,11 +1,12 @@
-"""What benchmarks found: rows, as a table, as JSON, and in the README.
+"""What benchmarks found: rows, as a table, as JSON, and on pages.
 
-python -m benchmarks.report build/bench.json    writes the README's table
+python -m benchmarks.report build/bench.json README.md docs/speed.md    writes the pages' tables
 """
 
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import sys
 import textwrap
@@ -181,16 +182,32 @@ def markdown(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-MARKS = ("<!-- speed: by benchmarks/report.py -->\n", "<!-- end of speed -->\n")
+# On a page: either all rows, or those that the mark names.
+PLACE = re.compile(r"(<!-- speed: (.+?) -->\n).*?(<!-- end of speed -->\n)", re.DOTALL)
 
 
-def replaced(text: str, rows: Iterable[Row]) -> str:
-    """The text with the rows' table between the two marks."""
-    before, rest = text.split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    return f"{before}{MARKS[0]}{markdown(rows)}\n{MARKS[1]}{after}"
+def named(rows: Sequence[Row], names: str) -> list[Row]:
+    """The rows that a mark names, in its order."""
+    if names == "all":
+        return list(rows)
+    by_name = {row.name: row for row in rows}
+    return [by_name[name] for name in names.split()]
+
+
+def replaced(page: str, rows: Sequence[Row]) -> str:
+    """The page with the rows in their place, and below them how many bars of all hold."""
+
+    def fill(place: re.Match[str]) -> str:
+        begin, names, end = place.groups()
+        return f"{begin}\n{markdown(named(rows, names))}\n\n{summary(rows)}.\n\n{end}"
+
+    text, places = PLACE.subn(fill, page)
+    if places != 1:
+        raise ValueError(f"a page has one place for rows, not {places}")
+    return text
 
 
 if __name__ == "__main__":
-    readme = Path(sys.argv[2])
-    readme.write_text(replaced(readme.read_text(), read(Path(sys.argv[1]))))
+    found = read(Path(sys.argv[1]))
+    for page in map(Path, sys.argv[2:]):
+        page.write_text(replaced(page.read_text(), found))

@@ -134,12 +134,40 @@ def test_a_file_of_callgrind_gives_the_row_and_its_sum(tmp_path: Path) -> None:
     assert counts.instructions(dump) == ("mask-1k", 1234)
 
 
-def test_the_table_in_the_readme_is_replaced_and_nothing_else() -> None:
+def page_with(names: str) -> str:
+    return f"before\n<!-- speed: {names} -->\nold\n<!-- end of speed -->\nafter\n"
+
+
+def test_the_rows_on_a_page_are_replaced_and_nothing_else() -> None:
     row = report.make_row("name", report.GIGABYTES, PAIRS, peer="memcpy", peer_version="1")
-    text = "before\n" + "old\n".join(report.MARKS) + "after\n"
-    once = report.replaced(text, [row])
+    once = report.replaced(page_with("all"), [row])
     assert once == report.replaced(once, [row])
-    assert once.startswith("before\n")
-    assert once.endswith("after\n")
+    assert once.startswith("before\n<!-- speed: all -->\n\n| row |")
+    assert once.endswith("bars hold.\n\n<!-- end of speed -->\nafter\n")
     assert "| name | GB/s | 0.5 | 0.25 (memcpy 1) | 2 |  |" in once
-    assert "old" not in once
+    assert "\nold\n" not in once
+
+
+def test_a_page_may_pick_rows_and_still_tells_how_many_bars_hold() -> None:
+    first, second, third = (
+        report.make_row(
+            name,
+            report.nanoseconds("frame"),
+            PAIRS,
+            peer="peer",
+            peer_version="1",
+            bar=report.at_most(0.1),
+        )
+        for name in ("first", "second", "third")
+    )
+    text = report.replaced(page_with("third first"), [first, second, third])
+    assert text.index("| third |") < text.index("| first |")
+    assert "| second |" not in text
+    assert "0 of 3 bars hold; missed: first, second, third.\n" in text
+    with pytest.raises(KeyError, match="fourth"):
+        report.replaced(page_with("fourth"), [first])
+
+
+def test_a_page_without_its_place_is_refused() -> None:
+    with pytest.raises(ValueError, match="one place for rows, not 0"):
+        report.replaced("no place\n", [])

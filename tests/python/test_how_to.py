@@ -22,6 +22,7 @@ TESTED = (
     "fastapi",
     "from-a-deque",
     "limits",
+    "plain-websocket",
     "restart",
     "security",
     "testing",
@@ -84,6 +85,31 @@ async def test_transcripts(tmp_path: Path) -> None:
             await said(told, f"  {name}  ")
         await said(told, "^whole: ")
         assert "secret" not in (tmp_path / "talk.jsonl").read_text()
+
+
+async def test_plain_websocket(tmp_path: Path) -> None:
+    with workshop("how-to/plain-websocket.md", tmp_path) as shop:
+        for title in ("tasks.py", "room.py", "bytes.py"):
+            shop.write(title)
+        assert untaken(shop) == []
+        await said(shop.run("tasks.py"), "^HELLO$")
+        await said(shop.run("bytes.py"), "^hello$")
+        await said(shop.run("room.py"), "^listening$")
+        url = f"ws://127.0.0.1:{shop.port('8765')}"
+        for refused in (websockets.connect(url), websockets.connect(f"{url}/room", origin="null")):
+            with pytest.raises(websockets.InvalidStatus, match="HTTP 403"):
+                await refused
+        async with (
+            websockets.connect(f"{url}/room", origin="https://example.org") as anna,
+            websockets.connect(f"{url}/room") as ben,
+        ):
+            await anna.send('{"text": "ahoy"}')
+            assert await anna.recv() == await ben.recv() == '{"said": "ahoy"}'
+            await ben.send("ahoy")
+            with pytest.raises(websockets.ConnectionClosedError, match="1007"):
+                await ben.recv()
+            await anna.send('{"text": "again"}')
+            assert await anna.recv() == '{"said": "again"}'
 
 
 async def test_aiohttp(tmp_path: Path) -> None:
