@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
-RED, BOLD, DIM, GREEN, CYAN, YELLOW = "31", "1", "2", "32", "36", "33"
+RED, BOLD, DIM, CYAN, YELLOW = "31", "1", "2", "36", "33"
 
 
 def printable(text: str, width: int = 80) -> str:

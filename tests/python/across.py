@@ -23,7 +23,7 @@ from typing import Any
 
 import aiohttp
 import kedge
-from kedge.cli.connect import line_of
+from kedge.cli._events import head_of, json_line
 from kedge.gateway import Client, Dispatch, Event, Ready
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -528,7 +528,7 @@ class CommandClient(Process):
     def command(self) -> tuple[object, ...]:
         options = ["--compress"] if self.compress else []
         server = (f"{self.cable.url}/gateway", "--token", TOKEN, *options)
-        return (sys.executable, "-m", "kedge", "connect", "gateway", *server)
+        return (sys.executable, "-m", "kedge", "connect", "gateway", "--json", *server)
 
     def environment(self) -> dict[str, str]:
         return {"PYTHONWARNINGS": "error"}
@@ -538,6 +538,12 @@ class CommandClient(Process):
             return {"event": "said", "text": line}  # on stderr, why there is no connection
         record: Record = json.loads(line)
         return record
+
+
+def record_of(event: Event) -> Record:
+    """What `kedge connect --json` tells."""
+    record: Record = json.loads(json_line(head_of(event), "d", getattr(event, "payload", None)))
+    return record
 
 
 class Local(Player):
@@ -558,7 +564,7 @@ class Local(Player):
         await asyncio.wait([self._task])
 
     def note(self, event: Event) -> None:
-        self.records.append(json.loads(line_of(event)))
+        self.records.append(record_of(event))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -625,7 +631,7 @@ class Voice:
                             presence = {"status": "online", "custom_status": text}
                             await stream.notify("presence_update", presence)
                     elif isinstance(event, Dispatch):
-                        heard.append(spoken(json.loads(line_of(event))))
+                        heard.append(spoken(record_of(event)))
                         if heard[-1] == self.said:
                             break
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import io
 import json
 import os
+import re
 import signal
 import stat
 import sys
@@ -17,7 +20,8 @@ import kedge
 import pytest
 from aio_world import Cable, client_of, following, soon, until
 from kedge import cli
-from kedge.cli import _common, connect
+from kedge._words import Pen
+from kedge.cli import _common, _events, connect
 from kedge.gateway import Closed, Dispatch, Ready
 
 
@@ -59,7 +63,12 @@ class Process:
 
 
 @asynccontextmanager
-async def command(*arguments: str | Path, **environment: str) -> AsyncIterator[Process]:
+async def command(
+    *arguments: str | Path, words: bool = False, **environment: str
+) -> AsyncIterator[Process]:
+    """`connect` tells JSON, unless its words are wanted."""
+    if arguments[0] == "connect" and not words:
+        arguments += ("--json",)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "kedge", *map(str, arguments)),
         stdin=asyncio.subprocess.PIPE,
@@ -252,6 +261,8 @@ async def test_who_reads_no_more_ends_it() -> None:
         ("serve", "gateway", "--token", "t", "--every", "soon"),
         ("connect", "gateway", "ws://127.0.0.1:1"),
         ("connect", "flowlayer", "ws://127.0.0.1:1"),
+        ("connect", "gateway", "ws://127.0.0.1:1", "--token", "t", "--backoff", "2s"),
+        ("connect", "gateway", "ws://127.0.0.1:1", "--token", "t", "--backoff", "2s..1s"),
         ("connect", "raw", "http://127.0.0.1:1"),
     ],
     ids=" ".join,
@@ -279,17 +290,121 @@ def test_the_help_names_what_is_built(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_payload_stays_as_it_came_on_one_line() -> None:
     payload = b'{"big": 123456789012345678901234567890,\r\n "float": 1e999}'
-    line = connect.line_of(Dispatch("x", 3, payload=payload))
-    assert line == (
+    event = Dispatch("x", 3, payload=payload)
+    assert _events.json_line(_events.head_of(event), "d", event.payload) == (
         '{"event": "dispatch", "name": "x", "seq": 3,'
         ' "d": {"big": 123456789012345678901234567890,   "float": 1e999}}'
     )
+
+
+def shown(event: Any, width: int = 120) -> str:
+    """The line that people see, without its time."""
+    head, payload = _events.head_of(event), getattr(event, "payload", None)
+    line = _events.words(head, payload, Pen(io.StringIO()), width)
+    assert re.match(r"\d\d:\d\d:\d\d\.\d{3}  ", line)
+    assert len(line) <= width
+    return re.sub("   +", "  ", line[14:])
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (kedge.Connect(1, True), "--  connect  attempt=1  resume=true"),
+        (Ready("abc", 1), "--  ready #1  session_id=abc"),
+        (Dispatch("said", 2, payload=b'{ "a b" : [ 1,\n 2 ] }'), '<-  said #2  {"a b":[1,2]}'),
+        (Dispatch("said", 0), "<-  said #0"),
+        (
+            Closed(4008, "so", kedge.Retry(1.2345, True)),
+            "--  closed  code=4008  reason=so  cause=OK  again in 1.23 s, to go on where it was",
+        ),
+        (Closed(action=kedge.Stop()), "--  closed  cause=OK  for good"),
+        (Closed(action=kedge.Retry(3)), "--  closed  cause=OK  again in 3 s"),
+        (
+            Closed(http_status=403, action=kedge.WantCredentials()),
+            "--  closed  cause=OK  http_status=403  wants other credentials",
+        ),
+        (
+            kedge.Subscription(kedge.Coordinates("org", "1", "blob", "7"), "touched", b"1"),
+            "<-  subscription touched  org:1/blob:7  1",
+        ),
+        (
+            kedge.Outcome(3, "refused", "chat", "none", "a\nb", about={"x": 1}),
+            '<-  outcome chat  outcome=refused  code=none  message=a\\nb  about={"x": 1}',
+        ),
+        (
+            Dispatch("x" * 30 + "\033", 3, payload=b'"\xff' + b"x" * 1000),
+            f'<-  {"x" * 20} ... #3  "\ufffd{"x" * 67} ...',
+        ),
+    ],
+)
+def test_an_event_is_a_line_that_a_person_can_read(event: Any, line: str) -> None:
+    assert shown(event) == line
+
+
+def test_there_is_always_room_for_something() -> None:
+    line = _events.words({"event": "text", "text": "x" * 50}, None, Pen(io.StringIO()), 10)
+    assert line.endswith("  " + "x" * 12 + " ...")
+
+
+async def test_words_are_for_people() -> None:
+    async with command("serve", "gateway", "--port", "0", "--token", "t", "--every", "9ms") as run:
+        url = await listening(run)
+        backoff = ("--backoff", "10ms..1s")
+        async with command(
+            "connect", "gateway", url, "--token", "t", *backoff, words=True
+        ) as client:
+            lines = [(await client.line())[14:] for _ in range(3)]
+            assert [line.split()[:2] for line in lines] == [
+                ["--", "connect"],
+                ["--", "ready"],
+                ["<-", "tick"],
+            ]
+            assert re.search(r'#2 +\{"count":', lines[2])
+            assert "\033" not in "".join(lines)
+            assert await client.end() == 0
+
+
+def test_colours_and_width_are_a_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "70")
+    said = {}
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stdout", stream)
+        options = argparse.Namespace(json=False)
+        _events.teller(options, "d")({"event": "text", "text": "x" * 100}, None)
+        said[type(stream)] = stream.getvalue()
+    assert said[io.StringIO].endswith("x" * 100 + "\n")
+    assert "\033[36m<-\033[0m" in said[Terminal]
+    bare = re.sub(r"\033\[\d+m", "", said[Terminal])
+    assert len(bare) == 71
+    assert bare.endswith("x ...\n")
 
 
 def test_spans_of_time() -> None:
     assert [_common.duration(text) for text in ("500ms", "1s", "1.5", "2m", "1h")] == [
         *(0.5, 1.0, 1.5, 120.0, 3600.0)
     ]
+
+
+def test_two_spans_of_time() -> None:
+    assert _common.spans("50ms..2m") == (0.05, 120.0)
+    for text in ("1s", "1s..", "soon..1s"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            _common.spans(text)
+
+
+def test_every_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (*(("connect", name) for name in (*connect.KINDS, "raw")), ("explain",)):
+        with pytest.raises(SystemExit):
+            cli.main([*words, "--help"])
+        said = capsys.readouterr().out
+        assert f"kedge {' '.join(words)} " in said[said.index("\n") :]
+        assert "Exit status: 0 " in said
 
 
 def test_a_url_gives_its_path_to_the_client() -> None:

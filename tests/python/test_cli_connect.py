@@ -167,7 +167,7 @@ async def test_a_blobhub_client_subscribes_asks_and_is_asked() -> None:
 
 
 async def test_what_is_said_too_late_ends_the_talk(capsys: pytest.CaptureFixture[str]) -> None:
-    talk = connect.Talk(kedge.messaging.Client(token="t"), "ws://127.0.0.1:1", "payload")
+    talk = connect.Talk(kedge.messaging.Client(token="t"), "ws://127.0.0.1:1", print)
     async with talk.stream:
         pass
     with pytest.raises(kedge.ClosedError):
@@ -178,7 +178,7 @@ async def test_what_is_said_too_late_ends_the_talk(capsys: pytest.CaptureFixture
 
 
 async def test_what_can_be_said_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    talk = connect.Talk(kedge.blobhub.Client(token="t"), "ws://127.0.0.1:1", "payload")
+    talk = connect.Talk(kedge.blobhub.Client(token="t"), "ws://127.0.0.1:1", print)
     await talk.send('{"neither": 1}')
     said = capsys.readouterr().err
     assert '{"method": "...", "params": ...} or ' in said

@@ -9,6 +9,7 @@ import logging
 import re
 import signal
 import sys
+import textwrap
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
@@ -26,6 +27,21 @@ def duration(text: str) -> float:
     if found is None or float(found[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no span of time like 500ms, 1s or 2m")
     return float(found[1]) * UNITS[found[2] or "s"]
+
+
+def spans(text: str) -> tuple[float, float]:
+    """Two of them, from "500ms..1m"."""
+    first, separator, last = text.partition("..")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 500ms..1m")
+    return duration(first), duration(last)
+
+
+def teach(command: argparse.ArgumentParser, description: str, examples: str, status: str) -> None:
+    """What --help says besides the options."""
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.description = description
+    command.epilog = f"Examples:\n{textwrap.indent(examples, '  ')}\n\nExit status: {status}.\n"
 
 
 def token_of(options: argparse.Namespace) -> str | None:

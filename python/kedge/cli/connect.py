@@ -1,4 +1,4 @@
-"""`kedge connect`: events as lines of JSON, and messages from lines of stdin."""
+"""`kedge connect`: events as lines, and messages from lines of stdin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import base64
 import contextlib
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,8 @@ from kedge import blobhub, flowlayer, gateway, messaging
 from kedge._core import _Client
 from kedge.aio import Stream
 from kedge.aio._state import save as save_state
-from kedge.cli._common import UsageError, run_until_signal, say, token_of
+from kedge.cli._common import UsageError, run_until_signal, spans, teach, token_of
+from kedge.cli._events import Tell, add_form, head_of, teller
 from kedge.cli._lines import reading
 from kedge.errors import ClosedError, RequestError
 
@@ -67,17 +67,19 @@ KINDS = {
 }
 
 DESCRIPTION = """\
-Talks to {about}: prints one JSON line per event, and reads one message per line from stdin:
+Talks to {about}: tells one line an event, and sends one message for each line of stdin,
 
   {said}
 
-Reconnects and goes on where it was until it is interrupted.
+Reconnects and goes on where it was until it is interrupted.{answers}
 """
-ANSWERS = """
-How a request ended is an event too, "outcome", with the number of its line on stdin.
-"""
-STATUS = """
-Exit status: 0 interrupted, 1 the server wants no more of this, 2 wrong arguments.
+ANSWERS = """ How a request ended is an event
+too, "outcome", with the number of its line on stdin."""
+STATUS = "0 interrupted, 1 the server wants no more of this, 2 wrong arguments"
+RAW_STATUS = "0 interrupted, or closed with 1000 or 1001; 1 another end, 2 wrong arguments"
+RAW_DESCRIPTION = """\
+Talks to any WebSocket: tells one line a message, and sends each line of stdin as a text message,
+until one of both closes.
 """
 
 
@@ -85,19 +87,22 @@ def add_connect(connect: argparse.ArgumentParser) -> None:
     kinds = connect.add_subparsers(title="protocols", required=True, metavar="PROTOCOL")
     for name, kind in KINDS.items():
         add_kind(kinds.add_parser(name, help=kind.about), name, kind)
-    raw = kinds.add_parser(
-        "raw",
-        help="a plain WebSocket",
-        description="Prints one JSON line per event; sends each line from stdin as a text message.",
-    )
+    raw = kinds.add_parser("raw", help="a plain WebSocket")
+    teach(raw, RAW_DESCRIPTION, "kedge connect raw ws://127.0.0.1:8765/", RAW_STATUS)
     raw.add_argument("url", metavar="URL", help="ws://host:port/path or wss://...")
+    add_form(raw)
     raw.set_defaults(run=run_connect_raw)
 
 
 def add_kind(command: argparse.ArgumentParser, name: str, kind: Kind) -> None:
-    command.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.description = DESCRIPTION.format(about=kind.about, said=kind.said)
-    command.epilog = STATUS if name == "gateway" else ANSWERS + STATUS
+    answers = "" if name == "gateway" else ANSWERS
+    teach(
+        command,
+        DESCRIPTION.format(about=kind.about, said=kind.said, answers=answers),
+        f"kedge connect {name} ws://127.0.0.1:8765 --token a\n"
+        f"kedge connect {name} wss://example.org --token-file F --save FILE --json | jq .",
+        STATUS,
+    )
     command.add_argument(
         "url", metavar="URL", help="ws://host:port or wss://..., as the server says"
     )
@@ -108,9 +113,17 @@ def add_kind(command: argparse.ArgumentParser, name: str, kind: Kind) -> None:
     command.add_argument(
         "--save", metavar="FILE", help="where it stood at its end, and goes on at the next start"
     )
+    if name != "flowlayer":
+        command.add_argument(
+            "--backoff",
+            metavar="FIRST..LAST",
+            type=spans,
+            help="how long it waits between attempts, at first and at the most (1s..1m)",
+        )
     if name == "gateway":
         command.add_argument("--compress", action="store_true", help="ask for compress=zstd")
-    command.set_defaults(run=run_connect, protocol=name)
+    add_form(command)
+    command.set_defaults(run=run_connect, protocol=name, backoff=None)
 
 
 # ---- the protocols -------------------------------------------------------------------------------
@@ -124,10 +137,12 @@ def run_connect(options: argparse.Namespace) -> int:
     base, settings = settings_of(options.url, options.protocol)
     if options.protocol == "gateway" and options.compress:
         settings["compress"] = True
+    if options.backoff is not None:
+        settings["backoff"] = options.backoff
     # Payloads go on as they came: `data` is their bytes.
     client = kind.client(token=token, decoder=bytes, **settings)
     with keeping(client, options.save):
-        return run_until_signal(Talk(client, base, kind.member).run())
+        return run_until_signal(Talk(client, base, teller(options, kind.member)).run())
 
 
 def settings_of(url: str, protocol: str) -> tuple[str, dict[str, Any]]:
@@ -171,9 +186,9 @@ def keeping(client: _Client, file: str | None) -> Iterator[None]:
 class Talk:
     """What is said to a server, and what it says."""
 
-    def __init__(self, client: _Client, url: str, member: str) -> None:
+    def __init__(self, client: _Client, url: str, tell: Tell) -> None:
         self.stream: Stream = kedge.connect(url, client)
-        self.member = member
+        self.tell = tell
         self.forms = FORMS[client.protocol]
         self.line = 0
         self.asking: set[asyncio.Task[None]] = set()
@@ -184,7 +199,7 @@ class Talk:
             async with self.stream as stream, reading(self.send):
                 closed: kedge.Closed | None = None
                 async for event in stream:
-                    say(line_of(event, self.member))
+                    self.tell(head_of(event), getattr(event, "payload", None))
                     if isinstance(event, kedge.Request):
                         stream.reply_error(event, UNSUPPORTED, "this client answers nothing")
                     elif isinstance(event, kedge.Closed):
@@ -246,7 +261,7 @@ class Talk:
         except (kedge.Error, ValueError) as error:
             not_sent(line, error)
             return
-        say(with_payload(head, self.member, data))
+        self.tell(head, data)
 
 
 REQUESTS_MAX = 100
@@ -329,60 +344,22 @@ def explain_end(closed: kedge.Closed | None) -> None:
 
 
 def run_connect_raw(options: argparse.Namespace) -> int:
-    return run_until_signal(talk_raw(options.url))
+    return run_until_signal(talk_raw(options.url, teller(options, "")))
 
 
-async def talk_raw(url: str) -> int:
+async def talk_raw(url: str, tell: Tell) -> int:
     async with kedge.connect(url) as websocket, reading(websocket.send):
-        say(json.dumps({"event": "opened"}))
+        tell({"event": "opened"}, None)
         async for message in websocket:
-            say(raw_line_of(message))
+            tell(raw_head_of(message), None)
         await websocket.wait_closed()
     closed = websocket.closed
     assert closed is not None
-    say(json.dumps({"event": "closed", "code": closed.code, "reason": closed.reason}))
+    tell({"event": "closed", "code": closed.code, "reason": closed.reason}, None)
     return 0 if closed.code in (1000, 1001) else 1
 
 
-def raw_line_of(message: str | bytes) -> str:
+def raw_head_of(message: str | bytes) -> dict[str, Any]:
     if isinstance(message, str):
-        return json.dumps({"event": "text", "text": message})
-    return json.dumps({"event": "binary", "base64": base64.b64encode(message).decode()})
-
-
-# ---- events as lines -----------------------------------------------------------------------------
-
-
-def line_of(event: kedge.Event, member: str = "d") -> str:
-    """An event as one line of JSON: its type, its fields, and the payload as it came."""
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
-    head: dict[str, Any] = {"event": kind}
-    fields: tuple[str, ...] = FIELDS.get(type(event)) or vars(type(event))["__match_args__"]
-    for name in fields:
-        head[name] = plain(getattr(event, name))
-    return with_payload(head, member, getattr(event, "payload", None))
-
-
-def with_payload(head: dict[str, Any], member: str, payload: Any) -> str:
-    if payload is None:
-        return json.dumps(head)
-    # Outside of texts, where they cannot be, line breaks are mere space.
-    data = bytes(payload).decode().replace("\n", " ").replace("\r", " ")
-    return f'{json.dumps(head)[:-1]}, "{member}": {data}}}'
-
-
-FIELDS: dict[type[kedge.Event], tuple[str, ...]] = {
-    kedge.Closed: ("code", "reason", "cause", "http_status", "action", "unsent"),
-    kedge.Outcome: ("name", "outcome", "code", "message", "about"),
-}
-
-
-def plain(value: Any) -> Any:
-    """A field's value as JSON can have it."""
-    if isinstance(value, kedge.Retry):
-        return {"retry": {"after": round(value.after, 3), "resume": value.resume}}
-    if isinstance(value, kedge.Coordinates):
-        return {name: getattr(value, name) for name in kedge.Coordinates.__match_args__}
-    if isinstance(value, kedge.Stop):
-        return "stop"
-    return "want_credentials" if isinstance(value, kedge.WantCredentials) else value
+        return {"event": "text", "text": message}
+    return {"event": "binary", "base64": base64.b64encode(message).decode()}

@@ -10,7 +10,8 @@ from typing import Any
 
 from kedge import DecodeError, _core
 from kedge._words import BOLD, CYAN, DIM, RED, YELLOW, Pen, printable
-from kedge.cli._common import UsageError, say
+from kedge.cli._common import UsageError, say, teach
+from kedge.cli._events import add_form
 from kedge.transcript import Line, Step, TranscriptError, explain, read
 
 DECODERS = {
@@ -23,23 +24,22 @@ DECODERS = {
 DESCRIPTION = """\
 Reads a transcript and tells of each line in which state both sides are after it, and what breaks
 the contract first: who did it, against which rule, and with which code the other side closes.
-"""
-EPILOG = """\
+
 A transcript has one JSON object a line:
   {"t": SECONDS, "from": "client" or "server", "text": MESSAGE}
   {"t": SECONDS, "from": ..., "bytes": BASE64}               a binary message, as it was sent
   {"t": SECONDS, "from": ..., "close": CODE, "reason": TEXT} a close frame
   {"t": SECONDS, "from": ..., "close": null}                 a connection that broke
 In Python, link.trace = kedge.transcript.Transcript("FILE") writes one.
-
-Exit status: 0 nothing breaks the contract, 1 something does, 2 that is no transcript.
 """
+EXAMPLES = """\
+kedge explain gateway talk.jsonl
+kedge explain gateway talk.jsonl --server '{"heartbeat_interval": 5}' --json | tail -n 1"""
+STATUS = "0 nothing breaks the contract, 1 something does, 2 that is no transcript"
 
 
 def add_explain(command: argparse.ArgumentParser) -> None:
-    command.description = DESCRIPTION
-    command.epilog = EPILOG
-    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    teach(command, DESCRIPTION, EXAMPLES, STATUS)
     command.add_argument(
         "protocol", metavar="PROTOCOL", choices=tuple(DECODERS), help=", ".join(DECODERS)
     )
@@ -51,7 +51,7 @@ def add_explain(command: argparse.ArgumentParser) -> None:
             type=settings_of,
             help=f"what the {side} is set to, a JSON object: names as in Python, times in seconds",
         )
-    command.add_argument("--json", action="store_true", help="a JSON object a line, for machines")
+    add_form(command)
     command.set_defaults(run=run_explain)
 
 
