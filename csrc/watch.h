@@ -61,7 +61,7 @@ struct kedge_watch {
         struct {
             bool greeted;
             bool replaying;
-            kedge_time asked;    /* when the client wished to resume */
+            kedge_time hello;    /* when the server greeted, or said anything else first */
             uint64_t heartbeats; /* that wait for their answer */
             uint8_t id[KEDGE_GATEWAY_SESSION_ID_MAX];
             size_t id_size;

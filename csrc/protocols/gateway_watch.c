@@ -133,6 +133,9 @@ static const char *server_said(kedge_watch *watch, const kedge_envelope *envelop
 {
     bool greeted = watch->as.gateway.greeted;
     watch->as.gateway.greeted = true;
+    if (!greeted) {
+        watch->as.gateway.hello = watch->now;
+    }
     if (is_called(envelope, "hello")) {
         return greeted ? "hello comes once" : control_said(watch, envelope);
     }
@@ -194,7 +197,6 @@ static void resume_said(kedge_watch *watch, const kedge_envelope *envelope)
         return; /* which the server's link sees as well */
     }
     (void)kedge_json_unsigned(values[1], &watch->position);
-    watch->as.gateway.asked = watch->now;
     kedge_json_writer_begin(&writer, saved, sizeof saved);
     kedge_json_write_object(&writer);
     kedge_json_write_name(&writer, kedge_text("session_id"));
@@ -206,12 +208,13 @@ static void resume_said(kedge_watch *watch, const kedge_envelope *envelope)
     renew_client(watch, kedge_span_of(saved, size));
 }
 
-/* A client may take silence for a yes once the server's time for its decision is over. */
+/* A client may take silence for a yes once the server's time for its decision is over. When it wished to resume is
+ * not known, since that may have been held up on its way here: not before it was greeted. */
 static void take_silence(kedge_watch *watch)
 {
     kedge_time patience = watch->config.client.as.gateway_client.hello_timeout;
     if (is_asked(watch, KEDGE_EVENT_RESUME) &&
-        watch->now >= kedge_time_after(watch->as.gateway.asked, patience)) {
+        watch->now >= kedge_time_after(watch->as.gateway.hello, patience)) {
         resume(watch);
     }
 }

@@ -10,7 +10,8 @@
  *         if (observation.broken) ...
  *
  * What only the two sides can know is not judged: whether a token is right, whether the application may refuse.
- * What time does to a side is judged when something else happens later, by that time.
+ * What time does to a side is judged when something else happens later, by that time: who was held up on the way
+ * to the observer is late for it.
  */
 #ifndef KEDGE_WATCH_H
 #define KEDGE_WATCH_H

@@ -162,6 +162,25 @@ START_TEST(who_resumes_takes_a_long_silence_for_a_yes)
 }
 END_TEST
 
+/* The client sent it soon after hello, and what comes behind it more than 30 s later. */
+START_TEST(a_resume_may_be_held_up_on_its_way)
+{
+    greeted();
+    now += 14 * KEDGE_SECOND;
+    right(KEDGE_CLIENT, RESUME("7"));
+    right(KEDGE_CLIENT, HEARTBEAT);
+    right(KEDGE_SERVER, ACK);
+    for (int i = 0; i < 2; i++) {
+        now += 8 * KEDGE_SECOND - 1;
+        right(KEDGE_CLIENT, HEARTBEAT);
+        right(KEDGE_SERVER, ACK);
+    }
+    now += 2;
+    right(KEDGE_CLIENT, "{\"type\":\"presence_update\",\"d\":{\"status\":\"idle\"}}");
+    states("LIVE", "ACTIVE");
+}
+END_TEST
+
 START_TEST(who_resumes_says_nothing_before)
 {
     resuming();
@@ -1120,6 +1139,7 @@ Suite *kedge_watch_suite(void)
     tcase_add_test(tests, a_right_conversation_is_one);
     tcase_add_test(tests, who_is_late_first_is_blamed);
     tcase_add_test(tests, who_resumes_takes_a_long_silence_for_a_yes);
+    tcase_add_test(tests, a_resume_may_be_held_up_on_its_way);
     tcase_add_test(tests, who_resumes_says_nothing_before);
     tcase_add_test(tests, what_crosses_a_close_is_not_judged);
     tcase_add_test(tests, an_answer_to_whom_time_has_closed_is_seen);
