@@ -85,6 +85,24 @@ async def test_a_messengers_events_outlive_its_server(tmp_path: Path) -> None:
             assert await run.end() == 0
 
 
+async def test_a_message_that_is_sent_twice_is_said_once(tmp_path: Path) -> None:
+    users = Users({"anna": "a", "ben": "b"})
+    says = {"chatId": "x", "message": "hello", "clientMessageId": "m-1"}
+    for restarted in (False, True):
+        async with (
+            Messenger(new_hub(), users, str(tmp_path / "events")) as messenger,
+            serving(messenger) as server,
+            kedge.connect(server.urls[0], messaging.Client(token="a")) as anna,
+            kedge.connect(server.urls[0], messaging.Client(token="b")) as ben,
+        ):
+            for _ in range(2):
+                assert (await soon(anna.request("new", says)))["messageId"] == 1
+            if restarted:
+                assert (await soon(ben.request("new", says)))["messageId"] == 2
+            there = (await soon(ben.request("messages", {"chatId": "x"})))["messages"]
+            assert [message["sender"] for message in there] == ["anna", "ben"][: 1 + restarted]
+
+
 async def test_what_a_messenger_answers() -> None:
     hub = new_hub()
     async with AsyncExitStack() as stack:

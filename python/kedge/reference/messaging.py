@@ -80,6 +80,7 @@ class Chats:
     def __init__(self) -> None:
         self._chats: dict[str, dict[int, dict[str, Any]]] = {}
         self._names: dict[str, str | int] = {}
+        self._sent: dict[tuple[str, str], dict[str, Any]] = {}
         self._last = 0
 
     def apply(self, name: str, said: dict[str, Any]) -> None:
@@ -89,10 +90,19 @@ class Chats:
             self._names.setdefault(key, said["chatId"])
             self._chats.setdefault(key, {})[said["messageId"]] = dict(said)
             self._last = said["messageId"]
+            if "clientMessageId" in said:
+                self._sent[said["sender"], str(said["clientMessageId"])] = answer_of(said)
         elif name == "edit":
             self._chats[key][said["messageId"]].update(said)
         elif name == "delete":
             del self._chats[key][said["messageId"]]
+
+    def said_before(self, user: str, name: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """What the user was answered, or would have been, for the same message: who lost the
+        connection before the answer came says it again, by the same clientMessageId."""
+        if name != "new" or "clientMessageId" not in asked:
+            return None
+        return self._sent.get((user, str(asked["clientMessageId"])))
 
     def event_of(self, user: str, name: str, asked: dict[str, Any]) -> dict[str, Any]:
         """The payload of the event that a request brings about."""
@@ -140,6 +150,11 @@ class Chats:
             return self._messages(asked)[number(id)]
         except KeyError:
             raise RefusedError("no_such_message", "there is no such message") from None
+
+
+def answer_of(said: dict[str, Any]) -> dict[str, Any]:
+    """What a change is answered with."""
+    return {"chatId": said["chatId"], "messageId": said["messageId"]}
 
 
 def number(id: str | int) -> int:
@@ -223,12 +238,15 @@ class Messenger:
 
     async def _change(self, user: str, name: str, asked: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:
+            before = self._chats.said_before(user, name, asked)
+            if before is not None:
+                return before
             said = self._chats.event_of(user, name, asked)
             payload = json.dumps(said)
             await self._events.add(name, payload)
             self._chats.apply(name, said)
             self.hub.publish(ALL, name, payload.encode())
-        return {"chatId": said["chatId"], "messageId": said["messageId"]}
+        return answer_of(said)
 
     def _pass_on(self, link: Link, message: Message, user: str) -> None:
         said = message.data if isinstance(message.data, dict) else {}
