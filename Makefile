@@ -19,7 +19,7 @@ CHECK = .venv/bin/python tools/check.py
 .PHONY: help demo test bench bench-counts lint test-c test-python test-pythons test-32 sanitize sanitize-python debug-python valgrind coverage fuzz sim sim-mutants docs site format wheel install clean
 
 help:
-	@echo 'make demo         a server, a client, a cut cable, and nothing lost'
+	@echo 'make demo         each protocol: a server, clients, cut cables, and nothing lost'
 	@echo 'make test         build everything with warnings as errors and run every test'
 	@echo 'make bench        speed beside others; ONLY=frame,envelope picks, QUICK=1 takes seconds'
 	@echo 'make bench-counts instructions an operation, beside what they were; UPDATE=1 keeps them'

@@ -1,5 +1,5 @@
-"""Shows the protocols that only the C library speaks yet: two of its examples, cables that are
-pulled out, and nothing lost.
+"""Shows that both sides need not be of one language: the examples' servers in Python, their clients
+in C, cables that are pulled out, and nothing lost.
 
     tools/demo.py [FOLDER]   by the programs there, else by those that it builds in build/demo
 """
@@ -35,7 +35,7 @@ class BrokenPromiseError(Exception):
 
 @dataclass(frozen=True)
 class Play:
-    """A server and its clients, examples/NAME_server.c and examples/NAME_client.c. The clients
+    """A server and its clients, examples/NAME_server.py and examples/NAME_client.c. The clients
     print lines `INDEX WORD NUMBER`."""
 
     name: str
@@ -149,9 +149,10 @@ def cut(play: Play, client: Program) -> None:
 
 
 def perform(play: Play, folder: Path) -> None:
-    print(f"kedge demo: {play.title}\n", flush=True)
+    print(f"kedge demo: {play.title}, a server in Python and clients in C\n", flush=True)
     Clock.begin = time.monotonic()
-    with running(folder / f"{play.name}_server", "--tick", "50") as server:
+    served = ROOT / f"examples/{play.name}_server.py"
+    with running(sys.executable, served, "--tick", "50") as server:
         port = port_of(server)
         options = (f"--{play.who}s", str(len(CLIENTS)), "127.0.0.1", port)
         with running(folder / f"{play.name}_client", *options) as client:

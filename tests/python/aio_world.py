@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import kedge
 from kedge._hub import HubCalls
 from kedge.aio import Link, Stream
-from kedge.demo import Cable
 from kedge.gateway import (
     Client,
     Closed,
@@ -26,12 +25,42 @@ from kedge.gateway import (
     Resume,
     Resumed,
 )
+from kedge.testing import Network
 
 T = TypeVar("T")
 PATIENCE = 30.0
 TOPIC = "all"
 
 __all__ = ["Cable", "Record", "client_of", "handle", "links_there", "nothing_left", "soon", "until"]
+
+
+class Cable(Network):
+    """A way to a server that is pulled out and put back."""
+
+    url = ""
+
+    @property
+    def target(self) -> int:
+        return self._target
+
+    @target.setter
+    def target(self, port: int) -> None:
+        self._target = port
+        self.redirect(f"ws://127.0.0.1:{port}")
+
+    @asynccontextmanager
+    async def laid(self) -> AsyncIterator[Cable]:
+        """Meanwhile `url` leads to whatever port `target` says."""
+        async with self.between("ws://127.0.0.1:9") as self.url:
+            yield self
+
+    def pull(self) -> None:
+        """Cuts what goes through it, without a word to either side, and lets nothing in."""
+        self.refuse()
+        self.cut()
+
+    def plug(self) -> None:
+        self.accept()
 
 
 def soon(awaitable: Awaitable[T]) -> Awaitable[T]:

@@ -109,7 +109,7 @@ def test_the_c_library_is_built_from_the_sdist(sdist: Path, tmp_path: Path) -> N
 
 def test_the_sdist_installs_into_an_empty_environment(archive: Path, tmp_path: Path) -> None:
     folder = installed(archive, tmp_path / "venv")
-    assert "Nothing lost, nothing doubled." in demo(folder)
+    assert len(re.findall(r"^\w+ +ok ", demo(folder), re.MULTILINE)) == 4
 
 
 def test_the_wheel_holds_the_package_and_its_libzstd_alone(wheel: Path) -> None:
@@ -136,7 +136,7 @@ def test_the_wheel_needs_no_compiler_and_no_system_package(wheel: Path, tmp_path
     loaded = run(folder / "python", "-c", LOADED, cwd=tmp_path, env=bare(folder)).split()
     assert any("/kedge.libs/libzstd" in path for path in loaded)
     assert not [path for path in loaded if "zstd" in path and "/kedge.libs/" not in path]
-    assert "Nothing lost, nothing doubled." in demo(folder)
+    assert len(re.findall(r"^\w+ +ok ", demo(folder), re.MULTILINE)) == 4
 
 
 def test_the_wheel_exports_nothing_but_its_module(wheel: Path, tmp_path: Path) -> None:

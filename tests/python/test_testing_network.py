@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from kedge.testing import Clock, Network
+from kedge.testing.network import _Cable, place_of
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -193,6 +194,141 @@ def test_a_server_that_is_not_there_is_a_cut() -> None:
             writer.close()
 
     on_virtual_time(main)
+
+
+def test_who_is_redirected_reaches_the_next_server() -> None:
+    async def main() -> None:
+        network = Network()
+        later = Server()
+        async with (
+            served(network) as (first, connect),
+            await asyncio.start_server(later.serve, "127.0.0.1", 0) as listener,
+        ):
+            _, before = await connect()
+            before.write(b"old")
+            await asyncio.sleep(1)
+            port = listener.sockets[0].getsockname()[1]
+            network.redirect(f"ws://127.0.0.1:{port}/anywhere")
+            before.write(b"er")
+            _, after = await connect()
+            after.write(b"newer")
+            await asyncio.sleep(1)
+            assert (first.heard, later.heard) == ([b"older"], [b"newer"])
+            before.close()
+            after.close()
+
+    on_virtual_time(main)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("ws://example.org/x", ("example.org", 80)),
+        ("wss://example.org", ("example.org", 443)),
+        ("ws://[::1]:7", ("::1", 7)),
+        ("/path", ("127.0.0.1", 80)),
+    ],
+)
+def test_a_url_is_a_place(url: str, place: tuple[str, int]) -> None:
+    assert place_of(url) == place
+
+
+def test_a_server_that_does_not_read_holds_up_the_writer() -> None:
+    async def main() -> None:
+        network = Network()
+        heard = []
+        reads = asyncio.Event()
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reads.wait()
+            heard.append(await reader.read())
+            writer.close()
+
+        async with await asyncio.start_server(listen, "127.0.0.1", 0) as listener:
+            port = listener.sockets[0].getsockname()[1]
+            async with network.between(f"ws://127.0.0.1:{port}") as url:
+                _, writer = await asyncio.open_connection("127.0.0.1", place_of(url)[1])
+                writer.write(b"x" * (4 << 20))
+                writer.write_eof()
+                await asyncio.sleep(1)
+                assert writer.transport.get_write_buffer_size() > 0
+                reads.set()
+                await asyncio.sleep(1)
+                assert heard == [b"x" * (4 << 20)]
+                writer.close()
+
+    on_virtual_time(main)
+
+
+def test_a_stall_holds_what_is_underway_too() -> None:
+    async def main() -> None:
+        network = Network()
+        async with served(network) as (server, connect):
+            _, writer = await connect()
+            network.delay(5.0)
+            writer.write(b"hello")
+            await asyncio.sleep(1)
+            network.stall()
+            await asyncio.sleep(100)
+            assert server.heard == [b""]
+            network.go_on()
+            await asyncio.sleep(1)
+            assert server.heard == [b"hello"]
+            writer.close()
+
+    on_virtual_time(main)
+
+
+def test_ends_may_cross() -> None:
+    async def main() -> None:
+        network = Network()
+        async with served(network) as (server, connect):
+            reader, writer = await connect()
+            await asyncio.sleep(1)
+            network.delay(5.0)
+            server.writers[0].write(b"farewell")
+            server.writers[0].write_eof()
+            writer.write_eof()
+            assert await reader.read() == b"farewell"
+            await asyncio.sleep(10)
+            assert network.connections == 0
+            writer.close()
+
+    on_virtual_time(main)
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_cut_may_come_at_any_time_of_the_beginning(turns: int) -> None:
+    async def main() -> None:
+        network = Network()
+        async with served(network) as (server, connect):
+            _, writer = await connect()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            network.cut()
+            writer.write(b"lost")
+            await asyncio.sleep(1)
+            assert network.connections == (0 if server.heard in ([], [b"!"]) else 1)
+            writer.close()
+
+    on_virtual_time(main)
+
+
+async def test_a_connection_that_is_cut_before_it_is_there_is_reset() -> None:
+    class Transport(asyncio.Transport):
+        aborted = False
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    network = Network()
+    cable = _Cable(network, ("127.0.0.1", 9))
+    assert network.connections == 1
+    network.cut()
+    assert network.connections == 0
+    transport = Transport()
+    cable.near.connection_made(transport)
+    assert transport.aborted
 
 
 def test_a_storm_cuts_again_and_again_until_it_is_calm() -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import kedge
-from kedge.cli import connect, explain, serve
+from kedge.cli import connect, demo, explain, serve
 from kedge.cli._common import UsageError
 
 __all__ = ["main"]
@@ -16,7 +16,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command, by default with the process's arguments; returns the exit status: 0 if all
-    went well, 1 if a connection came to a bad end, 2 for wrong arguments."""
+    went well, 1 if something came to a bad end, 2 for wrong arguments, 130 for Ctrl-C."""
     options = parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nobody reads any more; what is still buffered must not fail at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:
         print(f"kedge: {error}", file=sys.stderr)
         return 1
@@ -40,21 +42,13 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"kedge {kedge.__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     serve.add_serve(commands.add_parser("serve", help="run a reference server"))
-    connect.add_connect(commands.add_parser("connect", help="talk to a server, by lines of JSON"))
+    connect.add_connect(
+        commands.add_parser("connect", help="talk to a server: its events as lines")
+    )
     explain.add_explain(
         commands.add_parser("explain", help="who broke the contract, from a transcript")
     )
-    demo = commands.add_parser(
-        "demo", help="a server, two clients, a cut cable, and nothing lost", description=DEMO_HELP
+    demo.add_demo(
+        commands.add_parser("demo", help="cut cables, and nothing lost: a play a protocol")
     )
-    demo.set_defaults(run=run_demo)
     return top
-
-
-DEMO_HELP = "Shows on this machine what kedge does: nothing is sent further than loopback."
-
-
-def run_demo(options: argparse.Namespace) -> int:
-    from kedge.demo import run
-
-    return run()

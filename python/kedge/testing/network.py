@@ -38,6 +38,7 @@ class Network:
         self._delays = (0.0, 0.0)
         self._stalled = False
         self._refusing = False
+        self._elsewhere: tuple[str, int] | None = None
         self._cables: set[_Cable] = set()
         self._storm: asyncio.TimerHandle | None = None
 
@@ -53,15 +54,12 @@ class Network:
     async def between(self, url: str) -> AsyncIterator[str]:
         """Gives a url that leads to the server at `url` by way of this network. In the end every
         connection is cut."""
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "wss" else 80)
+        place = place_of(url)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: _Cable(self, parts.hostname or "127.0.0.1", port).near, "127.0.0.1", 0
-        )
+        server = await loop.create_server(lambda: _Cable(self, place).near, "127.0.0.1", 0)
         own_port = server.sockets[0].getsockname()[1]
         try:
-            yield urlunsplit(parts._replace(netloc=f"127.0.0.1:{own_port}"))
+            yield urlunsplit(urlsplit(url)._replace(netloc=f"127.0.0.1:{own_port}"))
         finally:
             self.calm()
             server.close()
@@ -108,6 +106,11 @@ class Network:
         """Connections are let in again."""
         self._refusing = False
 
+    def redirect(self, url: str) -> None:
+        """From now on new connections lead to the server at `url`, such as the next process of the
+        one that was there; of the url only host and port count."""
+        self._elsewhere = place_of(url)
+
     def storm(self, shortest: float, longest: float) -> None:
         """From now on connections are cut, or duplicated, after so many seconds, again and again,
         until `calm`."""
@@ -141,6 +144,10 @@ class Network:
         """No connection is let in at present."""
         return self._refusing
 
+    def way(self, place: tuple[str, int]) -> tuple[str, int]:
+        """Where a connection to there leads."""
+        return self._elsewhere or place
+
     def pieces(self, data: bytes) -> list[bytes]:
         """The bytes, as they arrive; the last of very many pieces is the rest."""
         if self._sizes is None:
@@ -163,6 +170,12 @@ class Network:
     def remove(self, cable: _Cable) -> None:
         """A cable is gone."""
         self._cables.discard(cable)
+
+
+def place_of(url: str) -> tuple[str, int]:
+    """Its host and port."""
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or (443 if parts.scheme == "wss" else 80)
 
 
 class _End(asyncio.Protocol):
@@ -269,19 +282,21 @@ class _End(asyncio.Protocol):
 class _Cable:
     """A client's connection to the server: its near end is the client's."""
 
-    def __init__(self, network: Network, host: str, port: int) -> None:
+    def __init__(self, network: Network, place: tuple[str, int]) -> None:
         self.network = network
-        self._host = host
-        self._port = port
+        self._place = place
         self.near = _End(self)
         self.far = _End(self)
         self.near.other, self.far.other = self.far, self.near
         self._dialing: asyncio.Task[None] | None = None
+        self._severed = False
         self.forsaken = False
         network.add(self)
 
     def made(self, end: _End) -> None:
-        if end is self.near:
+        if self._severed:
+            end.abort()
+        elif end is self.near:
             self._dialing = asyncio.get_running_loop().create_task(self._dial())
         else:
             self.look()
@@ -292,7 +307,7 @@ class _Cable:
             return
         try:
             await asyncio.get_running_loop().create_connection(
-                lambda: self.far, self._host, self._port
+                lambda: self.far, *self.network.way(self._place)
             )
         except OSError:
             self.cut()
@@ -314,6 +329,7 @@ class _Cable:
             self.network.remove(self)
 
     def cut(self) -> None:
+        self._severed = True
         self.near.abort()
         self.far.abort()
         if self.near.transport is None and self.far.transport is None:
