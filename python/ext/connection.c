@@ -198,7 +198,7 @@ static int read_wish(core_state *state, PyObject *host, PyObject *target, PyObje
     memset(request, 0, sizeof *request);
     if (core_text(state, host, "host", &request->wish.host) < 0 ||
         (target != NULL && core_text(state, target, "target", &request->wish.target) < 0) ||
-        core_headers_of(state, headers, false, &request->headers) < 0 ||
+        core_headers_of(state, headers, &request->headers) < 0 ||
         core_text_list(state, subprotocols, "subprotocols", &request->subprotocols, &request->spans,
                        &request->wish.subprotocol_count) < 0) {
         return -1;
@@ -524,7 +524,7 @@ CORE_METHOD(connection_upgrade)
     PyObject *values[CORE_ARGUMENTS_MAX];
     core_headers headers;
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
-        core_headers_of(self->state, values[1], false, &headers) < 0) {
+        core_headers_of(self->state, values[1], &headers) < 0) {
         return NULL;
     }
     PyObject *result = NULL;
@@ -590,7 +590,7 @@ CORE_METHOD(connection_answer)
     memset(&body, 0, sizeof body);
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
         core_code(self->state, values[0], "status", &status) < 0 ||
-        core_headers_of(self->state, values[1], false, &headers) < 0) {
+        core_headers_of(self->state, values[1], &headers) < 0) {
         return NULL;
     }
     PyObject *result = NULL;

@@ -526,7 +526,7 @@ static int fill_headers(core_state *state, PyObject *pairs, core_headers *header
     return 0;
 }
 
-int core_headers_of(core_state *state, PyObject *iterable, bool cut, core_headers *headers)
+int core_headers_of(core_state *state, PyObject *iterable, core_headers *headers)
 {
     memset(headers, 0, sizeof *headers);
     if (is_missing(iterable)) {
@@ -539,8 +539,8 @@ int core_headers_of(core_state *state, PyObject *iterable, bool cut, core_header
     int failed = 0;
     headers->count = (size_t)PyList_GET_SIZE(pairs);
     if (headers->count > KEDGE_HEADERS_MAX) {
-        headers->count = KEDGE_HEADERS_MAX;
-        failed = cut ? 0 : core_raise_argument(state, "there are more than 100 headers");
+        headers->count = 0;
+        failed = core_raise_argument(state, "there are more than 100 headers");
     }
     headers->texts = PyList_New(0);
     headers->items = PyMem_Calloc(headers->count + 1, sizeof *headers->items);

@@ -357,14 +357,14 @@ int core_text_list(core_state *state, PyObject *iterable, const char *name, PyOb
 /* A tuple of what is iterated over; a str is not several texts. */
 PyObject *core_tuple_of_texts(PyObject *iterable, const char *name);
 
-/* Headers that C borrows; more than `most` are cut off, if `cut`, or refused. */
+/* Headers that C borrows; more than KEDGE_HEADERS_MAX are refused. */
 typedef struct core_headers {
     PyObject *texts; /* a list that keeps them */
     kedge_header *items;
     size_t count;
 } core_headers;
 
-int core_headers_of(core_state *state, PyObject *iterable, bool cut, core_headers *headers);
+int core_headers_of(core_state *state, PyObject *iterable, core_headers *headers);
 void core_headers_free(core_headers *headers);
 
 /* ---- Conversions to Python ------------------------------------------------------------------- */

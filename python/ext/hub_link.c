@@ -44,7 +44,7 @@ CORE_METHOD(link_requested)
     if (core_arguments(&signature, arguments, count, names, values) < 0 ||
         core_boolean(values[2], &upgrade) < 0 ||
         core_time(self->state, values + 3, self->clock, &now) < 0 ||
-        core_headers_of(self->state, values[1], true, &headers) < 0) {
+        core_headers_of(self->state, values[1], &headers) < 0) {
         return NULL;
     }
     PyObject *events = NULL;
@@ -221,8 +221,9 @@ static PyMethodDef methods[] = {
         "requested", link_requested,
         "requested($self, /, target, headers=(), *, upgrade=True, now=None, now_ns=None)\n--\n\n"
         "An upgrade is asked for: the answer is the first output, Upgrade or Decline."
-        "\n\n`target` is path and query as they stand in the request. Of the headers the "
-        "first\nhundred are looked at. upgrade=False: a plain GET, such as FlowLayer's /health."),
+        "\n\n`target` is path and query as they stand in the request. A request with more "
+        "than a\nhundred headers is an ArgumentError: its answer is 431. upgrade=False: a plain "
+        "GET, such as\nFlowLayer's /health."),
     CORE_METHOD_ROW(
         "accept", link_accept,
         "accept($self, /, question, *, user, topics=(), passing_topics=(), topics_exact=False, "

@@ -96,6 +96,18 @@ static PyObject *take(core_mailbox *self)
     return item;
 }
 
+/* What was taken is the next again. It is lost with the last of the memory. */
+static void put_back(core_mailbox *self, PyObject *item)
+{
+    if (make_room(self) < 0) {
+        Py_DECREF(item);
+        return;
+    }
+    self->first = (self->first - 1) & (self->capacity - 1);
+    self->items[self->first] = item;
+    self->count++;
+}
+
 static void clear_items(core_mailbox *self)
 {
     while (self->count > 0) {
@@ -380,7 +392,8 @@ static PySendResult taking_send(PyObject *object, PyObject *value, PyObject **re
         if (was_full && !core_mailbox_full(mailbox)) {
             PyObject *done = PyObject_CallNoArgs(mailbox->on_room);
             if (done == NULL) {
-                Py_CLEAR(*result);
+                put_back(mailbox, *result);
+                *result = NULL;
                 return PYGEN_ERROR;
             }
             Py_DECREF(done);

@@ -1175,8 +1175,9 @@ class HubLink(_Link):
     ) -> list[Event]:
         """An upgrade is asked for: the answer is the first output, Upgrade or Decline.
 
-        `target` is path and query as they stand in the request. Of the headers the first
-        hundred are looked at. upgrade=False: a plain GET, such as FlowLayer's /health.
+        `target` is path and query as they stand in the request. A request with more than a
+        hundred headers is an ArgumentError: its answer is 431. upgrade=False: a plain GET, such
+        as FlowLayer's /health.
         """
     def accept(
         self,

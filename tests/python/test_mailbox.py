@@ -69,14 +69,24 @@ async def test_a_full_one_tells_when_there_is_room_again() -> None:
     assert [item async for item in mailbox] == []
 
 
-async def test_what_telling_of_room_raises_reaches_the_reader() -> None:
-    def room() -> None:
-        raise ValueError("no room")
+async def test_what_telling_of_room_raises_reaches_the_reader_and_nothing_is_lost() -> None:
+    fails = True
 
-    mailbox = mailbox_of(1, room)
-    mailbox.add(1)
+    def room() -> None:
+        if fails:
+            mailbox.put(range(100, 120))  # past what the ring holds
+            raise ValueError("no room")
+
+    mailbox = mailbox_of(3, room)
+    for number in range(6):
+        mailbox.add(number)
+        assert await mailbox.get() == number
+    mailbox.put([6, 7, 8])
     with pytest.raises(ValueError, match="no room"):
         await mailbox.get()
+    fails = False
+    mailbox.end()
+    assert [item async for item in mailbox] == [6, 7, 8, *range(100, 120)]
 
 
 async def test_a_waiting_task_is_woken() -> None:
