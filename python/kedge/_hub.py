@@ -55,8 +55,9 @@ class HubCalls(_Base):
     def _tell(self, act: Callable[[], _T]) -> _T:
         """The same for what is told to others: much of it in one go is written as it goes."""
         told = self._here(act)
-        if self._driver is not None:
-            self._driver.told()
+        driver = self._driver
+        if driver is not None:
+            driver.told()
         return told
 
     def _made(

@@ -9,13 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import kedge
 import pytest
-from aio_world import client_of, following, handle, nothing_left, publish, soon, until
+from aio_world import PATIENCE, client_of, following, handle, nothing_left, publish, soon, until
 from kedge import (
     Attached,
     ClosedError,
@@ -29,7 +30,7 @@ from kedge import (
     UnknownError,
 )
 from kedge._core import Upgrade
-from kedge.aio import Link, WebSocket, _state, _stream, driven
+from kedge.aio import Link, WebSocket, _driver, _state, _stream, driven
 from kedge.aio._carrier import Carrier
 from kedge.aio._requests import Requests
 from kedge.aio._server import _Health
@@ -454,6 +455,36 @@ async def test_a_thread_that_asks_when_nobody_serves_any_more_is_told() -> None:
     thread.join()
     assert "no longer served" in str(told[0])
     await asyncio.sleep(0)  # what was to be done comes to nothing
+    assert hub.sessions() == []
+
+
+async def test_a_thread_waits_for_a_loop_that_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_driver, "STANDSTILL", 0.01)
+    hub = Hub()
+    with driven(hub) as driver:
+        asking = asyncio.create_task(asyncio.to_thread(hub.sessions))
+        await asyncio.sleep(0)
+        while not driver._calls:
+            time.sleep(0.001)  # noqa: ASYNC251 - the loop must not get a turn
+        time.sleep(0.05)  # noqa: ASYNC251 - nor meanwhile
+        assert await soon(asking) == []
+        assert not driver._calls
+
+
+def test_a_thread_that_asks_a_loop_that_has_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_driver, "STANDSTILL", 0.01)
+    hub = Hub()
+    loop = asyncio.new_event_loop()
+
+    async def begin(holds: contextlib.ExitStack) -> None:
+        holds.enter_context(driven(hub))
+
+    with ThreadPoolExecutor(1) as threads, contextlib.ExitStack() as holds:
+        loop.run_until_complete(begin(holds))
+        for end in (lambda: None, loop.close):
+            end()
+            with pytest.raises(kedge.StateError, match="no longer served"):
+                threads.submit(hub.publish, "topic", "tick", {}).result(PATIENCE)
     assert hub.sessions() == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -61,8 +61,13 @@ class OddSocket(Socket):
 
 
 class OddCourier(Courier):
-    def __init__(self, hub: Hub, socket: Socket | Exception, target: bytes = b"/gateway") -> None:
-        super().__init__(hub, events_max=10, peer="odd", target=target, headers=())
+    def __init__(
+        self,
+        hub: Hub,
+        socket: Socket | Exception,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(hub, events_max=10, peer="odd", target=b"/gateway", headers=headers)
         self.socket = socket
         self.declined: Decline | None = None
 
@@ -143,6 +148,21 @@ async def test_a_request_that_is_lost_before_its_answer_gets_none() -> None:
         assert full.declined.status == 503
 
 
+async def test_a_request_with_too_many_headers_is_declined() -> None:
+    hub = Hub()
+    headers = [(b"x-%d" % count, b"x") for count in range(101)]
+    for count, status in ((100, None), (101, 431)):
+        courier = OddCourier(hub, OddSocket(Ended()), headers=headers[:count])
+        async with nothing_left(), courier as link:
+            assert (link.closed and link.closed.http_status) == status
+            assert link.peer == "odd"
+            async for _ in link:
+                pass
+        assert (courier.declined and courier.declined.status) == status
+    with pytest.raises(ValueError, match="more than 100 headers"):
+        hub.link().requested("/gateway", headers)
+
+
 async def test_a_handler_may_let_pass_that_its_link_is_closed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -200,6 +220,17 @@ async def test_a_connection_that_comes_too_late_is_dropped() -> None:
         task.cancel()
         await asyncio.wait([task])
     assert (late.aborted, late.ended) == (True, True)
+
+
+async def test_a_stream_that_is_left_before_it_connects_has_no_failure() -> None:
+    async def open() -> Socket:
+        raise AssertionError
+
+    stream = OddStream(open)
+    async with nothing_left():
+        async with stream:
+            pass
+        assert [type(event) async for event in stream] == [Connect, Closed]
 
 
 async def test_a_library_that_fails_ends_the_stream_with_it() -> None:

@@ -190,13 +190,16 @@ def setup(
     links with 4008 before aiohttp closes anything.
 
     `state` names a file: the hub's sealed state is taken from there at the beginning, and put
-    there at the end, so that a restart loses nothing.
+    there at the end, so that a restart loses nothing. aiohttp begins before it has its port, and
+    does not say when it has: so the state is restored, but the file stays until the first link is
+    there. A process that finds the port taken leaves it; one to whom nobody came saves what it
+    restored, with what was published since, unless another's state lies there by then.
     """
 
     async def live(app: web.Application) -> AsyncIterator[None]:
-        if state is not None:
-            _state.restore(hub, state)
-        with driven(hub):
+        with driven(hub) as driver:
+            if state is not None:
+                driver.claim = _state.Claim(hub, state)
             yield
 
     async def shut_down(app: web.Application) -> None:

@@ -168,7 +168,10 @@ async def lifespan(
     """An application's lifespan, with a hub that survives its restarts.
 
     `state` names a file: the hub's sealed state is taken from there at the beginning, and put there
-    at the end (whole or not at all, readable by the owner alone).
+    at the end (whole or not at all, readable by the owner alone). Servers begin a lifespan before
+    they have their port: so the state is restored, but the file stays until the first link is
+    there. A process that finds the port taken leaves it; one to whom nobody came saves what it
+    restored, with what was published since, unless another's state lies there by then.
 
     Servers close their WebSockets themselves before they tell the application of their end, uvicorn
     with 1012. So that clients see the 4008 that they resume upon, the first of the `signals` is
@@ -178,10 +181,10 @@ async def lifespan(
 
     From then on the hub is sealed: publishing raises StateError, new connections get a 503.
     """
-    if state is not None:
-        _state.restore(hub, state)
     ending = _Ending(lambda: stop(hub, state=state, close_timeout=close_timeout))
-    with driven(hub):
+    with driven(hub) as driver:
+        if state is not None:
+            driver.claim = _state.Claim(hub, state)
         with ending.before(signals):
             yield
         await ending.reach()

@@ -32,7 +32,7 @@ from kedge._core import (
 from kedge._hub import HubCalls as Hub
 from kedge._log import logger
 from kedge.aio import _state
-from kedge.aio._driver import driven
+from kedge.aio._driver import Driver, driven
 from kedge.aio._link import NO_HOST, Link
 from kedge.aio._stream import Stream
 from kedge.errors import ClosedError, RefusedError
@@ -46,6 +46,8 @@ PING_INTERVAL = 30.0
 PING_TIMEOUT = 20.0
 CLOSE_TIMEOUT = 5.0
 RETRY_AFTER_MAX = 86_400.0
+HEADERS_MAX = 100
+"""As many headers of a request as links take, as the servers of kedge's own do."""
 
 
 class Ended(NamedTuple):
@@ -300,18 +302,22 @@ class Courier(ABC):
         with ExitStack() as holds, ExitStack() as carrying:
             driver = holds.enter_context(driven(self._hub))
             carrying.enter_context(driver.carrying())
-            declined = self._begin()
+            declined = self._begin(driver)
             self._holds, self._carrying = holds.pop_all(), carrying.pop_all()
         self._task = asyncio.create_task(self._run(declined))
         return self._link
 
-    def _begin(self) -> Decline | None:
-        """Asks the hub; what to answer at once if that takes nobody in: it is full, or stops."""
+    def _begin(self, driver: Driver) -> Decline | None:
+        """Asks the hub; what to answer at once if the request is too large for it, or it takes
+        nobody in: it is full, or stops."""
+        if len(self._headers) > HEADERS_MAX:
+            return self._turned_away(Decline(431))
         try:
             core = self._hub.link()
         except (LimitError, StateError):
-            self._link = self.link_type(None, hub=self._hub, host=NO_HOST)
-            return Decline(503, (("Retry-After", "1"),))
+            return self._turned_away(Decline(503, (("Retry-After", "1"),)))
+        if driver.claim is not None:
+            driver.claim.confirm()
         self._core = core
         self._carrier = Carrier(core, self._take, lambda: self._link._full)
         self._link = self.link_type(
@@ -325,6 +331,12 @@ class Courier(ABC):
         )
         self._take(core.requested(self._target, self._headers, upgrade=self._upgrade))
         return None
+
+    def _turned_away(self, decline: Decline) -> Decline:
+        self._link = self.link_type(
+            None, hub=self._hub, host=NO_HOST, http_status=decline.status, peer=self._peer
+        )
+        return decline
 
     def _take(self, events: Sequence[Event]) -> None:
         self._link._take(events)
@@ -406,12 +418,15 @@ async def stop(
     """Ends a hub's service: seals it, saves it to `state`, closes every link with 4008, and waits
     until those are written, `close_timeout` at the most. For hosts that tell in their own way that
     they stop."""
-    if state is None:
-        hub.seal()
-    else:
-        await _state.seal(hub, state)
-    hub.stop()
     with driven(hub) as driver:
+        claim = driver.claim
+        if state is None:
+            hub.seal()
+        elif claim is not None and claim.is_of(state):
+            await claim.seal()
+        else:
+            await _state.seal(hub, state)
+        hub.stop()
         await driver.wait_until_idle(close_timeout)
 
 

@@ -15,6 +15,7 @@ from kedge.aio._alarm import Alarm
 
 if TYPE_CHECKING:
     from kedge._hub import HubCalls as Hub
+    from kedge.aio._state import Claim
 
 T = TypeVar("T")
 
@@ -23,6 +24,9 @@ TIME_TOLD = 10.0
 
 BURST = 100
 """So much may be told in one go before it is written."""
+
+STANDSTILL = 0.5
+"""Seconds after which who waits for the loop looks whether that runs at all."""
 
 
 class Driver:
@@ -41,6 +45,8 @@ class Driver:
         self._carriers = 0
         self._idle: asyncio.Future[None] | None = None
         self._time_told = math.inf if hub.protocol != "messaging" else -math.inf
+        self.claim: Claim | None = None
+        """On the hub's state, where the host does not say when it begins to serve."""
 
     def wake(self) -> None:
         """The hub wants a turn; from any thread."""
@@ -57,7 +63,8 @@ class Driver:
         return threading.get_ident() == self._thread
 
     def call(self, function: Callable[[], T]) -> T:
-        """Has the loop's thread call something, and waits for it."""
+        """Has the loop's thread call something, and waits for it. Raises StateError where it never
+        will, since the loop has stopped or the hub is served no more."""
         done: Future[T] = Future()
 
         def run() -> None:
@@ -69,8 +76,17 @@ class Driver:
             except BaseException as error:
                 done.set_exception(error)
 
+        ended = threading.Event()
+        done.add_done_callback(lambda _: ended.set())
         self._calls.add(done)  # type: ignore[arg-type]
-        self._loop.call_soon_threadsafe(run)
+        try:
+            self._loop.call_soon_threadsafe(run)
+        except RuntimeError:
+            done.cancel()  # the loop is closed
+        while not ended.wait(STANDSTILL):
+            if not self._loop.is_running():
+                done.cancel()
+        self._calls.discard(done)
         try:
             return done.result()
         except CancelledError:

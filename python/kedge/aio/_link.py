@@ -102,7 +102,9 @@ class Link:
         peer: Any = None,
         target: str = "",
         headers: Sequence[tuple[str, str]] = (),
+        http_status: int | None = None,
     ) -> None:
+        """Without a core it is that of a request that was turned away with the `http_status`."""
         self._core = core
         self._hub = hub
         self._host = host
@@ -119,7 +121,7 @@ class Link:
         self.headers = tuple((name.lower(), text) for name, text in headers)
         """The headers of that request, names in lower case."""
         if core is None:
-            self.closed = Closed(http_status=503)
+            self.closed = Closed(http_status=http_status)
             self._mailbox.end()
         else:
             core.context = self
@@ -307,17 +309,21 @@ class Link:
     def _take(self, events: Sequence[ConnectionEvent]) -> None:
         """Queues these for the handler, which begins with the first that it is asked for, or when
         the connection is open."""
+        begins = False
         for event in events:
             if type(event) is Closed:
                 self.closed = event
             elif type(event) is Attached:
                 self._session = event.session
             elif type(event) is Opened or type(event) is Credentials:
-                self._start()
+                begins = True
         told = self._requests.sift(events)
         self._mailbox.put(event for event in told if isinstance(event, Event))
         if self.closed is not None:
             self._over()
+        if begins:
+            # Not before: an eager task runs at once, and what it does may tell more.
+            self._start()
 
     def _start(self) -> None:
         if self._on_start is not None:

@@ -35,19 +35,6 @@ def save(path: StatePath, snapshot: bytes) -> None:
     sync_folder(target)
 
 
-def take(path: StatePath) -> bytes | None:
-    """What is there, and removes it: restored twice, a state would give numbers out again. None if
-    there is nothing."""
-    target = Path(path)
-    try:
-        snapshot = target.read_bytes()
-    except FileNotFoundError:
-        return None
-    target.unlink()
-    sync_folder(target)
-    return snapshot
-
-
 def sync_folder(path: Path) -> None:
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
@@ -56,26 +43,85 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def restore(hub: Hub, path: StatePath) -> bool:
-    """Fills a new hub with the state that lies there, if any does; True if it did.
+Mark: TypeAlias = tuple[int, int, int]
 
-    One that cannot be restored is put aside under the name with ".rejected" added, and the hub
-    stays empty: clients then begin new sessions.
-    """
-    snapshot = take(path)
-    if snapshot is None:
-        return False
+
+def mark_of(path: Path) -> Mark | None:
+    """What tells a file from any other that is put there; None if there is none."""
     try:
-        hub.restore(snapshot)
-    except SnapshotError as error:
-        save(f"{os.fspath(path)}.rejected", snapshot)
-        logger.warning("the state in %s was not restored: %s", path, error)
-        return False
-    except BaseException:
-        save(path, snapshot)  # the fault is the caller's, and the state as good as before
-        raise
-    logger.info("restored %d sessions from %s", len(hub.sessions()), path)
-    return True
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+class Claim:
+    """A hub's hold on its state, from when it is restored to when it is saved.
+
+    The file stays until confirm(), with the first link: before that nobody was told a number, and
+    the process may yet find out that it is not the one who serves, since the port is another's.
+    Until then whatever happens to it costs nothing, and what another puts there is left alone.
+    """
+
+    def __init__(self, hub: Hub, path: StatePath) -> None:
+        """Fills a new hub with the state that lies there, if any does. One that cannot be restored
+        leaves it empty: clients then begin new sessions."""
+        self._hub = hub
+        self._path = Path(path)
+        self._found = mark_of(self._path)
+        self._owned = False
+        self.restored = False
+        """The hub has the state that lay there."""
+        if self._found is not None:
+            self._restore(self._path.read_bytes())
+
+    def _restore(self, snapshot: bytes) -> None:
+        try:
+            self._hub.restore(snapshot)
+        except SnapshotError as error:
+            logger.warning("the state in %s was not restored: %s", self._path, error)
+            return
+        self.restored = True
+        logger.info("restored %d sessions from %s", len(self._hub.sessions()), self._path)
+
+    def is_of(self, path: StatePath) -> bool:
+        return Path(path) == self._path
+
+    def confirm(self) -> None:
+        """The hub serves. The state is removed: restored twice, it would give numbers out again.
+        One that could not be restored is put aside under the name with ".rejected" added."""
+        if self._owned:
+            return
+        if not self._is_as_found():
+            logger.warning("the state in %s came after the start and is not restored", self._path)
+        elif self._found is not None:
+            if self.restored:
+                self._path.unlink()
+            else:
+                os.replace(self._path, f"{self._path}.rejected")
+            sync_folder(self._path)
+        self._owned = True
+
+    async def seal(self) -> None:
+        """Seals the hub and saves it, unless it never served and there is nothing of its own to be
+        saved, or a state by another."""
+        if self._owned or (self.restored and self._is_as_found()):
+            self._owned = True
+            await seal(self._hub, self._path)
+        else:
+            self._hub.seal()
+            logger.info("nobody came, and %s is left as it is", self._path)
+
+    def _is_as_found(self) -> bool:
+        return mark_of(self._path) == self._found
+
+
+def restore(hub: Hub, path: StatePath) -> bool:
+    """Fills a new hub, that serves from now on, with the state that lies there, if any does, and
+    removes it; True if it did."""
+    claim = Claim(hub, path)
+    claim.confirm()
+    return claim.restored
 
 
 async def seal(hub: Hub, path: StatePath) -> None:

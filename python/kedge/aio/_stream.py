@@ -87,6 +87,9 @@ class Stream(ABC):
         self._subscribing: dict[tuple[Coordinates, str], asyncio.Future[None]] = {}
         self._running = False
         self._failure: Exception | None = None
+        self._asked = 0
+        self._asked_before = 0
+        """The last request's ticket, and the last's of the connections before this one."""
 
     def __repr__(self) -> str:
         return f"<kedge.Stream {self._address.host_header}{self._client.path}>"
@@ -159,18 +162,20 @@ class Stream(ABC):
 
     def reply(self, request: Request, payload: Any = None) -> bool:
         """Answers a server's request (BlobHub). False if it is too late: the connection that it
-        came by is gone, or it was answered before."""
-        return self._answer(lambda: self._client.reply(request, payload))
+        came by is gone. Raises StaleTicketError for one that was answered before."""
+        return self._answer(request, lambda: self._client.reply(request, payload))
 
     def reply_error(
         self, request: Request, code: str | int, message: str = "", *, data: Any = None
     ) -> bool:
         """Answers it with an error."""
-        return self._answer(lambda: self._client.reply_error(request, code, message, data=data))
+        return self._answer(
+            request, lambda: self._client.reply_error(request, code, message, data=data)
+        )
 
     def reply_failed(self, request: Request) -> bool:
         """Answers it in the protocol's own words for something that went wrong here."""
-        return self._answer(lambda: self._client.reply_failed(request))
+        return self._answer(request, lambda: self._client.reply_failed(request))
 
     async def subscribe(self, coordinates: Coordinates, *types: str) -> None:
         """Subscribes to events of these types there (BlobHub), and waits until the server said yes.
@@ -225,10 +230,13 @@ class Stream(ABC):
             return len(self._requests) > 0
         return error.status in (Status.WRONG_STATE, Status.QUEUE_FULL)
 
-    def _answer(self, act: Callable[[], Sequence[Event]]) -> bool:
+    def _answer(self, request: Request, act: Callable[[], Sequence[Event]]) -> bool:
         try:
             events = act()
         except StaleTicketError:
+            # A client counts its tickets.
+            if self._running and request.ticket > self._asked_before:
+                raise
             return False
         self._take(events)
         self._flush_soon()
@@ -269,13 +277,14 @@ class Stream(ABC):
 
     def _take(self, events: Sequence[ConnectionEvent]) -> None:
         """Queues the link's events, and does what they ask for."""
+        dials = False
         for event in events:
             if type(event) is Connect:
-                task = asyncio.create_task(self._dial_safely())
-                self._dialing.add(task)
-                task.add_done_callback(self._dialing.discard)
+                dials = True
             elif type(event) is Closed:
                 self._note(event)
+            elif type(event) is Request:
+                self._asked = event.ticket
         told = self._requests.sift(events)
         if self._subscribing:
             told = [event for event in told if not self._is_awaited_subscription(event)]
@@ -283,9 +292,15 @@ class Stream(ABC):
         if not self._running:
             self._end()
         self._settle()
+        if dials:
+            # Not before: an eager task runs at once, and what it does may tell more.
+            task = asyncio.create_task(self._dial_safely())
+            self._dialing.add(task)
+            task.add_done_callback(self._dialing.discard)
 
     def _note(self, closed: Closed) -> None:
         """A connection is over."""
+        self._asked_before = self._asked
         if isinstance(closed.action, Stop):
             self._running = False
         if closed.cause is not Status.STOPPED:
@@ -312,6 +327,8 @@ class Stream(ABC):
         self._subscribing.clear()
 
     async def _dial_safely(self) -> None:
+        if not self._running:
+            return  # stopped before this began
         self._client.tell_time()
         try:
             await self._dial()
