@@ -528,9 +528,14 @@ def test_the_request_is_answered_first(target: Any, answer: Any) -> None:
         assert json.loads(output.body)
 
 
-def test_more_headers_than_the_library_reads_are_no_error() -> None:
+def test_more_headers_than_the_library_reads_are_refused() -> None:
+    """None may be overlooked: it could be the Origin."""
     link = World().hub.link()
-    link.requested("/gateway", [(f"X-{n}", "x") for n in range(500)])
+    headers = [(f"X-{n}", "x") for n in range(101)]
+    with pytest.raises(_core.ArgumentError, match="more than 100 headers"):
+        link.requested("/gateway", headers)
+    assert link.outputs() == []
+    link.requested("/gateway", headers[:100])
     assert link.outputs() == [Upgrade()]
 
 
