@@ -18,6 +18,7 @@ ON_BOTH_LOOPS = {
     "test_protocol",
     "test_requests",
     "test_serve_gateway",
+    "test_supervisor",
 }
 
 
