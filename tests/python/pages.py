@@ -128,9 +128,10 @@ class Workshop:
                 self._ports[written] = str(listener.getsockname()[1])
         return self._ports[written]
 
-    def take(self, title: str) -> str:
+    def take(self, title: str, language: str = "python") -> str:
         """A block of the page, with ports of our own."""
-        return re.sub(r"\b8\d\d\d\b", lambda port: self.port(port[0]), self.page.take(title))
+        code = self.page.take(title, language)
+        return re.sub(r"\b8\d\d\d\b", lambda port: self.port(port[0]), code)
 
     def write(self, title: str) -> str:
         """Puts a block into the folder, under its title."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shlex
 import signal
 import urllib.request
 from pathlib import Path
@@ -25,6 +27,7 @@ TESTED = (
     "plain-websocket",
     "restart",
     "security",
+    "supervise",
     "testing",
     "transcripts",
     "websockets",
@@ -195,6 +198,41 @@ async def test_restart(tmp_path: Path) -> None:
             assert not state.exists()
     (told,) = (event for event in events if isinstance(event, Dispatch))
     assert told == Dispatch("started", 2, payload=b'{"sessions":1}')
+
+
+def test_supervise(tmp_path: Path) -> None:
+    with workshop("how-to/supervise.md", tmp_path) as shop:
+        for title in ("own.py", "keeper.py"):
+            shop.write(title)
+        serving, watching, commands = [
+            shop.take(title, language)
+            for title, language in (("supervise", "sh"), ("watch", "sh"), ("commands", "json"))
+        ]
+        assert untaken(shop) == []
+
+        server = shop.run("-m", *shlex.split(serving.replace("\\\n", "")))
+        server.wait_for("^listening on ws://")
+        server.wait_for("^web: running$")
+        watcher = shop.run("-m", *shlex.split(watching))
+        watcher.wait_for('log #[0-9]+ .*"service":"clock"')
+        for line in commands.splitlines():
+            watcher.say(line)
+            watcher.wait_for("outcome=answered")
+        assert server.signal(signal.SIGINT) == 0
+        server.wait_for("^web: stopped$")
+        watcher.end()
+
+        shop.port("8765")
+        own = shop.run("own.py")
+        job = int(own.wait_for("^it runs as process ([0-9]+)$")[1])
+        own.wait_for("^job half done$")
+        keeper = shop.run("keeper.py")
+        keeper.wait_for("^{'job': 'running'}$")
+        os.kill(job, signal.SIGKILL)
+        keeper.wait_for("^[0-9]+ job was ended by SIGKILL$")
+        keeper.wait_for("^[0-9]+ job half done$")
+        own.signal(signal.SIGINT)
+        own.wait_for("^job stopped$")
 
 
 @pytest.mark.parametrize(("token", "known"), [("t0ken-of-anna", True), ("anna", False)])

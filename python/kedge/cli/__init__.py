@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 
 import kedge
 from kedge.cli import connect, demo, explain, serve
-from kedge.cli._common import UsageError
+from kedge.cli._common import UsageError, nobody_reads
 
 __all__ = ["main"]
 
@@ -25,8 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kedge: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # Nobody reads any more; what is still buffered must not fail at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nobody_reads()
         return 0
     except KeyboardInterrupt:
         return 130

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import signal
 import sys
@@ -56,12 +57,15 @@ def token_of(options: argparse.Namespace) -> str | None:
 
 
 def run_until_signal(work: Coroutine[Any, Any, int]) -> int:
-    """Runs it; SIGINT and SIGTERM cancel it, and that is a good end."""
+    """Runs it; SIGINT and SIGTERM cancel it, and that is a good end. So does SIGHUP, which a
+    terminal sends that is closed, unless it is ignored (nohup)."""
 
     async def guarded() -> int:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue
             loop.add_signal_handler(number, task.cancel)
         try:
             return await task
@@ -87,6 +91,12 @@ def telling() -> Iterator[None]:
     finally:
         logger.setLevel(level)
         logger.removeHandler(handler)
+
+
+def nobody_reads() -> None:
+    """Stdout is closed at its other end. What is still buffered, and what is yet to be said, must
+    not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(text: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import shlex
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kedge
 from kedge import blobhub, gateway
@@ -15,12 +17,18 @@ from kedge.cli._common import (
     GATEWAY_PATH,
     UsageError,
     duration,
+    nobody_reads,
     run_until_signal,
     say,
+    teach,
     token_of,
 )
+from kedge.cli._events import add_form
 from kedge.cli._lines import reading
 from kedge.reference import Users
+
+if TYPE_CHECKING:
+    from kedge.reference.supervisor import Supervisor
 
 ECHO_PATH = "/"
 
@@ -43,6 +51,26 @@ def add_serve(serve: argparse.ArgumentParser) -> None:
         "--heartbeat", metavar="45s", type=duration, default=45.0, help="the heartbeat interval"
     )
     chat.set_defaults(run=run_serve_gateway)
+    services = kinds.add_parser("flowlayer", help="a supervisor of processes")
+    teach(services, FLOWLAYER_HELP, FLOWLAYER_EXAMPLES, FLOWLAYER_STATUS)
+    add_listening(services)
+    add_users(services)
+    services.add_argument(
+        "--service",
+        metavar="NAME=COMMAND",
+        action="append",
+        default=[],
+        help="a service: a program and its arguments; repeatable",
+    )
+    services.add_argument(
+        "--grace",
+        metavar="10s",
+        type=duration,
+        default=10.0,
+        help="how long a service may take to end before it is killed",
+    )
+    add_form(services)
+    services.set_defaults(run=run_serve_flowlayer)
     messenger = kinds.add_parser(
         "messaging",
         help="a messenger",
@@ -102,6 +130,30 @@ and answers the method echo with its parameters.
 """
 
 
+FLOWLAYER_HELP = """\
+Runs services and serves FlowLayer, by which they are watched, started and stopped. Each is a
+process in a group of its own. What becomes of them is printed here; what they print goes to the
+clients, and the newest 20 000 lines are kept for get_logs and for who comes back.
+
+A service is stopped by SIGTERM to its whole group, and after the grace by SIGKILL; so are all of
+them when this command ends, a second Ctrl-C kills them at once. One that ends by itself is not
+started again: it is stopped if its exit status is 0, else failed.
+
+A COMMAND is cut into words as a shell does it, but no shell runs it: no |, &&, $HOME, *. Who wants
+them says sh -c '...'. Many programs, Python's among them, keep back what they print when it goes to
+a pipe as it does here; python -u does not.
+"""
+FLOWLAYER_EXAMPLES = """\
+kedge serve flowlayer --token t --service web="python -u -m http.server 8000" \\
+    --service clock="sh -c 'while sleep 1; do date; done'"
+
+and in another terminal, commands in lines of stdin:
+
+echo '{"command": "restart_service", "payload": {"service": "web"}}' |
+    kedge connect flowlayer ws://127.0.0.1:8765 --token t"""
+FLOWLAYER_STATUS = "0 interrupted, 1 it could not listen, 2 wrong arguments"
+
+
 def run_serve_gateway(options: argparse.Namespace) -> int:
     from kedge.reference.gateway import Gateway
 
@@ -117,6 +169,75 @@ def run_serve_gateway(options: argparse.Namespace) -> int:
     )
     besides = reference.tell_time(options.every) if options.every else None
     return run_until_signal(stay(server, besides))
+
+
+def run_serve_flowlayer(options: argparse.Namespace) -> int:
+    users = Users(users_of(options), token_of(options))
+    return run_until_signal(serve_flowlayer(options, users, services_of(options)))
+
+
+def services_of(options: argparse.Namespace) -> dict[str, list[str]]:
+    services: dict[str, list[str]] = {}
+    for service in options.service:
+        name, _, command = service.partition("=")
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise UsageError(f"--service {name}: {error}") from None
+        if not (name and name == name.strip() and words):
+            raise UsageError("--service wants NAME=COMMAND")
+        if name in services:
+            raise UsageError(f"--service: there are two {name}")
+        services[name] = words
+    if not services:
+        raise UsageError("what is to be run? Give --service, once or more")
+    return services
+
+
+async def serve_flowlayer(
+    options: argparse.Namespace, users: Users, services: dict[str, list[str]]
+) -> int:
+    from kedge.reference.flowlayer import FlowLayer, new_hub
+    from kedge.reference.supervisor import Supervisor
+
+    hub = new_hub(services, grace=options.grace)
+
+    def publish(name: str, payload: dict[str, Any]) -> None:
+        hub.publish(name, payload)
+        line = (json_of if options.json else words_of)(name, payload)
+        if line is not None:
+            try:
+                say(line)
+            except BrokenPipeError:
+                nobody_reads()
+
+    supervisor = Supervisor(services, publish, grace=options.grace)
+    reference = FlowLayer(hub, users, supervisor)
+    server = kedge.serve(reference.handle, options.host, options.port, hub=hub)
+    return await stay(server, supervise(supervisor))
+
+
+async def supervise(supervisor: Supervisor) -> None:
+    async with supervisor:
+        await asyncio.Event().wait()
+
+
+OWN_PHASES = ("start", "exit")
+
+
+def words_of(name: str, payload: dict[str, Any]) -> str | None:
+    """What is printed of an event: what becomes of a service, but none of its lines."""
+    if name == "service_status":
+        return f"{payload['service']}: {payload['status']}"
+    if payload["phase"] in OWN_PHASES:
+        return f"{payload['service']}: {payload['message']}"
+    return None
+
+
+def json_of(name: str, payload: dict[str, Any]) -> str | None:
+    if name == "log" and payload["phase"] not in OWN_PHASES:
+        return None
+    return json.dumps({"event": name, **payload})
 
 
 def run_serve_messaging(options: argparse.Namespace) -> int:
