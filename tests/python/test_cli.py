@@ -315,25 +315,26 @@ def shown(event: Any, width: int = 120) -> str:
         (Dispatch("said", 0), "<-  said #0"),
         (
             Closed(4008, "so", kedge.Retry(1.2345, True)),
-            "--  closed  code=4008  reason=so  cause=OK  again in 1.23 s, to go on where it was",
+            "--  closed 4008  so  again in 1.2 s, resuming  cause=OK",
         ),
-        (Closed(action=kedge.Stop()), "--  closed  cause=OK  for good"),
-        (Closed(action=kedge.Retry(3)), "--  closed  cause=OK  again in 3 s"),
+        (Closed(action=kedge.Stop()), "--  closed  for good  cause=OK"),
+        (Closed(action=kedge.Retry(3)), "--  closed  again in 3 s  cause=OK"),
         (
             Closed(http_status=403, action=kedge.WantCredentials()),
-            "--  closed  cause=OK  http_status=403  wants other credentials",
+            "--  closed  wants other credentials  cause=OK  http_status=403",
         ),
         (
             kedge.Subscription(kedge.Coordinates("org", "1", "blob", "7"), "touched", b"1"),
             "<-  subscription touched  org:1/blob:7  1",
         ),
+        (kedge.Request("client/name", id="1"), "<-  request client/name"),
         (
             kedge.Outcome(3, "refused", "chat", "none", "a\nb", about={"x": 1}),
-            '<-  outcome chat  outcome=refused  code=none  message=a\\nb  about={"x": 1}',
+            '<-  chat refused  a\ufffdb  code=none  about={"x": 1}',
         ),
         (
             Dispatch("x" * 30 + "\033", 3, payload=b'"\xff' + b"x" * 1000),
-            f'<-  {"x" * 20} ... #3  "\ufffd{"x" * 67} ...',
+            f'<-  {"x" * 18} ... #3  "\ufffd{"x" * 69} ...',
         ),
     ],
 )
@@ -399,11 +400,12 @@ def test_two_spans_of_time() -> None:
 
 
 def test_every_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (*(("connect", name) for name in (*connect.KINDS, "raw")), ("explain",)):
+    taught = [("connect", name) for name in (*connect.KINDS, "raw")]
+    for words in ((), ("explain",), ("demo",), *taught):
         with pytest.raises(SystemExit):
             cli.main([*words, "--help"])
         said = capsys.readouterr().out
-        assert f"kedge {' '.join(words)} " in said[said.index("\n") :]
+        assert " ".join(("kedge", *words)) in said[said.index("Examples:") :]
         assert "Exit status: 0 " in said
 
 

@@ -40,6 +40,8 @@ from kedge.errors import ClosedError, RequestError
 T = TypeVar("T")
 
 EVENTS_MAX = 256
+ENDED = "%r: %s"
+"""The line of the log that tells how a connection ended."""
 
 
 class Line(Protocol):
@@ -304,7 +306,7 @@ class Stream(ABC):
         if isinstance(closed.action, Stop):
             self._running = False
         if closed.cause is not Status.STOPPED:
-            logger.info("%r: %s", self, told_of(closed))
+            logger.info(ENDED, self, told_of(closed))
 
     def _is_awaited_subscription(self, event: ConnectionEvent) -> bool:
         if not isinstance(event, Outcome) or event.name != "subscription/add":

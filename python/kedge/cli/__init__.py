@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 
 import kedge
 from kedge.cli import connect, demo, explain, serve
-from kedge.cli._common import UsageError, nobody_reads
+from kedge.cli._common import UsageError, nobody_reads, teach
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command, by default with the process's arguments; returns the exit status: 0 if all
-    went well, 1 if something came to a bad end, 2 for wrong arguments, 130 for Ctrl-C."""
+    """Runs the command, by default with the process's arguments; returns the exit status."""
     options = parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -33,10 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+DESCRIPTION = "WebSocket sessions that survive their socket."
+EXAMPLES = """\
+kedge demo
+kedge serve gateway --token t --every 1s
+kedge connect gateway ws://127.0.0.1:8765 --token t
+kedge connect --help"""
+STATUS = "0 all went well, 1 it came to a bad end, 2 wrong arguments; each command says more"
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="kedge", description="WebSocket sessions that survive their socket."
-    )
+    top = argparse.ArgumentParser(prog="kedge")
+    teach(top, DESCRIPTION, EXAMPLES, STATUS)
     top.add_argument("--version", action="version", version=f"kedge {kedge.__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     serve.add_serve(commands.add_parser("serve", help="run a reference server"))

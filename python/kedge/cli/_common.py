@@ -14,6 +14,8 @@ import textwrap
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+from kedge.aio._stream import ENDED
+
 GATEWAY_PATH = "/gateway"
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -79,9 +81,10 @@ def run_until_signal(work: Coroutine[Any, Any, int]) -> int:
 @contextlib.contextmanager
 def telling() -> Iterator[None]:
     """Meanwhile what the package logs is said on stderr: why there is no connection, how many
-    sessions were restored."""
+    sessions were restored. Ends of connections are told as events anyway."""
     logger = logging.getLogger("kedge")
     handler = logging.StreamHandler()
+    handler.addFilter(lambda record: record.msg != ENDED)
     handler.setFormatter(logging.Formatter("kedge: %(message)s"))
     level = logger.level
     logger.addHandler(handler)

@@ -79,27 +79,36 @@ SAID = frozenset(
 )
 """What the server said; the rest is about the connection."""
 
-TITLE = 24
+TITLES = {
+    "dispatch": ("name",),
+    "outcome": ("name", "outcome"),
+    "subscription": ("event", "type"),
+    "request": ("event", "name"),
+    "closed": ("event", "code"),
+}
+BARE = ("reason", "message", "action", "coordinates", "text", "base64")
+"""Fields that say by themselves what they are; they come first."""
+
+TITLE = 22
 LEAST = 16
 SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|\s+')
 
 
 def words(head: dict[str, Any], payload: Any, pen: Pen, width: int) -> str:
     """Time, arrow, name, number, and of the rest as much as the width has room for."""
-    rest = dict(head)
-    kind = rest.pop("event")
-    name = rest.pop("name", None) or rest.pop("type", "")
-    title = printable(name if kind == "dispatch" else f"{kind} {name}".rstrip(), TITLE)
-    if "seq" in rest:
-        title += f" #{rest.pop('seq')}"
-    text = rest.pop("text", None) or rest.pop("base64", None) or compact(payload, 4 * width)
+    kind = head["event"]
+    titles = TITLES.get(kind, ("event",))
+    title = printable(" ".join(str(head[name]) for name in titles if head[name]), TITLE)
+    if "seq" in head:
+        title += f" #{head['seq']}"
     arrow, colour = ("<-", CYAN) if kind in SAID else ("--", RED if kind == "closed" else DIM)
     columns = [f"{datetime.now():%H:%M:%S.%f}"[:-3], arrow, f"{title:<{TITLE}}"]
-    told = [*(phrase(each, value) for each, value in rest.items() if value), text]
+    rest = [name for name in head if head[name] and name not in (*titles, "event", "seq")]
+    told = [phrase(name, head[name]) for name in sorted(rest, key=lambda name: name not in BARE)]
+    tail = "  ".join(filter(None, [*told, compact(payload, 4 * width)]))
     room = width - len("  ".join([*columns, ""]))
-    tail = printable("  ".join(filter(None, told)), max(LEAST, room))
     painted = map(pen, columns, (DIM, colour, BOLD))
-    return "  ".join([*painted, tail]).rstrip()
+    return "  ".join([*painted, printable(tail, max(LEAST, room))]).rstrip()
 
 
 def compact(payload: Any, most: int) -> str:
@@ -111,12 +120,12 @@ def compact(payload: Any, most: int) -> str:
 def phrase(name: str, value: Any) -> str:
     match value:
         case kedge.Retry(after=after, resume=resume):
-            return f"again in {after:.3g} s{', to go on where it was' if resume else ''}"
+            return f"again in {after:.2g} s{', resuming' if resume else ''}"
         case kedge.Stop():
             return "for good"
         case kedge.WantCredentials():
             return "wants other credentials"
         case kedge.Coordinates(scope, scope_id, target, target_id):
             return f"{scope}:{scope_id}/{target}:{target_id}"
-    text = json.dumps(value, ensure_ascii=False)
-    return f"{name}={text[1:-1] if isinstance(value, str) else text}"
+    text = str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if name in BARE else f"{name}={text}"
