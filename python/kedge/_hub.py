@@ -53,12 +53,15 @@ class HubCalls(_Base):
         return driver.call(act)
 
     def _tell(self, act: Callable[[], _T]) -> _T:
-        """The same for what is told to others: much of it in one go is written as it goes."""
-        told = self._here(act)
-        driver = self._driver
-        if driver is not None:
-            driver.told()
-        return told
+        """The same for what is told to others."""
+
+        def tell() -> _T:
+            told = act()
+            if self._driver is not None:
+                self._driver.told()
+            return told
+
+        return self._here(tell)
 
     def _made(
         self,

@@ -121,6 +121,15 @@ async def test_the_first_link_takes_the_state(state: Path) -> None:
         assert len(restored(state).sessions()) == 1 + count
 
 
+async def test_the_first_publication_takes_the_state(life: Life, state: Path) -> None:
+    """Restored again after a crash, it would give the same number to something else."""
+    hub = Hub()
+    async with life(hub, state):
+        hub.publish(TOPIC, "tick", {"count": 9})
+        assert not state.exists()
+    assert len(restored(state).sessions()) == 1
+
+
 async def test_one_that_cannot_be_restored_is_put_aside_by_the_first_link(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -93,9 +93,11 @@ class Driver:
             raise StateError("the hub is no longer served") from None
 
     def told(self) -> None:
-        """Something was told to others. Much of it without awaiting would outrun the histories, so
-        it is written in between."""
-        if self._turn_comes and self.is_here():
+        """Something was told to others, and has its number: the state from before is out of date.
+        Much of it without awaiting would outrun the histories, so it is written in between."""
+        if self.claim is not None:
+            self.claim.confirm()
+        if self._turn_comes:
             self._told += 1
             if self._told >= BURST and not self._turning:
                 self._turn()

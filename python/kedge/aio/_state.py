@@ -58,9 +58,10 @@ def mark_of(path: Path) -> Mark | None:
 class Claim:
     """A hub's hold on its state, from when it is restored to when it is saved.
 
-    The file stays until confirm(), with the first link: before that nobody was told a number, and
-    the process may yet find out that it is not the one who serves, since the port is another's.
-    Until then whatever happens to it costs nothing, and what another puts there is left alone.
+    The file stays until confirm(), with the first link or publication: before that no number was
+    given out, and the process may yet find out that it is not the one who serves, since the port is
+    another's. Until then whatever happens to it costs nothing, and what another puts there is left
+    alone.
     """
 
     def __init__(self, hub: Hub, path: StatePath) -> None:
