@@ -312,7 +312,7 @@ def shown(event: Any, width: int = 120) -> str:
         (kedge.Connect(1, True), "--  connect  attempt=1  resume=true"),
         (Ready("abc", 1), "--  ready #1  session_id=abc"),
         (Dispatch("said", 2, payload=b'{ "a b" : [ 1,\n 2 ] }'), '<-  said #2  {"a b":[1,2]}'),
-        (Dispatch("said", 0), "<-  said #0"),
+        (Dispatch("said", 0), "<-  said"),
         (
             Closed(4008, "so", kedge.Retry(1.2345, True)),
             "--  closed 4008  so  again in 1.2 s, resuming  cause=OK",
@@ -327,14 +327,18 @@ def shown(event: Any, width: int = 120) -> str:
             kedge.Subscription(kedge.Coordinates("org", "1", "blob", "7"), "touched", b"1"),
             "<-  subscription touched  org:1/blob:7  1",
         ),
+        (
+            kedge.Subscription(kedge.Coordinates(target="blob", target_id="7"), "touched"),
+            "<-  subscription touched  blob:7",
+        ),
         (kedge.Request("client/name", id="1"), "<-  request client/name"),
         (
             kedge.Outcome(3, "refused", "chat", "none", "a\nb", about={"x": 1}),
             '<-  chat refused  a\ufffdb  code=none  about={"x": 1}',
         ),
         (
-            Dispatch("x" * 30 + "\033", 3, payload=b'"\xff' + b"x" * 1000),
-            f'<-  {"x" * 18} ... #3  "\ufffd{"x" * 69} ...',
+            Dispatch("x" * 50 + "\033", 3, payload=b'"\xff' + b"x" * 1000),
+            f'<-  {"x" * 36} ... #3  "\ufffd{"x" * 51} ...',
         ),
     ],
 )
@@ -401,6 +405,7 @@ def test_two_spans_of_time() -> None:
 
 def test_every_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     taught = [("connect", name) for name in (*connect.KINDS, "raw")]
+    taught += [("serve", name) for name in (*connect.KINDS, "echo")]
     for words in ((), ("explain",), ("demo",), *taught):
         with pytest.raises(SystemExit):
             cli.main([*words, "--help"])

@@ -89,7 +89,7 @@ TITLES = {
 BARE = ("reason", "message", "action", "coordinates", "text", "base64")
 """Fields that say by themselves what they are; they come first."""
 
-TITLE = 22
+TITLE = 20
 LEAST = 16
 SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|\s+')
 
@@ -98,8 +98,8 @@ def words(head: dict[str, Any], payload: Any, pen: Pen, width: int) -> str:
     """Time, arrow, name, number, and of the rest as much as the width has room for."""
     kind = head["event"]
     titles = TITLES.get(kind, ("event",))
-    title = printable(" ".join(str(head[name]) for name in titles if head[name]), TITLE)
-    if "seq" in head:
+    title = printable(" ".join(str(head[name]) for name in titles if head[name]), 2 * TITLE)
+    if head.get("seq"):
         title += f" #{head['seq']}"
     arrow, colour = ("<-", CYAN) if kind in SAID else ("--", RED if kind == "closed" else DIM)
     columns = [f"{datetime.now():%H:%M:%S.%f}"[:-3], arrow, f"{title:<{TITLE}}"]
@@ -126,6 +126,6 @@ def phrase(name: str, value: Any) -> str:
         case kedge.WantCredentials():
             return "wants other credentials"
         case kedge.Coordinates(scope, scope_id, target, target_id):
-            return f"{scope}:{scope_id}/{target}:{target_id}"
+            return f"{scope}:{scope_id}/{target}:{target_id}".removeprefix(":/")
     text = str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if name in BARE else f"{name}={text}"

@@ -35,12 +35,8 @@ ECHO_PATH = "/"
 
 def add_serve(serve: argparse.ArgumentParser) -> None:
     kinds = serve.add_subparsers(title="what", required=True, metavar="WHAT")
-    chat = kinds.add_parser(
-        "gateway",
-        help="a chat gateway",
-        description="Serves a gateway. A presence_update is told to all, its sender included;"
-        " typing and the relays to all others.",
-    )
+    chat = kinds.add_parser("gateway", help="a chat gateway")
+    teach(chat, GATEWAY_HELP, GATEWAY_EXAMPLES, STATUS)
     add_listening(chat)
     add_users(chat)
     chat.add_argument(
@@ -52,7 +48,7 @@ def add_serve(serve: argparse.ArgumentParser) -> None:
     )
     chat.set_defaults(run=run_serve_gateway)
     services = kinds.add_parser("flowlayer", help="a supervisor of processes")
-    teach(services, FLOWLAYER_HELP, FLOWLAYER_EXAMPLES, FLOWLAYER_STATUS)
+    teach(services, FLOWLAYER_HELP, FLOWLAYER_EXAMPLES, STATUS)
     add_listening(services)
     add_users(services)
     services.add_argument(
@@ -71,12 +67,8 @@ def add_serve(serve: argparse.ArgumentParser) -> None:
     )
     add_form(services)
     services.set_defaults(run=run_serve_flowlayer)
-    messenger = kinds.add_parser(
-        "messaging",
-        help="a messenger",
-        description="Serves a messenger: all users read all chats, which begin with their first"
-        " message.",
-    )
+    messenger = kinds.add_parser("messaging", help="a messenger")
+    teach(messenger, MESSAGING_HELP, MESSAGING_EXAMPLES, STATUS)
     add_listening(messenger)
     add_users(messenger)
     messenger.add_argument(
@@ -87,18 +79,13 @@ def add_serve(serve: argparse.ArgumentParser) -> None:
         " in whatever way the last one ended; without it they are gone with the process",
     )
     messenger.set_defaults(run=run_serve_messaging)
-    blobs = kinds.add_parser(
-        "blobhub",
-        help="BlobHub Realtime",
-        description=BLOBHUB_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    blobs = kinds.add_parser("blobhub", help="BlobHub Realtime")
+    teach(blobs, BLOBHUB_HELP, BLOBHUB_EXAMPLES, STATUS)
     add_listening(blobs)
     add_users(blobs)
     blobs.set_defaults(run=run_serve_blobhub)
-    echo = kinds.add_parser(
-        "echo", help="a plain WebSocket that echoes any message", description="Serves an echo."
-    )
+    echo = kinds.add_parser("echo", help="a plain WebSocket that echoes any message")
+    teach(echo, "Serves an echo of any message.", ECHO_EXAMPLES, STATUS)
     add_listening(echo)
     echo.set_defaults(run=run_serve_echo)
 
@@ -120,6 +107,28 @@ def add_users(command: argparse.ArgumentParser) -> None:
     )
 
 
+STATUS = "0 interrupted, 1 it could not listen, 2 wrong arguments"
+GATEWAY_HELP = """\
+Serves a gateway. A presence_update is told to all, its sender included; typing and the relays to
+all others.
+"""
+GATEWAY_EXAMPLES = """\
+kedge serve gateway --user anna=a --user ben=b --every 1s --state sessions
+
+and in two other terminals, of which one may be stopped and go on, as may the server:
+
+kedge connect gateway ws://127.0.0.1:8765 --token a
+kedge connect gateway ws://127.0.0.1:8765 --token b"""
+MESSAGING_HELP = """\
+Serves a messenger: all users read all chats, which begin with their first message.
+"""
+MESSAGING_EXAMPLES = """\
+kedge serve messaging --user anna=a --user ben=b --state messages.db
+
+and in another terminal, what is to be said in lines of stdin:
+
+echo '{"request": "new", "payload": {"chatId": 1, "message": "hello"}}' |
+    kedge connect messaging ws://127.0.0.1:8765 --token a"""
 BLOBHUB_HELP = """\
 Serves BlobHub Realtime: broadcasts to subscribers what it is told on stdin, a line each,
 
@@ -128,6 +137,17 @@ Serves BlobHub Realtime: broadcasts to subscribers what it is told on stdin, a l
 
 and answers the method echo with its parameters.
 """
+BLOBHUB_EXAMPLES = """\
+kedge serve blobhub --token t
+
+and in another terminal, to be told of what the first one is told by the line
+{"target": "blob", "target_id": "7", "type": "touched", "event": {"by": "anna"}}:
+
+echo '{"subscribe": {"target": "blob", "target_id": "7", "types": ["touched"]}}' |
+    kedge connect blobhub ws://127.0.0.1:8765 --token t"""
+ECHO_EXAMPLES = """\
+kedge serve echo
+echo hello | kedge connect raw ws://127.0.0.1:8765/"""
 
 
 FLOWLAYER_HELP = """\
@@ -151,7 +171,6 @@ and in another terminal, commands in lines of stdin:
 
 echo '{"command": "restart_service", "payload": {"service": "web"}}' |
     kedge connect flowlayer ws://127.0.0.1:8765 --token t"""
-FLOWLAYER_STATUS = "0 interrupted, 1 it could not listen, 2 wrong arguments"
 
 
 def run_serve_gateway(options: argparse.Namespace) -> int:
