@@ -217,7 +217,7 @@ def test_supervise(tmp_path: Path) -> None:
         watcher.wait_for('log #[0-9]+ .*"service":"clock"')
         for line in commands.splitlines():
             watcher.say(line)
-            watcher.wait_for("outcome=answered")
+            watcher.wait_for(" answered +line=")
         assert server.signal(signal.SIGINT) == 0
         server.wait_for("^web: stopped$")
         watcher.end()
