@@ -16,7 +16,7 @@ export PYTHON
 CHECK = .venv/bin/python tools/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-counts lint test-c test-python test-pythons test-32 sanitize sanitize-python debug-python valgrind coverage fuzz sim sim-mutants docs site format wheel install clean
+.PHONY: help demo test bench bench-counts lint test-c test-python test-pythons test-32 sanitize sanitize-python debug-python valgrind coverage coverage-python fuzz sim sim-mutants docs site format wheel install clean
 
 help:
 	@echo 'make demo         each protocol: a server, clients, cut cables, and nothing lost'
@@ -32,6 +32,7 @@ help:
 	@echo 'make sanitize-python the Python tests under them; make debug-python under CPython checks'
 	@echo 'make valgrind     the C tests under valgrind'
 	@echo 'make coverage     lines and branches of csrc/ that no C test reaches; none may be left'
+	@echo 'make coverage-python the same for python/kedge and its tests, processes of their own included'
 	@echo 'make fuzz         every harness of tests/fuzz for SECONDS=$(SECONDS); ONLY=json,utf8 picks'
 	@echo 'make sim          SEEDS=$(SEEDS) simulated worlds, from FIRST=$(FIRST) on; one that breaks is made short'
 	@echo 'make sim-mutants  planted bugs, and in how many worlds the simulation finds each'
@@ -53,7 +54,7 @@ test:
 	@tools/setup.sh test
 	@$(CHECK)
 
-lint test-c test-python test-32 sanitize-python debug-python:
+lint test-c test-python test-32 sanitize-python debug-python coverage-python:
 	@tools/setup.sh test
 	@$(CHECK) $@
 

