@@ -305,6 +305,31 @@ async def test_several_tasks_wait_for_room_together() -> None:
         await until(lambda: sum(sizes) == 60 * 500_000)
 
 
+async def test_who_sends_while_the_peer_takes_nothing_waits() -> None:
+    async def late(websocket: WebSocket) -> None:
+        await released.wait()
+        async for message in websocket:
+            sizes.append(len(message))
+
+    released = asyncio.Event()
+    sizes: list[int] = []
+    async with (
+        kedge.serve(late, events_max=2) as server,
+        kedge.connect(server.urls[0]) as websocket,
+    ):
+        sent = 0
+        while not websocket._wire.held:
+            await soon(websocket.send(b"x" * 500_000))
+            sent += 1
+            await asyncio.sleep(0)  # it is written
+        last = asyncio.create_task(websocket.send(b"last"))
+        await asyncio.sleep(0.05)
+        assert not last.done()
+        released.set()
+        await soon(last)
+        await until(lambda: sizes == [500_000] * sent + [4])
+
+
 async def test_who_gives_up_connecting_leaves_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"ws://127.0.0.1:{silent.getsockname()[1]}"

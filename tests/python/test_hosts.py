@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp.web
 import kedge
 import pytest
 import websockets.asyncio.client as websockets_client
@@ -33,9 +34,11 @@ from aio_world import (
 )
 from hosts import DIALERS, HOSTS, Dialer, Host
 from kedge import Credentials
+from kedge.adapters import aiohttp as aiohttp_adapter
 from kedge.adapters import websockets as websockets_adapter
 from kedge.adapters.websockets import sent_as
 from kedge.aio import Link
+from kedge.aio._carrier import Ended
 from kedge.gateway import (
     CloseCode,
     Closed,
@@ -483,6 +486,52 @@ async def test_a_client_that_leaves_amid_its_login_is_forgotten() -> None:
         await asyncio.sleep(0.05)
         go.set()
         await until(lambda: not hub.links() and not of_carriers())
+
+
+class Broken:
+    """A WebSocket of aiohttp's, that fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def receive(self) -> aiohttp.WSMessage:
+        return aiohttp.WSMessage(aiohttp.WSMsgType.ERROR, self._error, None)
+
+
+async def test_what_aiohttp_ends_by_itself_is_told_from_what_was_lost() -> None:
+    for error, ended in (
+        (aiohttp.WebSocketError(1009, "too large"), Ended("host", 1009)),
+        (ConnectionResetError(), Ended()),
+    ):
+        ws: Any = Broken(error)
+        assert await aiohttp_adapter._ServerSocket(ws, ws).receive() == ended
+
+
+async def test_a_socket_of_aiohttps_that_is_gone_needs_no_end() -> None:
+    transports: list[Any] = []
+
+    async def route(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        ws = aiohttp.web.WebSocketResponse()
+        await ws.prepare(request)
+        transports.append(request.transport)
+        socket = aiohttp_adapter._ServerSocket(ws, request)
+        socket.abort()
+        await until(lambda: request.transport is None)
+        socket.abort()
+        transports.append(request.transport)
+        return ws
+
+    app = aiohttp.web.Application()
+    app.router.add_get("/", route)
+    runner = aiohttp.web.AppRunner(app)
+    await runner.setup()
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with kedge.connect(f"ws://127.0.0.1:{runner.addresses[0][1]}") as websocket:
+        assert [message async for message in websocket] == []
+        await until(lambda: len(transports) == 2)
+    assert transports[0] is not None
+    assert transports[1] is None
+    await soon(runner.cleanup())
 
 
 def test_what_a_library_made_text_of_is_made_bytes_again() -> None:
