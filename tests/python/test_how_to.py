@@ -21,6 +21,7 @@ PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))
 # Those with programs, each with a test below.
 TESTED = (
     "aiohttp",
+    "command-line",
     "fastapi",
     "from-a-deque",
     "limits",
@@ -198,6 +199,29 @@ async def test_restart(tmp_path: Path) -> None:
             assert not state.exists()
     (told,) = (event for event in events if isinstance(event, Dispatch))
     assert told == Dispatch("started", 2, payload=b'{"sessions":1}')
+
+
+def test_command_line(tmp_path: Path) -> None:
+    with workshop("how-to/command-line.md", tmp_path) as shop:
+        serving, connecting, machine = [
+            shop.take(name, "sh") for name in ("serve", "connect", "json")
+        ]
+        typed, line = shop.take("said", "json"), json.loads(shop.take("line", "json"))
+        assert untaken(shop) == []
+        server = shop.run("-m", *shlex.split(serving.replace("1s", "100ms")))
+        server.wait_for("^listening on ws://")
+        anna = shop.run("-m", *shlex.split(connecting))
+        ben = shop.run("-m", *shlex.split(machine))
+        anna.wait_for(r"^\d\d:\d\d:\d\d\.\d{3}  --  connect +attempt=1$")
+        anna.wait_for(r"  --  ready #1 +session_id=[0-9a-f]+  \{")
+        anna.wait_for(r'  <-  tick #[0-9]+ +\{"count":[0-9]+,"server_time":[0-9]+\}$')
+        anna.say(typed.strip())
+        anna.wait_for(r'  <-  presence_update #[0-9]+ +\{"status":"idle"\}$')
+        told = json.loads(ben.wait_for('^.*"dispatch".*$')[0])
+        assert told.keys() == line.keys()
+        assert told["d"].keys() == line["d"].keys()
+        for program in (anna, ben, server):
+            assert program.signal(signal.SIGINT) == 0
 
 
 def test_supervise(tmp_path: Path) -> None:
