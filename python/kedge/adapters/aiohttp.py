@@ -191,9 +191,9 @@ def setup(
 
     `state` names a file: the hub's sealed state is taken from there at the beginning, and put
     there at the end, so that a restart loses nothing. aiohttp begins before it has its port, and
-    does not say when it has: so the state is restored, but the file stays until the first link is
-    there. A process that finds the port taken leaves it; one to whom nobody came saves what it
-    restored, with what was published since, unless another's state lies there by then.
+    does not say when it has: so the state is restored, but the file stays until the first link, or
+    until something is published. A process that finds the port taken leaves it, or puts it back; a
+    state that another put there meanwhile stays.
     """
 
     async def live(app: web.Application) -> AsyncIterator[None]:

@@ -169,9 +169,9 @@ async def lifespan(
 
     `state` names a file: the hub's sealed state is taken from there at the beginning, and put there
     at the end (whole or not at all, readable by the owner alone). Servers begin a lifespan before
-    they have their port: so the state is restored, but the file stays until the first link is
-    there. A process that finds the port taken leaves it; one to whom nobody came saves what it
-    restored, with what was published since, unless another's state lies there by then.
+    they have their port: so the state is restored, but the file stays until the first link, or
+    until something is published. A process that finds the port taken leaves it, or puts it back; a
+    state that another put there meanwhile stays.
 
     Servers close their WebSockets themselves before they tell the application of their end, uvicorn
     with 1012. So that clients see the 4008 that they resume upon, the first of the `signals` is
