@@ -394,14 +394,17 @@ async def test_a_long_line_is_cut_and_says_so() -> None:
 
 async def test_who_prints_without_end_waits_and_others_have_their_turn() -> None:
     seen = 0
-    most = 0
 
     def publish(name: str, payload: dict[str, Any]) -> None:
         nonlocal seen
         seen += name == "log"
 
-    async with nothing_left(), Supervisor({"it": ["yes"]}, publish) as supervisor:
+    async with (
+        nothing_left(),
+        Supervisor({"it": ["yes"]}, publish, lines_a_second=1e9) as supervisor,
+    ):
         await until(lambda: seen > 1000)
+        most = 0
         for _ in range(200):
             before = seen
             await asyncio.sleep(0)
@@ -411,6 +414,24 @@ async def test_who_prints_without_end_waits_and_others_have_their_turn() -> None
         await soon(supervisor.stop("it"))
         assert time.monotonic() - begin < 10
         assert supervisor.counts["it"]["lines"] >= 1000
+
+
+@pytest.mark.parametrize("program", ["yes", "while :; do echo y; done", f"yes {'y' * 1000}"])
+async def test_nobody_prints_more_than_his_share_in_the_long_run(program: str) -> None:
+    begin = time.monotonic()
+    services = {"it": shell(program)}
+    async with supervising(services, lines_a_second=100.0) as (supervisor, book):
+        most = 25 if "yyy" in program else 100
+        await until(lambda: len(book.entries("it")) >= most)
+        await asyncio.sleep(0.5)
+        told = len(book.entries("it"))
+        # Those of the first second may come at once, and so may those of one turn.
+        share = most * (module.BURST + time.monotonic() - begin) + module.LINES_AT_ONCE
+        assert told <= share
+        begin = time.monotonic()
+        await soon(supervisor.stop("it"))
+        assert time.monotonic() - begin < 5
+        assert len(book.entries("it")) > told  # what was in the pipes still comes, and at once
 
 
 async def test_a_line_without_an_end_takes_no_memory() -> None:

@@ -18,12 +18,13 @@ import asyncio
 import codecs
 import contextlib
 import glob
+import math
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import islice
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from kedge._log import logger
 
@@ -35,8 +36,13 @@ Failures: TypeAlias = dict[str, str]
 
 GRACE = 10.0
 LINE_LIMIT = 16384
+LINES_A_SECOND = 5000.0
 LINES_AT_ONCE = 100
 """After so many lines of a pipe it is somebody else's turn."""
+BURST = 1.0
+"""The lines of so many seconds may come at once."""
+LINE_LENGTH = 256
+"""A line that is longer counts as so many more."""
 KILLED_WITHIN = 5.0
 SILENT_WITHIN = 1.0
 """How long after its end somebody else may still hold a process's pipes."""
@@ -62,6 +68,7 @@ class Supervisor:
         *,
         grace: float = GRACE,
         line_limit: int = LINE_LIMIT,
+        lines_a_second: float = LINES_A_SECOND,
     ) -> None:
         """`commands` are programs and their arguments, by the names of services. No shell reads
         them: who needs one names it, `["sh", "-c", "..."]`.
@@ -72,16 +79,17 @@ class Supervisor:
         start and how the service ended.
 
         A service is stopped by SIGTERM to its whole process group, and by SIGKILL to what of it is
-        left after `grace` seconds. What a service prints is taken as fast as it can be published,
-        and meanwhile the service waits. A line of more than `line_limit` bytes is cut, and says
-        how much of it is missing; what is not UTF-8 is replaced.
+        left after `grace` seconds. A line of more than `line_limit` bytes is cut, and says how
+        much of it is missing; what is not UTF-8 is replaced. Nothing else is left out: who prints
+        more than `lines_a_second`, in the long run, is not read from meanwhile, and has to wait.
         """
         if not all(commands.values()):
             raise ValueError("a command is a program and its arguments")
         if any("\0" in word for command in commands.values() for word in command):
             raise ValueError("a word of a command has no NUL in it")
+        limits = Limits(line_limit, lines_a_second)
         self._services = {
-            name: Service(name, tuple(commands[name]), publish, grace, line_limit)
+            name: Service(name, tuple(commands[name]), publish, grace, limits)
             for name in sorted(commands, key=str.encode)
         }
         self._over = False
@@ -209,7 +217,7 @@ class Service:
     """One of them."""
 
     def __init__(
-        self, name: str, command: Sequence[str], publish: Publish, grace: float, line_limit: int
+        self, name: str, command: Sequence[str], publish: Publish, grace: float, limits: Limits
     ) -> None:
         self.name = name
         self.status = "stopped"
@@ -219,7 +227,7 @@ class Service:
         self._program = command
         self._publisher = publish
         self._grace = grace
-        self._line_limit = line_limit
+        self._limits = limits
         self._group: Group | None = None
         self._life: asyncio.Task[str | None] | None = None
 
@@ -251,7 +259,7 @@ class Service:
         self._become("starting")
         self.counts["starts"] += 1
         try:
-            group = await Group.start(self._program, self._printed, self._line_limit)
+            group = await Group.start(self._program, self._printed, self._limits)
         except OSError as error:
             failure = f"cannot be started: {self._program[0]}: {error.strerror}"
             self._say("start", failure)
@@ -354,23 +362,30 @@ Printed: TypeAlias = Callable[[str, Sequence[Line]], None]
 STREAMS = {1: "stdout", 2: "stderr"}
 
 
+class Limits(NamedTuple):
+    """Of what a process prints."""
+
+    line: int
+    lines_a_second: float
+
+
 class Group(asyncio.SubprocessProtocol):
     """A process, its leader, and whatever that starts, unless it moves to a group of its own."""
 
     @classmethod
-    async def start(cls, program: Sequence[str], printed: Printed, line_limit: int) -> Group:
+    async def start(cls, program: Sequence[str], printed: Printed, limits: Limits) -> Group:
         _, group = await asyncio.get_running_loop().subprocess_exec(
-            lambda: cls(printed, line_limit),
+            lambda: cls(printed, limits),
             *program,
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
         return group
 
-    def __init__(self, printed: Printed, line_limit: int) -> None:
+    def __init__(self, printed: Printed, limits: Limits) -> None:
         loop = asyncio.get_running_loop()
         self._printed = printed
-        self._line_limit = line_limit
+        self._limits = limits
         self._outputs: dict[int, Output] = {}
         self._exited: asyncio.Future[None] = loop.create_future()
         self._asked: asyncio.Future[None] = loop.create_future()
@@ -383,7 +398,7 @@ class Group(asyncio.SubprocessProtocol):
         self.id = self._transport.get_pid()
         for number, name in STREAMS.items():
             pipe = cast(asyncio.ReadTransport, self._transport.get_pipe_transport(number))
-            self._outputs[number] = Output(name, pipe, self._line_limit, self._printed, self._look)
+            self._outputs[number] = Output(name, pipe, self._limits, self._printed, self._look)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self._outputs[fd].take(data)
@@ -417,6 +432,8 @@ class Group(asyncio.SubprocessProtocol):
     async def ends(self) -> None:
         """Waits until the leader has ended, or it was asked to end."""
         await asyncio.wait([self._exited, self._asked], return_when=asyncio.FIRST_COMPLETED)
+        for output in self._outputs.values():
+            output.hurry()
 
     def signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -475,7 +492,7 @@ class Output:
         self,
         name: str,
         pipe: asyncio.ReadTransport,
-        line_limit: int,
+        limits: Limits,
         printed: Printed,
         ended: Callable[[], None],
     ) -> None:
@@ -484,29 +501,47 @@ class Output:
         self._pipe = pipe
         self._printed = printed
         self._ended = ended
-        self._lines = Lines(line_limit)
+        self._lines = Lines(limits.line)
+        self._pace = limits.lines_a_second
+        self._paid = 0.0
         self._waiting: Iterator[Line] | None = None
-        self._lost = False
+        self._next: asyncio.TimerHandle | None = None
         self._paused = False
+        self._lost = False
 
     def take(self, data: bytes) -> None:
         self._waiting = self._lines.of(data)
         self._tell()
 
     def _tell(self) -> None:
-        """Tells some of the lines that wait. While there are more, no others are read, and the
-        process that prints them has to wait."""
+        """Tells some of the lines that wait. Until it is time for what comes after them nothing is
+        read, and the process that prints has to wait."""
         assert self._waiting is not None
         lines = list(islice(self._waiting, LINES_AT_ONCE))
         self._printed(self._name, lines)
-        more = len(lines) == LINES_AT_ONCE
-        self._pause(more)
-        if more:
-            asyncio.get_running_loop().call_soon(self._tell)
+        wait = self._wait_after(lines)
+        if len(lines) == LINES_AT_ONCE or wait > 0:
+            self._pause(True)
+            self._next = asyncio.get_running_loop().call_later(wait, self._tell)
             return
-        self._waiting = None
+        self._waiting = self._next = None
+        self._pause(False)
         if self._lost:
             self._end()
+
+    def _wait_after(self, lines: Sequence[Line]) -> float:
+        now = asyncio.get_running_loop().time()
+        cost = sum(1 + len(text) // LINE_LENGTH for text, _ in lines)
+        self._paid = max(self._paid, now) + cost / self._pace
+        return max(0.0, self._paid - now - BURST)
+
+    def hurry(self) -> None:
+        """There will not be much more, and none of it has to wait."""
+        self._pace = math.inf
+        self._paid = 0.0
+        if self._next is not None:
+            self._next.cancel()
+            self._tell()
 
     def _pause(self, pause: bool) -> None:
         if pause is self._paused or self._pipe.is_closing():
