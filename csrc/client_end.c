@@ -56,13 +56,23 @@ kedge_client_end kedge_client_end_stopped(void)
     return why;
 }
 
+bool kedge_client_end_returns(const kedge_client_end *why)
+{
+    return why->action == KEDGE_ACTION_RESUME || why->action == KEDGE_ACTION_IDENTIFY;
+}
+
+bool kedge_client_end_closes(const kedge_client_end *why, const kedge_link *link)
+{
+    return link->open && why->sent != 0 && why->cause != KEDGE_HOST_CLOSED;
+}
+
 void kedge_client_end_tell(const kedge_client_end *why, kedge_link *link, size_t unsent,
                            kedge_event *closed)
 {
     memset(closed, 0, sizeof *closed);
     closed->kind = KEDGE_EVENT_CLOSED;
     closed->as.closed.cause = why->cause;
-    closed->as.closed.sent = why->sent;
+    closed->as.closed.sent = link->open ? why->sent : 0;
     closed->as.closed.received = why->received;
     closed->as.closed.http_status = why->http_status;
     closed->as.closed.reason = kedge_link_keep_reason(link, why->reason);

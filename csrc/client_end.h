@@ -32,6 +32,12 @@ kedge_client_end kedge_client_end_unopened(uint16_t http_status, kedge_time retr
 kedge_client_end kedge_client_end_told(uint16_t code, kedge_span reason, kedge_action again);
 kedge_client_end kedge_client_end_stopped(void);
 
+/* Another connection follows after a while. */
+bool kedge_client_end_returns(const kedge_client_end *why);
+
+/* A close frame of ours goes out on the connection, which is there still. */
+bool kedge_client_end_closes(const kedge_client_end *why, const kedge_link *link);
+
 /* Writes the event CLOSED, but for what the client does then. */
 void kedge_client_end_tell(const kedge_client_end *why, kedge_link *link, size_t unsent,
                            kedge_event *closed);

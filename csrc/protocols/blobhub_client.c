@@ -1,16 +1,10 @@
 #include "protocols/blobhub_client.h"
 
-#include "client_end.h"
 #include "protocols/blobhub_client_state.h"
 #include "protocols/blobhub_messages.h"
 #include "protocols/blobhub_writer.h"
-#include "retry.h"
 
 typedef kedge_blobhub_client client;
-
-/* Events that are not in the ring, in the order in which they are told, after those that are and the
- * outcomes of requests. */
-enum { TELL_CLOSED = 1, TELL_CONNECT = 2 };
 
 /* Rule 6. */
 #define LASTED (30 * KEDGE_SECOND)
@@ -60,52 +54,19 @@ static bool client_next_output(kedge_link *link, kedge_output *output)
 static kedge_time delay_after(client *self, const kedge_client_end *why)
 {
     const kedge_blobhub_client_config *settings = kedge_blobhub_client_settings(self);
-    if (why->action != KEDGE_ACTION_RESUME) {
-        return 0;
-    }
     if (self->state == KEDGE_BLOBHUB_CLIENT_ACTIVE &&
         self->base.now - self->active_since >= LASTED) {
-        self->attempts = 0;
+        self->life.attempts = 0;
     }
-    kedge_time window =
-        kedge_retry_window(settings->backoff_first, settings->backoff_last, self->attempts);
-    return kedge_time_after(kedge_random_below(&self->base.commons->random, window),
-                            why->retry_after);
+    return kedge_client_life_back_off(&self->life, &self->base, why, settings->backoff_first,
+                                      settings->backoff_last);
 }
 
 /* What the application said and nobody will hear. */
 static size_t unsent(const client *self, const kedge_client_end *why)
 {
-    bool gone = why->sent == 0 || why->cause == KEDGE_HOST_CLOSED;
+    bool gone = !kedge_client_end_closes(why, &self->base);
     return gone && self->state == KEDGE_BLOBHUB_CLIENT_ACTIVE ? self->base.queue.count : 0;
-}
-
-/* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
-static void tell_closed(client *self, const kedge_client_end *why, kedge_time after)
-{
-    kedge_event *closed = &self->closed;
-    if ((self->tells & TELL_CLOSED) == 0) {
-        kedge_client_end_tell(why, &self->base, unsent(self, why), closed);
-    }
-    closed->as.closed.action = why->action;
-    closed->as.closed.after = after;
-    self->tells |= TELL_CLOSED;
-}
-
-/* The conversation is over: nobody is answered any more, and all has to be asked for again. */
-static void conclude(client *self, particulars *all)
-{
-    kedge_client_end *why = &all->ending;
-    if (!self->base.open) {
-        why->sent = 0;
-    }
-    kedge_time after = delay_after(self, why);
-    self->timer = kedge_deadline_at(kedge_time_after(self->base.now, after));
-    self->tells &= ~(unsigned)TELL_CONNECT;
-    tell_closed(self, why, after);
-    kedge_blobhub_exchange_void(&self->base, &self->exchange);
-    kedge_blobhub_client_unask(self);
-    self->base.ended = true;
 }
 
 /* ---- Moves -------------------------------------------------------------------------------------- */
@@ -134,30 +95,21 @@ static kedge_status move_overlook(client *self, particulars *all)
 static kedge_status move_discard(client *self, particulars *all)
 {
     (void)all;
-    self->base.open = true;
-    self->base.abort_waits = true;
+    kedge_client_life_discard(&self->base);
     return KEDGE_OK;
 }
 
 static kedge_status move_ask(client *self, particulars *all)
 {
     (void)all;
-    if (self->state != KEDGE_BLOBHUB_CLIENT_WAITING) {
-        self->attempts = 0;
-    }
-    self->attempts += self->attempts < UINT32_MAX;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
-    self->tells |= TELL_CONNECT;
+    kedge_client_life_ask(&self->life, self->state == KEDGE_BLOBHUB_CLIENT_WAITING);
     return KEDGE_OK;
 }
 
 static kedge_status move_dial(client *self, particulars *all)
 {
     (void)all;
-    kedge_link_drop_output(&self->base);
-    self->base.open = false;
-    self->base.ended = false;
-    self->base.connections++;
+    kedge_client_life_dial(&self->base);
     return KEDGE_OK;
 }
 
@@ -167,8 +119,8 @@ static kedge_status move_initialize(client *self, particulars *all)
     kedge_status status = kedge_link_queue(&self->base, self->greeting, 0);
     if (status == KEDGE_OK) {
         self->base.open = true;
-        self->timer = kedge_deadline_at(
-            kedge_time_after(self->base.now, kedge_blobhub_client_settings(self)->request_timeout));
+        kedge_client_life_wait(&self->life, &self->base,
+                               kedge_blobhub_client_settings(self)->request_timeout);
     }
     return status;
 }
@@ -187,7 +139,7 @@ static kedge_status move_adopt(client *self, particulars *all)
     }
     self->known = true;
     self->active_since = self->base.now;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_rest(&self->life);
     return KEDGE_OK;
 }
 
@@ -285,14 +237,13 @@ static kedge_status move_excuse(client *self, particulars *all)
                         "too many requests wait for their answer");
 }
 
-/* Closes what is ours to close, and lets go of it. */
+/* Closes what is ours to close. Nobody is answered any more, and all has to be asked for again. */
 static kedge_status move_end(client *self, particulars *all)
 {
     const kedge_client_end *why = &all->ending;
-    conclude(self, all);
-    if (why->sent != 0 && why->cause != KEDGE_HOST_CLOSED) {
-        kedge_link_send_close(&self->base, why->sent, why->reason);
-    }
+    kedge_client_life_end(&self->life, &self->base, why, delay_after(self, why), unsent(self, why));
+    kedge_blobhub_exchange_void(&self->base, &self->exchange);
+    kedge_blobhub_client_unask(self);
     return KEDGE_OK;
 }
 
@@ -527,10 +478,8 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
 
 static void tick_state(client *self)
 {
-    bool due = self->state == KEDGE_BLOBHUB_CLIENT_WAITING
-                   ? self->timer.at <= self->base.now
-                   : is_connected(self) && kedge_link_due(&self->base, &self->timer);
-    if (due) {
+    bool backs_off = self->state == KEDGE_BLOBHUB_CLIENT_WAITING;
+    if (kedge_client_life_due(&self->life, &self->base, backs_off)) {
         particulars all = particulars_of(own_ending(KEDGE_TIMED_OUT, 1001));
         (void)step(self, KEDGE_BLOBHUB_CLIENT_INPUT_TIMER, &all);
     }
@@ -558,14 +507,10 @@ static kedge_status client_tick(kedge_link *link)
 static kedge_time client_deadline(const kedge_link *link)
 {
     const client *self = kedge_blobhub_client_const(link);
-    if (self->state == KEDGE_BLOBHUB_CLIENT_WAITING) {
-        return self->timer.at;
-    }
-    if (!is_connected(self)) {
-        return KEDGE_NEVER;
-    }
-    kedge_time earliest = kedge_blobhub_exchange_deadline(&self->exchange);
-    return self->timer.at < earliest ? self->timer.at : earliest;
+    kedge_time timer = self->life.timer.at;
+    kedge_time exchange =
+        is_connected(self) ? kedge_blobhub_exchange_deadline(&self->exchange) : KEDGE_NEVER;
+    return exchange < timer ? exchange : timer;
 }
 
 static uint64_t client_position(const kedge_link *link)
@@ -579,7 +524,7 @@ static uint64_t client_position(const kedge_link *link)
 static bool client_event_waiting(const kedge_link *link)
 {
     const client *self = kedge_blobhub_client_const(link);
-    return self->tells != 0 || kedge_blobhub_outcome_waiting(link, &self->exchange);
+    return self->life.tells != 0 || kedge_blobhub_outcome_waiting(link, &self->exchange);
 }
 
 static bool client_next_event(kedge_link *link, kedge_event *event)
@@ -588,20 +533,8 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
     if (kedge_blobhub_next_outcome(link, &self->exchange, event)) {
         return true;
     }
-    unsigned first = self->tells & (~self->tells + 1);
-    if (first == 0) {
-        return false;
-    }
-    self->tells &= ~first;
-    if (first == TELL_CLOSED) {
-        *event = self->closed;
-        return true;
-    }
     memset(event, 0, sizeof *event);
-    event->kind = KEDGE_EVENT_CONNECT;
-    event->as.connect.attempt = self->attempts;
-    event->as.connect.resume = false;
-    return true;
+    return kedge_client_life_tell(&self->life, link, event) != 0;
 }
 
 /* ---- The host's and the application's calls ----------------------------------------------------- */

@@ -46,8 +46,7 @@ kedge_status kedge_blobhub_client_create(kedge_link *link)
 {
     client *self = kedge_blobhub_client_of(link);
     const kedge_blobhub_client_config *settings = kedge_blobhub_client_settings(self);
-    link->ended = true;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_init(&self->life, link);
     self->exchange.asked.max = settings->requests_max;
     self->exchange.answering.max = settings->requests_max;
     init_subscriptions(self, &self->subscriptions);

@@ -7,6 +7,7 @@
 #define KEDGE_BLOBHUB_CLIENT_STATE_H
 
 #include "bearer.h"
+#include "client_life.h"
 #include "protocols/blobhub_client.h"
 #include "protocols/blobhub_exchange.h"
 #include "protocols/blobhub_subscriptions.h"
@@ -17,18 +18,15 @@
 typedef struct kedge_blobhub_client {
     kedge_link base;
     kedge_event events[KEDGE_BLOBHUB_CLIENT_EVENTS];
-    kedge_blobhub_client_state state;
-    unsigned tells;       /* events that are not in the ring */
-    kedge_deadline timer; /* the state's own */
+    kedge_client_life life;
     kedge_blobhub_exchange exchange;
     kedge_blobhub_subscriptions subscriptions;
     kedge_blobhub_subscribed *unasked; /* the first that the server was not asked for on this
                                           connection; all behind it were not either */
     kedge_bearer bearer;               /* its secret is what goes into the upgrade, in any form */
     kedge_publication *greeting;       /* status/initialize */
-    kedge_event closed;
     kedge_time active_since;
-    uint32_t attempts;
+    kedge_blobhub_client_state state;
     bool known; /* it was initialized before, here or in another process */
 } kedge_blobhub_client;
 

@@ -7,10 +7,6 @@
 
 typedef kedge_flowlayer_client client;
 
-/* Events that are not in the ring, in the order in which they are told; what comes of the logs, and the
- * ends of commands, are told before. */
-enum { TELL_CLOSED = 1, TELL_CONNECT = 2 };
-
 /* What a move may need besides the state. */
 typedef struct particulars {
     kedge_span text;
@@ -36,51 +32,24 @@ static const kedge_flowlayer_client_config *settings_of(const client *self)
     return kedge_flowlayer_client_settings(self);
 }
 
-static kedge_deadline in(const client *self, kedge_time span)
+static void wait(client *self, kedge_time span)
 {
-    return kedge_deadline_at(kedge_time_after(self->base.now, span));
+    kedge_client_life_wait(&self->life, &self->base, span);
 }
 
 /* ---- The end of a connection -------------------------------------------------------------------- */
 
+/* The connection that was well is the first of those that the delay counts. */
 static kedge_time delay_after(client *self, const kedge_client_end *why)
 {
-    if (why->action != KEDGE_ACTION_IDENTIFY) {
+    if (!kedge_client_end_returns(why)) {
         return 0;
     }
     if (self->lasted && !why->spoilt) {
-        self->attempts = 0;
+        self->life.attempts = 1;
     }
     self->lasted = false;
-    self->attempts += self->attempts < UINT32_MAX;
-    return kedge_time_after(kedge_flowlayer_delay_of(self->attempts), why->retry_after);
-}
-
-/* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
-static void tell_closed(client *self, const kedge_client_end *why, kedge_time after)
-{
-    kedge_event *closed = &self->closed;
-    if ((self->tells & TELL_CLOSED) == 0) {
-        kedge_client_end_tell(why, &self->base, self->base.queue.count, closed);
-    }
-    closed->as.closed.action = why->action;
-    closed->as.closed.after = after;
-    self->tells |= TELL_CLOSED;
-}
-
-/* The conversation is over: what was to be sent is forgotten. */
-static void conclude(client *self, kedge_client_end *why)
-{
-    if (!self->base.open) {
-        why->sent = 0;
-    }
-    kedge_time after = delay_after(self, why);
-    self->timer = in(self, after);
-    self->tells &= ~(unsigned)TELL_CONNECT;
-    tell_closed(self, why, after);
-    kedge_queue_clear(&self->base.queue, self->base.allocator);
-    kedge_continuity_end(&self->continuity);
-    self->base.ended = true;
+    return kedge_time_after(kedge_flowlayer_delay_of(self->life.attempts), why->retry_after);
 }
 
 /* ---- Moves -------------------------------------------------------------------------------------- */
@@ -109,29 +78,21 @@ static kedge_status move_overlook(client *self, particulars *all)
 static kedge_status move_discard(client *self, particulars *all)
 {
     (void)all;
-    self->base.open = true;
-    self->base.abort_waits = true;
+    kedge_client_life_discard(&self->base);
     return KEDGE_OK;
 }
 
 static kedge_status move_ask(client *self, particulars *all)
 {
     (void)all;
-    if (self->state != KEDGE_FLOWLAYER_CLIENT_WAITING) {
-        self->attempts = 0;
-    }
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
-    self->tells |= TELL_CONNECT;
+    kedge_client_life_ask(&self->life, self->state == KEDGE_FLOWLAYER_CLIENT_WAITING);
     return KEDGE_OK;
 }
 
 static kedge_status move_dial(client *self, particulars *all)
 {
     (void)all;
-    kedge_link_drop_output(&self->base);
-    self->base.open = false;
-    self->base.ended = false;
-    self->base.connections++;
+    kedge_client_life_dial(&self->base);
     return KEDGE_OK;
 }
 
@@ -139,7 +100,7 @@ static kedge_status move_listen(client *self, particulars *all)
 {
     (void)all;
     self->base.open = true;
-    self->timer = in(self, settings_of(self)->greeting_timeout);
+    wait(self, settings_of(self)->greeting_timeout);
     return KEDGE_OK;
 }
 
@@ -170,7 +131,7 @@ static kedge_status move_begin(client *self, particulars *all)
     event->as.ready.number = self->continuity.last;
     event->as.ready.payload = all->envelope.payload.raw;
     self->lasted = true;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_rest(&self->life);
     kedge_continuity_begin(&self->continuity);
     return KEDGE_OK;
 }
@@ -260,32 +221,32 @@ static kedge_status move_answer(client *self, particulars *all)
 static kedge_status move_patience(client *self, particulars *all)
 {
     (void)all;
-    self->timer = in(self, settings_of(self)->result_timeout);
+    wait(self, settings_of(self)->result_timeout);
     return KEDGE_OK;
 }
 
 static kedge_status move_merge(client *self, particulars *all)
 {
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_rest(&self->life);
     return kedge_continuity_answer(&self->continuity, &all->logs);
 }
 
 static kedge_status move_give_up(client *self, particulars *all)
 {
     (void)all;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_rest(&self->life);
     kedge_continuity_failed(&self->continuity);
     return KEDGE_OK;
 }
 
-/* Closes what is ours to close, and lets go of it. */
+/* Closes what is ours to close; what was to be sent is forgotten. */
 static kedge_status move_end(client *self, particulars *all)
 {
-    kedge_client_end *why = &all->ending;
-    conclude(self, why);
-    if (why->sent != 0 && why->cause != KEDGE_HOST_CLOSED) {
-        kedge_link_send_close(&self->base, why->sent, why->reason);
-    }
+    const kedge_client_end *why = &all->ending;
+    kedge_client_life_end(&self->life, &self->base, why, delay_after(self, why),
+                          self->base.queue.count);
+    kedge_queue_clear(&self->base.queue, self->base.allocator);
+    kedge_continuity_end(&self->continuity);
     return KEDGE_OK;
 }
 
@@ -602,16 +563,11 @@ static bool client_next_output(kedge_link *link, kedge_output *output)
         return false;
     }
     kedge_continuity_asked(&self->continuity);
-    self->timer = in(self, settings_of(self)->ack_timeout);
+    wait(self, settings_of(self)->ack_timeout);
     return kedge_link_emit(link, question, 0, false, output) == KEDGE_OK;
 }
 
 /* ---- Time --------------------------------------------------------------------------------------- */
-
-static bool timer_runs(const client *self)
-{
-    return self->state == KEDGE_FLOWLAYER_CLIENT_WAITING || is_connected(self);
-}
 
 static kedge_status client_tick(kedge_link *link)
 {
@@ -622,10 +578,7 @@ static kedge_status client_tick(kedge_link *link)
         link->counts.stalls +=
             kedge_requests_tick(&self->requests, link->now, link->config->stall_tolerance);
     }
-    bool due = self->state == KEDGE_FLOWLAYER_CLIENT_WAITING
-                   ? self->timer.at <= link->now
-                   : is_connected(self) && kedge_link_due(link, &self->timer);
-    if (due) {
+    if (kedge_client_life_due(&self->life, link, self->state == KEDGE_FLOWLAYER_CLIENT_WAITING)) {
         particulars all = particulars_of(own_ending(KEDGE_TIMED_OUT, 1001));
         (void)step(self, KEDGE_FLOWLAYER_CLIENT_INPUT_TIMER, &all);
     }
@@ -635,7 +588,7 @@ static kedge_status client_tick(kedge_link *link)
 static kedge_time client_deadline(const kedge_link *link)
 {
     const client *self = kedge_flowlayer_client_const(link);
-    kedge_time timer = timer_runs(self) ? self->timer.at : KEDGE_NEVER;
+    kedge_time timer = self->life.timer.at;
     kedge_time requests =
         is_connected(self) ? kedge_requests_deadline(&self->requests) : KEDGE_NEVER;
     return requests < timer ? requests : timer;
@@ -651,7 +604,7 @@ static uint64_t client_position(const kedge_link *link)
 static bool client_event_waiting(const kedge_link *link)
 {
     const client *self = kedge_flowlayer_client_const(link);
-    return self->tells != 0 || kedge_continuity_waiting(&self->continuity) ||
+    return self->life.tells != 0 || kedge_continuity_waiting(&self->continuity) ||
            kedge_requests_ended(&self->requests, !is_connected(self)) != NULL;
 }
 
@@ -683,17 +636,6 @@ static bool client_goes_on(const kedge_link *link)
     return kedge_flowlayer_client_const(link)->continuity.last > 0;
 }
 
-static void tell(client *self, unsigned which, kedge_event *event)
-{
-    if (which == TELL_CLOSED) {
-        *event = self->closed;
-        return;
-    }
-    event->kind = KEDGE_EVENT_CONNECT;
-    event->as.connect.attempt = self->attempts + 1;
-    event->as.connect.resume = client_goes_on(&self->base);
-}
-
 static bool client_next_event(kedge_link *link, kedge_event *event)
 {
     client *self = kedge_flowlayer_client_of(link);
@@ -709,13 +651,7 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
         kedge_requests_tell(&self->requests, request, event);
         return true;
     }
-    unsigned first = self->tells & (~self->tells + 1);
-    if (first == 0) {
-        return false;
-    }
-    self->tells &= ~first;
-    tell(self, first, event);
-    return true;
+    return kedge_client_life_tell(&self->life, link, event) != 0;
 }
 
 /* ---- The host's and the application's calls ----------------------------------------------------- */
@@ -778,8 +714,7 @@ static kedge_status client_create(kedge_link *link)
 {
     client *self = kedge_flowlayer_client_of(link);
     const kedge_flowlayer_client_config *settings = settings_of(self);
-    link->ended = true;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_init(&self->life, link);
     self->requests.max = settings->requests_max;
     kedge_continuity_init(&self->continuity, settings->logs_hold, link->allocator);
     self->continuity.hold_bytes = settings->logs_hold_bytes;
@@ -802,8 +737,8 @@ static const char *due_of(const client *self)
     if (self->state != KEDGE_FLOWLAYER_CLIENT_LIVE) {
         return "the greeting";
     }
-    return client_deadline(&self->base) == self->timer.at ? "the logs that are missing"
-                                                          : "the answer to a command";
+    return client_deadline(&self->base) == self->life.timer.at ? "the logs that are missing"
+                                                               : "the answer to a command";
 }
 
 static kedge_link_state client_describe(const kedge_link *link)

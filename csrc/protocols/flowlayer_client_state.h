@@ -7,8 +7,8 @@
 #define KEDGE_FLOWLAYER_CLIENT_STATE_H
 
 #include "bearer.h"
+#include "client_life.h"
 #include "decimal.h"
-#include "link.h"
 #include "log.h"
 #include "protocols/flowlayer_client.h"
 #include "protocols/flowlayer_continuity.h"
@@ -21,17 +21,14 @@ enum { KEDGE_FLOWLAYER_WAITS_ACK, KEDGE_FLOWLAYER_WAITS_RESULT };
 typedef struct kedge_flowlayer_client {
     kedge_link base;
     kedge_event events[1];
-    kedge_flowlayer_client_state state;
-    unsigned tells;       /* events that are not in the ring */
-    kedge_deadline timer; /* the state's own; of LIVE: the answer to our own question */
+    kedge_client_life life; /* its timer in LIVE: the answer to our own question */
     kedge_requests requests;
     kedge_continuity continuity;
     kedge_flowlayer_services services;
     uint64_t questions; /* of our own, asked so far */
-    kedge_event closed;
-    uint32_t attempts; /* connections that ended since one was well */
-    bool lasted;       /* a snapshot came on this one */
-    kedge_log kept;    /* entries that were handed out, their stamps being their seq */
+    kedge_flowlayer_client_state state;
+    bool lasted;    /* a snapshot came on this connection */
+    kedge_log kept; /* entries that were handed out, their stamps being their seq */
     kedge_bearer bearer;
 } kedge_flowlayer_client;
 

@@ -14,9 +14,6 @@ typedef kedge_gateway_client_connection connection;
 /* How much the network may bunch what was sent in time: so much of the refill is kept in reserve. */
 #define BUNCHED_SECONDS 5
 
-/* Events that are not in the ring, in the order in which they are told; dispatches come before. */
-enum { TELL_RESUMED = 1, TELL_SYNC_RESUMED = 2, TELL_CLOSED = 4, TELL_SYNC = 8, TELL_CONNECT = 16 };
-
 /* Why a connection is over; and what the list of close codes says of that, besides the action. */
 typedef struct ending {
     kedge_client_end end;
@@ -172,63 +169,22 @@ static void give_up_resuming(client *self, ending *why)
     why->end.action = KEDGE_ACTION_IDENTIFY;
     why->keep = false;
     if (kedge_gateway_client_settings(self)->sync_when_given_up) {
-        self->tells |= TELL_SYNC;
+        self->life.tells |= KEDGE_TELL_SYNC;
         self->sync_why = KEDGE_LIMIT;
     }
 }
 
 static kedge_time delay_after(client *self, const ending *why)
 {
-    if (why->end.action != KEDGE_ACTION_RESUME && why->end.action != KEDGE_ACTION_IDENTIFY) {
+    if (!kedge_client_end_returns(&why->end)) {
         return 0;
     }
     if (self->connection.lasted) {
-        self->attempts = 0;
+        self->life.attempts = 0;
     }
     kedge_time delay = kedge_gateway_delay_of(kedge_gateway_client_settings(self), why->delay,
-                                              self->attempts, &self->base.commons->random);
+                                              self->life.attempts, &self->base.commons->random);
     return kedge_time_after(delay, why->end.retry_after);
-}
-
-/* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
-static void tell_closed(client *self, const kedge_client_end *why, kedge_time after)
-{
-    kedge_event *closed = &self->closed;
-    if ((self->tells & TELL_CLOSED) == 0) {
-        kedge_client_end_tell(why, &self->base, self->waiting.count, closed);
-    }
-    closed->as.closed.action = why->action;
-    closed->as.closed.after = after;
-    self->tells |= TELL_CLOSED;
-}
-
-/* The conversation is over: what was to be sent is forgotten, and so is what was held. */
-static void conclude(client *self, particulars *all)
-{
-    ending *why = &all->ending;
-    if (!self->base.open) {
-        why->end.sent = 0;
-    }
-    if (!self->base.ended) {
-        count_progress(self, why);
-    }
-    if (why->sync) {
-        self->tells |= TELL_SYNC;
-        self->sync_why = KEDGE_HISTORY_LOST;
-    }
-    give_up_resuming(self, why);
-    if (!why->keep) {
-        kedge_gateway_client_forget(self);
-    }
-    kedge_time after = delay_after(self, why);
-    self->timer = kedge_deadline_at(kedge_time_after(self->base.now, after));
-    self->tells &= ~(unsigned)TELL_CONNECT;
-    tell_closed(self, &why->end, after);
-    kedge_queue_clear(&self->waiting, self->base.allocator);
-    drop_login(self);
-    kedge_gateway_gate_forget(&self->gate);
-    memset(&self->connection, 0, sizeof self->connection);
-    self->base.ended = true;
 }
 
 /* ---- Moves -------------------------------------------------------------------------------------- */
@@ -257,30 +213,21 @@ static kedge_status move_overlook(client *self, particulars *all)
 static kedge_status move_discard(client *self, particulars *all)
 {
     (void)all;
-    self->base.open = true;
-    self->base.abort_waits = true;
+    kedge_client_life_discard(&self->base);
     return KEDGE_OK;
 }
 
 static kedge_status move_ask(client *self, particulars *all)
 {
     (void)all;
-    if (self->state != KEDGE_GATEWAY_CLIENT_WAITING) {
-        self->attempts = 0;
-    }
-    self->attempts += self->attempts < UINT32_MAX;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
-    self->tells |= TELL_CONNECT;
+    kedge_client_life_ask(&self->life, self->state == KEDGE_GATEWAY_CLIENT_WAITING);
     return KEDGE_OK;
 }
 
 static kedge_status move_dial(client *self, particulars *all)
 {
     (void)all;
-    kedge_link_drop_output(&self->base);
-    self->base.open = false;
-    self->base.ended = false;
-    self->base.connections++;
+    kedge_client_life_dial(&self->base);
     return KEDGE_OK;
 }
 
@@ -288,8 +235,8 @@ static kedge_status move_greet(client *self, particulars *all)
 {
     (void)all;
     self->base.open = true;
-    self->timer = kedge_deadline_at(
-        kedge_time_after(self->base.now, kedge_gateway_client_settings(self)->hello_timeout));
+    kedge_client_life_wait(&self->life, &self->base,
+                           kedge_gateway_client_settings(self)->hello_timeout);
     return KEDGE_OK;
 }
 
@@ -317,8 +264,8 @@ static kedge_status move_identify(client *self, particulars *all)
     }
     begin_heartbeats(self, all->interval);
     kedge_gateway_gate_bar(&self->gate);
-    self->timer = kedge_deadline_at(
-        kedge_time_after(self->base.now, kedge_gateway_client_settings(self)->hello_timeout));
+    kedge_client_life_wait(&self->life, &self->base,
+                           kedge_gateway_client_settings(self)->hello_timeout);
     return KEDGE_OK;
 }
 
@@ -331,7 +278,7 @@ static kedge_status move_resume(client *self, particulars *all)
     begin_heartbeats(self, all->interval);
     kedge_gateway_gate_shut(&self->gate);
     self->replayed = 0;
-    self->timer = kedge_deadline_at(kedge_time_after(self->base.now, self->connection.interval));
+    kedge_client_life_wait(&self->life, &self->base, self->connection.interval);
     return KEDGE_OK;
 }
 
@@ -345,7 +292,7 @@ static kedge_status move_adopt(client *self, particulars *all)
     kedge_gateway_gate_pass(&self->gate, &all->dispatch);
     self->connection.admitted = true;
     self->connection.progressed = true;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_rest(&self->life);
     return KEDGE_OK;
 }
 
@@ -372,11 +319,11 @@ static kedge_status move_settle(client *self, particulars *all)
 {
     (void)all;
     kedge_gateway_gate_open(&self->gate);
-    self->tells |= TELL_RESUMED;
+    self->life.tells |= KEDGE_TELL_RESUMED;
     if (kedge_gateway_client_settings(self)->sync_after_resume) {
-        self->tells |= TELL_SYNC_RESUMED;
+        self->life.tells |= KEDGE_TELL_SYNC_RESUMED;
     }
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_rest(&self->life);
     return KEDGE_OK;
 }
 
@@ -433,14 +380,27 @@ static kedge_status move_beat(client *self, particulars *all)
     return KEDGE_OK;
 }
 
-/* Closes what is ours to close, and lets go of it. */
+/* Closes what is ours to close; what was to be sent is forgotten, and so is what was held. */
 static kedge_status move_end(client *self, particulars *all)
 {
-    const kedge_client_end *why = &all->ending.end;
-    conclude(self, all);
-    if (why->sent != 0 && why->cause != KEDGE_HOST_CLOSED) {
-        kedge_link_send_close(&self->base, why->sent, why->reason);
+    ending *why = &all->ending;
+    if (!self->base.ended) {
+        count_progress(self, why);
     }
+    if (why->sync) {
+        self->life.tells |= KEDGE_TELL_SYNC;
+        self->sync_why = KEDGE_HISTORY_LOST;
+    }
+    give_up_resuming(self, why);
+    if (!why->keep) {
+        kedge_gateway_client_forget(self);
+    }
+    kedge_client_life_end(&self->life, &self->base, &why->end, delay_after(self, why),
+                          self->waiting.count);
+    kedge_queue_clear(&self->waiting, self->base.allocator);
+    drop_login(self);
+    kedge_gateway_gate_forget(&self->gate);
+    memset(&self->connection, 0, sizeof self->connection);
     return KEDGE_OK;
 }
 
@@ -800,10 +760,8 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
 static void tick_state(client *self)
 {
     particulars all;
-    bool due = self->state == KEDGE_GATEWAY_CLIENT_WAITING
-                   ? self->timer.at <= self->base.now
-                   : kedge_link_due(&self->base, &self->timer);
-    if (!due) {
+    bool backs_off = self->state == KEDGE_GATEWAY_CLIENT_WAITING;
+    if (!kedge_client_life_due(&self->life, &self->base, backs_off)) {
         return;
     }
     memset(&all, 0, sizeof all);
@@ -832,17 +790,10 @@ static void tick_heartbeat(client *self)
     (void)step(self, input, &all);
 }
 
-static bool timer_runs(const client *self)
-{
-    return self->state == KEDGE_GATEWAY_CLIENT_WAITING || is_connected(self);
-}
-
 static kedge_status client_tick(kedge_link *link)
 {
     client *self = kedge_gateway_client_of(link);
-    if (timer_runs(self)) {
-        tick_state(self);
-    }
+    tick_state(self);
     tick_heartbeat(self);
     return KEDGE_OK;
 }
@@ -850,7 +801,7 @@ static kedge_status client_tick(kedge_link *link)
 static kedge_time client_deadline(const kedge_link *link)
 {
     const client *self = kedge_gateway_client_const(link);
-    kedge_time deadline = timer_runs(self) ? self->timer.at : KEDGE_NEVER;
+    kedge_time deadline = self->life.timer.at;
     if (is_logged_in(self) && self->connection.heartbeat.at < deadline) {
         deadline = self->connection.heartbeat.at;
     }
@@ -881,7 +832,7 @@ static kedge_link_state client_describe(const kedge_link *link)
     const client *self = kedge_gateway_client_const(link);
     kedge_link_state state = words[self->state];
     kedge_time deadline = client_deadline(link);
-    if (timer_runs(self) && deadline == self->timer.at) {
+    if (deadline == self->life.timer.at) {
         state.due = awaited_in(self->state);
     } else {
         state.due = deadline == self->connection.heartbeat.at
@@ -906,7 +857,7 @@ static kedge_span client_session_id(const kedge_link *link)
 static bool client_event_waiting(const kedge_link *link)
 {
     const client *self = kedge_gateway_client_const(link);
-    return self->tells != 0 || kedge_gateway_gate_waiting(&self->gate);
+    return self->life.tells != 0 || kedge_gateway_gate_waiting(&self->gate);
 }
 
 static void tell_dispatch(client *self, const kedge_gateway_dispatch *dispatch, kedge_event *event)
@@ -964,13 +915,6 @@ static bool client_goes_on(const kedge_link *link)
     return kedge_gateway_client_const(link)->has_session;
 }
 
-static void tell_connect(client *self, kedge_event *event)
-{
-    event->kind = KEDGE_EVENT_CONNECT;
-    event->as.connect.attempt = self->attempts;
-    event->as.connect.resume = client_goes_on(&self->base);
-}
-
 static bool client_next_event(kedge_link *link, kedge_event *event)
 {
     client *self = kedge_gateway_client_of(link);
@@ -978,26 +922,20 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
     if (tell_passage(self, event)) {
         return true;
     }
-    unsigned first = self->tells & (~self->tells + 1);
-    self->tells &= ~first;
-    switch (first) {
-    case TELL_RESUMED:
+    switch (kedge_client_life_tell(&self->life, link, event)) {
+    case 0:
+        return false;
+    case KEDGE_TELL_RESUMED:
         tell_resumed(self, event);
         return true;
-    case TELL_SYNC_RESUMED:
+    case KEDGE_TELL_SYNC_RESUMED:
         tell_sync(event, KEDGE_OK);
         return true;
-    case TELL_CLOSED:
-        *event = self->closed;
-        return true;
-    case TELL_SYNC:
+    case KEDGE_TELL_SYNC:
         tell_sync(event, self->sync_why);
         return true;
-    case TELL_CONNECT:
-        tell_connect(self, event);
+    default: /* written already */
         return true;
-    default:
-        return false;
     }
 }
 
@@ -1076,8 +1014,7 @@ static kedge_status client_create(kedge_link *link)
 {
     client *self = kedge_gateway_client_of(link);
     const kedge_gateway_client_config *config = kedge_gateway_client_settings(self);
-    link->ended = true;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_init(&self->life, link);
     kedge_gateway_gate_init(&self->gate, link->allocator, config->hold_count, config->hold_bytes);
     kedge_status status = kedge_gateway_client_make_target(self);
     if (status == KEDGE_OK) {

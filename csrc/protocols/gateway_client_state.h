@@ -7,7 +7,7 @@
 #define KEDGE_GATEWAY_CLIENT_STATE_H
 
 #include "bearer.h"
-#include "link.h"
+#include "client_life.h"
 #include "protocols/gateway_client.h"
 #include "protocols/gateway_gate.h"
 
@@ -36,18 +36,15 @@ typedef struct kedge_gateway_client_connection {
 typedef struct kedge_gateway_client {
     kedge_link base;
     kedge_event events[1];
-    kedge_gateway_client_state state;
-    unsigned tells;       /* events that are not in the ring */
-    kedge_deadline timer; /* the state's own */
+    kedge_client_life life;
     kedge_gateway_client_connection connection;
     kedge_gateway_gate gate;
     kedge_queue waiting; /* messages of the application */
     kedge_publication *login;
     kedge_publication *heartbeat;
-    kedge_event closed;
     kedge_status sync_why;
     uint64_t replayed; /* dispatches told since `resume`, until RESUMED is */
-    uint32_t attempts;
+    kedge_gateway_client_state state;
     uint32_t fruitless;  /* resumes in a row that nothing came of */
     uint32_t unreadable; /* connections in a row that ended so */
     kedge_secret token;

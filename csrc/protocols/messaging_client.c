@@ -10,10 +10,6 @@
 typedef kedge_messaging_client client;
 typedef kedge_messaging_client_connection connection;
 
-/* Events that are not in the ring, in the order in which they are told; an event of the stream comes
- * before. */
-enum { TELL_READY = 1, TELL_RESUMED = 2, TELL_CLOSED = 4, TELL_SYNC = 8, TELL_CONNECT = 16 };
-
 /* What a move may need besides the state. */
 typedef struct particulars {
     kedge_span text;
@@ -83,7 +79,7 @@ static void forget_position(client *self, kedge_status why)
 {
     self->has_position = false;
     self->position = 0;
-    self->tells |= TELL_SYNC;
+    self->life.tells |= KEDGE_TELL_SYNC;
     self->sync_why = why;
 }
 
@@ -106,48 +102,12 @@ static void count_unreadable(client *self, const kedge_client_end *why)
 
 static kedge_time delay_after(client *self, const kedge_client_end *why)
 {
-    if (why->action != KEDGE_ACTION_RESUME) {
-        return 0;
-    }
-    if (self->connection.lasted) {
-        self->attempts = 0;
-    }
     const kedge_messaging_client_config *settings = kedge_messaging_client_settings(self);
-    kedge_time window =
-        kedge_retry_window(settings->backoff_first, settings->backoff_last, self->attempts);
-    return kedge_time_after(kedge_random_below(&self->base.commons->random, window),
-                            why->retry_after);
-}
-
-/* One CLOSED a connection: where the last one was not pulled yet, only what follows has changed. */
-static void tell_closed(client *self, const kedge_client_end *why, kedge_time after)
-{
-    kedge_event *closed = &self->closed;
-    if ((self->tells & TELL_CLOSED) == 0) {
-        kedge_client_end_tell(why, &self->base, self->waiting.count, closed);
+    if (self->connection.lasted) {
+        self->life.attempts = 0;
     }
-    closed->as.closed.action = why->action;
-    closed->as.closed.after = after;
-    self->tells |= TELL_CLOSED;
-}
-
-/* The conversation is over: what was to be sent is forgotten. */
-static void conclude(client *self, particulars *all)
-{
-    kedge_client_end *why = &all->ending;
-    if (!self->base.open) {
-        why->sent = 0;
-    }
-    if (!self->base.ended) {
-        count_unreadable(self, why);
-    }
-    kedge_time after = delay_after(self, why);
-    self->timer = kedge_deadline_at(kedge_time_after(self->base.now, after));
-    self->tells &= ~(unsigned)TELL_CONNECT;
-    tell_closed(self, why, after);
-    kedge_queue_clear(&self->waiting, self->base.allocator);
-    memset(&self->connection, 0, sizeof self->connection);
-    self->base.ended = true;
+    return kedge_client_life_back_off(&self->life, &self->base, why, settings->backoff_first,
+                                      settings->backoff_last);
 }
 
 /* ---- Moves -------------------------------------------------------------------------------------- */
@@ -176,30 +136,21 @@ static kedge_status move_overlook(client *self, particulars *all)
 static kedge_status move_discard(client *self, particulars *all)
 {
     (void)all;
-    self->base.open = true;
-    self->base.abort_waits = true;
+    kedge_client_life_discard(&self->base);
     return KEDGE_OK;
 }
 
 static kedge_status move_ask(client *self, particulars *all)
 {
     (void)all;
-    if (self->state != KEDGE_MESSAGING_CLIENT_WAITING) {
-        self->attempts = 0;
-    }
-    self->attempts += self->attempts < UINT32_MAX;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
-    self->tells |= TELL_CONNECT;
+    kedge_client_life_ask(&self->life, self->state == KEDGE_MESSAGING_CLIENT_WAITING);
     return KEDGE_OK;
 }
 
 static kedge_status move_dial(client *self, particulars *all)
 {
     (void)all;
-    kedge_link_drop_output(&self->base);
-    self->base.open = false;
-    self->base.ended = false;
-    self->base.connections++;
+    kedge_client_life_dial(&self->base);
     return KEDGE_OK;
 }
 
@@ -209,8 +160,8 @@ static void ask_to_subscribe(client *self, bool from_now)
     now->subscribes++;
     now->subscribe_waits = true;
     now->from_now = from_now;
-    self->timer = kedge_deadline_at(
-        kedge_time_after(self->base.now, kedge_messaging_client_settings(self)->request_timeout));
+    kedge_client_life_wait(&self->life, &self->base,
+                           kedge_messaging_client_settings(self)->request_timeout);
 }
 
 static kedge_status move_subscribe(client *self, particulars *all)
@@ -240,13 +191,13 @@ static void take_position(client *self, const particulars *all)
 {
     self->has_position = true;
     self->position = all->subscribed.last_event_id;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_rest(&self->life);
 }
 
 static kedge_status move_adopt(client *self, particulars *all)
 {
     take_position(self, all);
-    self->tells |= TELL_READY;
+    self->life.tells |= KEDGE_TELL_READY;
     return KEDGE_OK;
 }
 
@@ -254,7 +205,7 @@ static kedge_status move_reload(client *self, particulars *all)
 {
     self->sync_why =
         self->state == KEDGE_MESSAGING_CLIENT_RESTARTING ? self->lost_why : KEDGE_HISTORY_AHEAD;
-    self->tells |= TELL_SYNC;
+    self->life.tells |= KEDGE_TELL_SYNC;
     take_position(self, all);
     return KEDGE_OK;
 }
@@ -263,15 +214,15 @@ static kedge_status move_follow(client *self, particulars *all)
 {
     self->connection.missed = all->subscribed.count;
     self->connection.last_missed = all->subscribed.last_event_id;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
+    kedge_client_life_rest(&self->life);
     return KEDGE_OK;
 }
 
 static kedge_status move_settle(client *self, particulars *all)
 {
     (void)all;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
-    self->tells |= TELL_RESUMED;
+    kedge_client_life_rest(&self->life);
+    self->life.tells |= KEDGE_TELL_RESUMED;
     return KEDGE_OK;
 }
 
@@ -346,14 +297,17 @@ static kedge_status move_beat(client *self, particulars *all)
     return KEDGE_OK;
 }
 
-/* Closes what is ours to close, and lets go of it. */
+/* Closes what is ours to close; what was to be sent is forgotten. */
 static kedge_status move_end(client *self, particulars *all)
 {
     const kedge_client_end *why = &all->ending;
-    conclude(self, all);
-    if (why->sent != 0 && why->cause != KEDGE_HOST_CLOSED) {
-        kedge_link_send_close(&self->base, why->sent, why->reason);
+    if (!self->base.ended) {
+        count_unreadable(self, why);
     }
+    kedge_client_life_end(&self->life, &self->base, why, delay_after(self, why),
+                          self->waiting.count);
+    kedge_queue_clear(&self->waiting, self->base.allocator);
+    memset(&self->connection, 0, sizeof self->connection);
     return KEDGE_OK;
 }
 
@@ -643,10 +597,8 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
 
 static void tick_state(client *self)
 {
-    bool due = self->state == KEDGE_MESSAGING_CLIENT_WAITING
-                   ? self->timer.at <= self->base.now
-                   : kedge_link_due(&self->base, &self->timer);
-    if (due) {
+    bool backs_off = self->state == KEDGE_MESSAGING_CLIENT_WAITING;
+    if (kedge_client_life_due(&self->life, &self->base, backs_off)) {
         particulars all = particulars_of(own_ending(KEDGE_TIMED_OUT, 1001));
         (void)step(self, KEDGE_MESSAGING_CLIENT_INPUT_TIMER, &all);
     }
@@ -663,11 +615,6 @@ static void tick_keep_alive(client *self)
     }
 }
 
-static bool timer_runs(const client *self)
-{
-    return self->state == KEDGE_MESSAGING_CLIENT_WAITING || is_connected(self);
-}
-
 static kedge_status client_tick(kedge_link *link)
 {
     client *self = kedge_messaging_client_of(link);
@@ -676,9 +623,7 @@ static kedge_status client_tick(kedge_link *link)
         link->counts.stalls +=
             kedge_requests_tick(&self->requests, link->now, link->config->stall_tolerance);
     }
-    if (timer_runs(self)) {
-        tick_state(self);
-    }
+    tick_state(self);
     tick_keep_alive(self);
     return KEDGE_OK;
 }
@@ -687,7 +632,7 @@ static kedge_time client_deadline(const kedge_link *link)
 {
     const client *self = kedge_messaging_client_const(link);
     const connection *now = &self->connection;
-    kedge_time deadline = timer_runs(self) ? self->timer.at : KEDGE_NEVER;
+    kedge_time deadline = self->life.timer.at;
     if (is_connected(self)) {
         deadline = now->answer.at < deadline ? now->answer.at : deadline;
         deadline = now->quiet.at < deadline ? now->quiet.at : deadline;
@@ -707,7 +652,7 @@ static uint64_t client_position(const kedge_link *link)
 static bool client_event_waiting(const kedge_link *link)
 {
     const client *self = kedge_messaging_client_const(link);
-    return self->tells != 0 || self->arrival.waits ||
+    return self->life.tells != 0 || self->arrival.waits ||
            kedge_requests_ended(&self->requests, !is_connected(self)) != NULL;
 }
 
@@ -754,32 +699,30 @@ static bool client_goes_on(const kedge_link *link)
     return kedge_messaging_client_const(link)->has_position;
 }
 
-static void tell(client *self, unsigned which, kedge_event *event)
+static bool tell(client *self, kedge_event *event)
 {
-    switch (which) {
-    case TELL_READY:
+    switch (kedge_client_life_tell(&self->life, &self->base, event)) {
+    case 0:
+        return false;
+    case KEDGE_TELL_READY:
         event->kind = KEDGE_EVENT_READY;
         event->as.ready.number = self->position;
-        return;
-    case TELL_RESUMED:
+        return true;
+    case KEDGE_TELL_RESUMED:
         event->kind = KEDGE_EVENT_RESUMED;
         event->as.resumed.number = self->position;
         event->as.resumed.replayed = self->replayed;
-        return;
-    case TELL_CLOSED:
-        *event = self->closed;
-        return;
-    case TELL_SYNC:
+        return true;
+    case KEDGE_TELL_SYNC:
         event->kind = KEDGE_EVENT_SYNC;
         event->as.sync.why = self->sync_why;
-        return;
-    default:
-        event->kind = KEDGE_EVENT_CONNECT;
-        event->as.connect.attempt = self->attempts;
-        event->as.connect.resume = client_goes_on(&self->base);
+        return true;
+    default: /* written already */
+        return true;
     }
 }
 
+/* Requests that ended with the connection come right before CLOSED. */
 static bool client_next_event(kedge_link *link, kedge_event *event)
 {
     client *self = kedge_messaging_client_of(link);
@@ -790,18 +733,12 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
         }
         return true;
     }
-    unsigned first = self->tells & (~self->tells + 1);
     kedge_open_request *ended = kedge_requests_ended(&self->requests, !is_connected(self));
-    if (ended != NULL && (first == 0 || first >= TELL_CLOSED)) {
+    if (ended != NULL && self->life.tells % KEDGE_TELL_CLOSED == 0) {
         kedge_requests_tell(&self->requests, ended, event);
         return true;
     }
-    if (first == 0) {
-        return false;
-    }
-    self->tells &= ~first;
-    tell(self, first, event);
-    return true;
+    return tell(self, event);
 }
 
 /* ---- The host's and the application's calls ----------------------------------------------------- */
@@ -864,9 +801,8 @@ static void client_destroy(kedge_link *link)
 static kedge_status client_create(kedge_link *link)
 {
     client *self = kedge_messaging_client_of(link);
-    link->ended = true;
-    self->timer = kedge_deadline_at(KEDGE_NEVER);
     const kedge_messaging_client_config *settings = kedge_messaging_client_settings(self);
+    kedge_client_life_init(&self->life, link);
     self->requests.max = settings->requests_max;
     kedge_status status =
         kedge_bearer_make(&self->bearer, link->allocator, settings->path, settings->token);
@@ -891,7 +827,7 @@ static kedge_link_state client_describe(const kedge_link *link)
     kedge_time deadline = client_deadline(link);
     if (!is_connected(self)) {
         state.due = "the next attempt";
-    } else if (deadline == self->timer.at) {
+    } else if (deadline == self->life.timer.at) {
         state.due = "the answer to subscribe";
     } else if (deadline == self->connection.answer.at) {
         state.due = "a sign of life";

@@ -9,7 +9,7 @@
 #include "kedge/envelope.h"
 
 #include "bearer.h"
-#include "link.h"
+#include "client_life.h"
 #include "protocols/messaging_client.h"
 #include "requests.h"
 
@@ -39,19 +39,16 @@ typedef struct kedge_messaging_arrival {
 typedef struct kedge_messaging_client {
     kedge_link base;
     kedge_event events[1];
-    kedge_messaging_client_state state;
-    unsigned tells;       /* events that are not in the ring */
-    kedge_deadline timer; /* the state's own */
+    kedge_client_life life;
     kedge_messaging_client_connection connection;
     kedge_messaging_arrival arrival;
     kedge_requests requests; /* of the application, of this connection or of the one before */
     kedge_queue waiting;     /* messages of the application, and acks */
     kedge_publication *ping;
-    kedge_event closed;
     kedge_status sync_why;
     kedge_status lost_why; /* what SYNC will tell once subscribe from now is answered */
     uint64_t replayed;     /* events told since subscribe, until RESUMED is */
-    uint32_t attempts;
+    kedge_messaging_client_state state;
     uint32_t unreadable; /* connections in a row that ended so */
     kedge_bearer bearer;
     bool has_position;
