@@ -71,6 +71,7 @@ static void let_go(kedge_connection *connection)
     kedge_link *link = connection->link;
     if (link != NULL) { /* then this connection is its holder */
         link->holder = NULL;
+        link->passable = false;
     }
     connection->link = NULL;
 }
@@ -81,6 +82,7 @@ void kedge_connection_take_link(kedge_connection *connection, kedge_link *link)
         *link->holder = NULL;
     }
     link->holder = &connection->link;
+    link->passable = false;
     connection->link = link;
     connection->linked = true;
 }
@@ -125,7 +127,7 @@ kedge_status kedge_connection_accept(kedge_connection **connection,
     if (status == KEDGE_OK && link != NULL) {
         kedge_connection_take_link(*connection, link);
         kedge_connection_limit_messages(*connection, link->config->message_limit);
-        kedge_connection_update_reminder(*connection);
+        kedge_connection_update_link(*connection);
     }
     return status;
 }
@@ -159,7 +161,7 @@ static kedge_status begin(kedge_connection *connection, kedge_link *link,
         kedge_connection_take_link(connection, link);
         connection->link_connection = kedge_link_connection(link);
         connection->link_told = false;
-        kedge_connection_update_reminder(connection);
+        kedge_connection_update_link(connection);
     }
     return status;
 }
@@ -396,7 +398,7 @@ void kedge_connection_lost(kedge_connection *connection, kedge_time now)
     if (connection->unread == 0 && !link_events_wait(connection)) {
         end_of_stream(connection);
     }
-    kedge_connection_update_reminder(connection);
+    kedge_connection_update_link(connection);
 }
 
 kedge_status kedge_connection_close(kedge_connection *connection, uint16_t code, kedge_span reason,
@@ -526,11 +528,12 @@ kedge_time kedge_connection_deadline(const kedge_connection *connection)
 
 /* A reminder that comes too early is set anew then: silence is pushed back with each byte, which must
  * not cost a hub a move of its timer each time. */
-void kedge_connection_update_reminder(kedge_connection *connection)
+void kedge_connection_update_link(kedge_connection *connection)
 {
     if (!kedge_connection_has_link(connection)) {
         return;
     }
+    connection->link->passable = connection->passable && kedge_connection_is_quiet(connection);
     kedge_time wanted = connection->tells != 0 ? connection->now : own_deadline(connection);
     kedge_time set = connection->link->connection_reminder;
     if (wanted < set || (wanted == KEDGE_NEVER && set != KEDGE_NEVER)) {
@@ -810,7 +813,7 @@ bool kedge_connection_next_event(kedge_connection *connection, kedge_connection_
     drop_exchange(connection);
     memset(event, 0, sizeof *event);
     bool found = find_event(connection, event);
-    kedge_connection_update_reminder(connection);
+    kedge_connection_update_link(connection);
     return found;
 }
 

@@ -99,8 +99,10 @@ struct kedge_connection {
     kedge_time now;
     unsigned tells;
 
-    kedge_link *link;         /* null: none, or it went on to another connection, or is gone */
-    bool linked;              /* it had one, and has not yet seen that it is gone */
+    kedge_link *link; /* null: none, or it went on to another connection, or is gone */
+    bool linked;      /* it had one, and has not yet seen that it is gone */
+    bool
+        passable; /* its host takes deliveries of the link past it, while nothing else is to be written */
     uint32_t link_connection; /* client: the link's number of this one */
     bool link_told;           /* it knows the end of this connection, or never heard of its begin */
 
@@ -152,8 +154,9 @@ struct kedge_connection {
  * is lost with it. */
 void kedge_connection_enter(kedge_connection *connection, kedge_time now);
 
-/* The end of every call that may have moved the deadline: folds it into the link's. */
-void kedge_connection_update_reminder(kedge_connection *connection);
+/* The end of every call that may have moved the deadline, or the output: folds the one into the link's, and
+ * tells the link whether there is some of the other. */
+void kedge_connection_update_link(kedge_connection *connection);
 
 /* Before anything is read. */
 void kedge_connection_limit_messages(kedge_connection *connection, size_t message_limit);
@@ -216,6 +219,9 @@ void kedge_connection_conclude_refusal(kedge_connection *connection);
 void kedge_connection_pull_answer(kedge_connection *connection);
 
 /* ---- connection_output.c ------------------------------------------------------------------------- */
+
+/* Whether it is open and has nothing to write but what its link has. */
+bool kedge_connection_is_quiet(const kedge_connection *connection);
 
 /* A place for `size` bytes, in a window that was never used: HTTP comes first. */
 kedge_status kedge_connection_place(kedge_connection *connection, size_t size, uint8_t **bytes);

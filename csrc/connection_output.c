@@ -307,6 +307,12 @@ static bool link_output_waits(const kedge_connection *connection)
            kedge_connection_has_link(connection) && kedge_link_output_waiting(connection->link);
 }
 
+bool kedge_connection_is_quiet(const kedge_connection *connection)
+{
+    return connection->phase == KEDGE_PHASE_OPEN && connection->window.bytes == 0 &&
+           !connection->stream_lost && !own_output_waits(connection);
+}
+
 /* The next thing to write; pongs before messages, a close behind them. False if there is nothing, or no
  * room. A slot beyond the few is taken only for what is there. */
 static bool fill_one(kedge_connection *connection)
@@ -382,7 +388,7 @@ size_t kedge_connection_output(kedge_connection *connection, kedge_span *parts, 
     if (!connection->stream_lost) {
         fill(connection);
     }
-    kedge_connection_update_reminder(connection);
+    kedge_connection_update_link(connection);
     return connection->stream_lost ? 0 : offer(&connection->window, parts, capacity);
 }
 
@@ -409,9 +415,39 @@ kedge_status kedge_connection_consumed(kedge_connection *connection, size_t size
     if (window->first == window->count) {
         empty_window(connection);
     }
-    kedge_connection_update_reminder(connection);
+    kedge_connection_update_link(connection);
     return KEDGE_OK;
 }
+
+/* ---- Past the connection ------------------------------------------------------------------------ */
+
+kedge_status kedge_connection_let_pass(kedge_connection *connection, bool passable)
+{
+    if (connection == NULL) {
+        return KEDGE_INVALID_ARGUMENT;
+    }
+    if (connection->role != KEDGE_SERVER) {
+        return KEDGE_WRONG_ROLE;
+    }
+    connection->passable = passable;
+    kedge_connection_update_link(connection);
+    return KEDGE_OK;
+}
+
+size_t kedge_delivery_header(const kedge_delivery *delivery, uint8_t out[KEDGE_FRAME_HEADER_MAX])
+{
+    kedge_frame_header header;
+    if (delivery == NULL || out == NULL) {
+        return 0;
+    }
+    memset(&header, 0, sizeof header);
+    header.opcode = delivery->kind == KEDGE_OUTPUT_TEXT ? KEDGE_OPCODE_TEXT : KEDGE_OPCODE_BINARY;
+    header.fin = true;
+    header.payload_size = delivery->message.size;
+    return kedge_frame_write(&header, out);
+}
+
+/* ---- Whether there is something ----------------------------------------------------------------- */
 
 bool kedge_connection_output_waiting(const kedge_connection *connection)
 {

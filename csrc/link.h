@@ -308,7 +308,6 @@ struct kedge_link {
     const kedge_link_config *config; /* the hub's, or that in `alone` */
     kedge_allocator allocator;
     struct kedge_link_alone *alone; /* what a link without a hub owns; else null */
-    void *context;
 
     kedge_time reminder;            /* the host's */
     kedge_time connection_reminder; /* the kedge_connection's, where there is one */
@@ -366,6 +365,7 @@ struct kedge_link {
     kedge_link *ready_previous;
     kedge_link **holder; /* of the kedge_connection that has it: where that points to it, to
                                        be emptied once it is another's, or gone; null: none has it */
+    void *context;
     const kedge_link_operations *operations;
     uint64_t written; /* messages */
     uint64_t sent; /* server: the highest number of its history that was given, or that the client
@@ -385,6 +385,7 @@ struct kedge_link {
                       not list it. Set by the hub, cleared when next_output has nothing */
     bool reminded;       /* a reminder passed; cleared by the hub */
     bool ready;          /* it is on the hub's list of ready links */
+    bool passable;       /* its kedge_connection has nothing to write, and may be passed by */
     kedge_cursor cursor; /* its begin is looked at too */
 };
 

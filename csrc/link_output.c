@@ -368,7 +368,7 @@ size_t kedge_link_next_deliveries(kedge_link *link, kedge_delivery *deliveries, 
  * ready since the hub took that in, or its host has not pulled all yet. */
 static bool is_free(const kedge_link *link)
 {
-    return !link->ready && !link->handed && link->holder == NULL && flows(link);
+    return !link->ready && !link->handed && (link->holder == NULL || link->passable) && flows(link);
 }
 
 bool kedge_link_take(kedge_log_taker *taker, void *owner, kedge_publication *publication)

@@ -31,6 +31,7 @@
 #define KEDGE_CONNECTION_H
 
 #include "kedge/base.h"
+#include "kedge/frame.h"
 #include "kedge/handshake.h"
 #include "kedge/link.h"
 #include "kedge/reader.h"
@@ -170,6 +171,18 @@ KEDGE_API size_t kedge_connection_output(kedge_connection *connection, kedge_spa
 /* So many bytes were written. INVALID_ARGUMENT for more than was offered. */
 KEDGE_API kedge_status kedge_connection_consumed(kedge_connection *connection, size_t size,
                                                  kedge_time now);
+
+/* Whether kedge_hub_next_deliveries may give the messages of this server's link past the connection,
+ * whenever that has nothing to write itself: at first it may not, and gives the link as one that is ready.
+ * Who calls this, with true, writes the frame, which is the header that kedge_delivery_header writes and
+ * then the message. What of it the socket does not take at once goes out before anything that output gives
+ * later, and the link is held back until then (kedge_link_hold_back). WRONG_ROLE (a client's connection),
+ * INVALID_ARGUMENT. */
+KEDGE_API kedge_status kedge_connection_let_pass(kedge_connection *connection, bool passable);
+
+/* The header of the frame in which a server sends that message; returns its size. */
+KEDGE_API size_t kedge_delivery_header(const kedge_delivery *delivery,
+                                       uint8_t out[KEDGE_FRAME_HEADER_MAX]);
 
 /* True if output would give something. */
 KEDGE_API bool kedge_connection_output_waiting(const kedge_connection *connection);

@@ -114,7 +114,8 @@ KEDGE_API kedge_link *kedge_hub_next_ready(kedge_hub *hub, kedge_time now);
  *                 write the message; what the socket does not take is copied, and the link held back
  *
  * So an event for ten thousand links that had read everything costs less than half of what it does by
- * next_ready. A link that a kedge_connection has is given as one that is ready: its bytes are the connection's. */
+ * next_ready. A link that a kedge_connection has is given as one that is ready, unless that lets messages
+ * pass (kedge_connection_let_pass). */
 KEDGE_API size_t kedge_hub_next_deliveries(kedge_hub *hub, kedge_delivery *deliveries, size_t room,
                                            kedge_time now);
 

@@ -148,6 +148,9 @@ typedef struct core_state {
     PyObject *pause;
     PyObject *resume;
     PyObject *flush;
+    PyObject *write; /* names of what it calls of its transport and of its loop */
+    PyObject *abort;
+    PyObject *call_soon;
     PyObject *monotonic;  /* time.monotonic */
     PyObject *time_ns;    /* time.time_ns */
     PyObject *clock;      /* of objects that were given none: the first, unless another was set */
@@ -237,6 +240,10 @@ int core_raise_argument(core_state *state, const char *format, ...);
 
 /* Raises a StateError likewise. Returns -1. */
 int core_raise_state(core_state *state, const char *sentence);
+
+/* The exception that stands, taken away, null if there is none; and raised again, its reference given away. */
+PyObject *core_take_raised(void);
+void core_raise_again(PyObject *raised);
 
 /* ---- Guards ---------------------------------------------------------------------------------- */
 

@@ -34,18 +34,11 @@ void core_hub_wake(core_hub *hub)
     if (hub->guard.busy || hub->links == NULL || !is_due(hub)) {
         return;
     }
-#if PY_VERSION_HEX >= 0x030C0000
-    PyObject *standing = PyErr_GetRaisedException();
+    PyObject *standing = core_take_raised();
     call_wake(hub);
-    PyErr_SetRaisedException(standing);
-#else
-    PyObject *type;
-    PyObject *value;
-    PyObject *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    call_wake(hub);
-    PyErr_Restore(type, value, traceback);
-#endif
+    if (standing != NULL) {
+        core_raise_again(standing);
+    }
 }
 
 void core_hub_leave(core_hub *hub)

@@ -246,6 +246,9 @@ static int module_exec(PyObject *module)
         DO((state)->pause);                                                                        \
         DO((state)->resume);                                                                       \
         DO((state)->flush);                                                                        \
+        DO((state)->write);                                                                        \
+        DO((state)->abort);                                                                        \
+        DO((state)->call_soon);                                                                    \
         DO((state)->monotonic);                                                                    \
         DO((state)->time_ns);                                                                      \
         DO((state)->clock);                                                                        \

@@ -80,6 +80,8 @@ typedef struct core_trace core_trace;
 /* A link of either role. */
 typedef struct core_link {
     PyObject_HEAD core_state *state;
+    struct core_wire *wire; /* what carries its connection on asyncio; not owned */
+    core_trace *trace;      /* null: nobody looks on */
     kedge_link *link;
     core_hub *hub;     /* a server's; never let go of before the link is destroyed */
     core_guard *guard; /* the hub's, or a client's own */
@@ -89,10 +91,8 @@ typedef struct core_link {
     PyObject *decoder;
     PyObject *path; /* a client's */
     PyObject *weak_references;
-    struct core_wire *wire; /* what carries its connection on asyncio; not owned */
-    core_slice message;     /* that was received last */
-    core_kept *kept;        /* what its settings borrow */
-    core_trace *trace;      /* null: nobody looks on */
+    core_slice message; /* that was received last */
+    core_kept *kept;    /* what its settings borrow */
     size_t message_limit;
     unsigned connections; /* Connection objects that have it */
 } core_link;
@@ -140,7 +140,8 @@ int core_pull_events(core_link *link, PyObject *list);
 /* Decodes what takes Python code to decode. To be called when the guard is gone. */
 int core_finish_events(core_state *state, PyObject *list);
 
-/* A message in one piece. */
+/* A message in one piece; the first has room for it at `place`. */
+void core_scatter_copy(const kedge_scatter *message, char *place);
 PyObject *core_scatter_bytes(const kedge_scatter *message);
 
 /* Appends what a link has to send to a list; if limited, only until so many bytes. Guarded. */

@@ -1,16 +1,19 @@
 /* What links have to send, as Python objects. */
 #include "trace.h"
 
-PyObject *core_scatter_bytes(const kedge_scatter *message)
+void core_scatter_copy(const kedge_scatter *message, char *place)
 {
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)message->size);
-    if (bytes == NULL) {
-        return NULL;
-    }
-    char *place = PyBytes_AS_STRING(bytes);
     for (size_t i = 0; i < message->count; i++) {
         memcpy(place, message->parts[i].data, message->parts[i].size);
         place += message->parts[i].size;
+    }
+}
+
+PyObject *core_scatter_bytes(const kedge_scatter *message)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)message->size);
+    if (bytes != NULL) {
+        core_scatter_copy(message, PyBytes_AS_STRING(bytes));
     }
     return bytes;
 }

@@ -180,7 +180,7 @@ static int deliver(core_wire *self, const news *found)
 
 static bool can_write(const core_wire *self)
 {
-    return self->write != NULL && !self->held;
+    return self->transport != NULL && !self->held && self->passing == 0;
 }
 
 /* A link is asked until it gives nothing, so that its hub learns that it was served. */
@@ -191,9 +191,9 @@ static bool may_have_output(const core_connection *connection)
 
 static int write_one(core_wire *self, PyObject *bytes)
 {
-    PyObject *write = Py_NewRef(self->write);
-    PyObject *result = PyObject_CallOneArg(write, bytes);
-    Py_DECREF(write);
+    PyObject *transport = Py_NewRef(self->transport);
+    PyObject *result = PyObject_CallMethodOneArg(transport, self->state->write, bytes);
+    Py_DECREF(transport);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -202,6 +202,7 @@ static int write_one(core_wire *self, PyObject *bytes)
 static int write_all(core_wire *self)
 {
     int wrote = 0;
+    self->missed = self->passing > 0;
     while (can_write(self) && may_have_output(self->connection)) {
         PyObject *bytes = core_connection_output(self->connection, OUTPUT_LIMIT);
         if (bytes == NULL) {
@@ -250,12 +251,13 @@ static int steer(core_wire *self)
     return call_named(self, wanted ? self->state->resume : self->state->pause);
 }
 
-/* From now on look_all finds it by its link. */
+/* From now on serve() finds it by its link, and may write past the connection of a server's. */
 static void tell_link(core_wire *self)
 {
     core_link *link = self->connection->link;
-    if (link != NULL) {
+    if (link != NULL && link->wire != self) {
         link->wire = self;
+        (void)kedge_connection_let_pass(self->connection->connection, true);
     }
 }
 
@@ -264,12 +266,13 @@ static void untell_link(const core_wire *self)
     core_link *link = self->connection == NULL ? NULL : self->connection->link;
     if (link != NULL && link->wire == self) {
         link->wire = NULL;
+        (void)kedge_connection_let_pass(self->connection->connection, false);
     }
 }
 
 static int settle(core_wire *self)
 {
-    if (self->write == NULL) {
+    if (self->transport == NULL) {
         return 0;
     }
     tell_link(self);
@@ -417,14 +420,18 @@ static PyObject *wire_buffer_updated(PyObject *object, PyObject *count)
 static PyObject *wire_pause_writing(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    wire_of(object)->held = true;
+    core_wire *self = wire_of(object);
+    self->held = true;
+    if (self->connection != NULL && self->connection->link != NULL) {
+        kedge_link_hold_back(self->connection->link->link);
+    }
     Py_RETURN_NONE;
 }
 
 static PyObject *look(core_wire *self)
 {
     news found = {NULL, NULL, NULL, NULL, NULL, false};
-    if (self->write == NULL) {
+    if (self->transport == NULL) {
         Py_RETURN_NONE;
     }
     return pumped(self, &found, look_again(self, &found));
@@ -479,7 +486,6 @@ static void want_step(const core_link *link, int step)
         want((const char *)link->link + LINK_HOT, LINK_HOT_SIZE);
         want(wire->mailbox, sizeof *wire->mailbox);
         want(wire->connection, sizeof *wire->connection);
-        want(wire->write, 2 * CACHE_LINE);
         want(wire->transport, CACHE_LINE);
     } else {
         const char *connection = (const char *)wire->connection->connection;
@@ -489,24 +495,182 @@ static void want_step(const core_link *link, int step)
     }
 }
 
-/* The links that have something. */
-static PyObject *all_ready(PyObject *object)
+/* Events for many links come as messages, which are written past their connections: the frames of some at a
+ * time are made, then written, which may run Python code. Until its frame is written a wire writes nothing
+ * else. */
+enum { BATCH = 32, NEAR = 4 };
+
+typedef struct batch {
+    kedge_delivery deliveries[BATCH];
+    core_wire *wires[BATCH];
+    PyObject *frames[BATCH]; /* null: there was no memory for it */
+    size_t count;            /* of the latter */
+} batch;
+
+/* Whether both are the same bytes: so it is where sessions have the same number, or need none. */
+static bool is_same(const kedge_delivery *one, const kedge_delivery *other)
+{
+    const kedge_span *head = &one->message.parts[0];
+    const kedge_span *other_head = &other->message.parts[0];
+    return one->publication == other->publication && one->kind == other->kind &&
+           head->size == other_head->size && memcmp(head->data, other_head->data, head->size) == 0;
+}
+
+static PyObject *frame_of(const kedge_delivery *delivery)
+{
+    uint8_t header[KEDGE_FRAME_HEADER_MAX];
+    size_t size = kedge_delivery_header(delivery, header);
+    PyObject *frame = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(size + delivery->message.size));
+    if (frame != NULL) {
+        char *place = PyBytes_AS_STRING(frame);
+        memcpy(place, header, size);
+        core_scatter_copy(&delivery->message, place + size);
+    }
+    return frame;
+}
+
+/* Makes the frame of the delivery `i`, unless the one before has it. */
+static void add_frame(batch *taken, size_t i, kedge_time now)
+{
+    const kedge_delivery *delivery = &taken->deliveries[i];
+    core_link *link = kedge_link_context(delivery->link);
+    size_t count = taken->count;
+    bool shared = count > 0 && is_same(delivery, delivery - 1);
+    PyObject *frame = shared ? Py_XNewRef(taken->frames[count - 1]) : frame_of(delivery);
+    if (frame == NULL) {
+        PyErr_Clear();
+    } else if (link->trace != NULL) {
+        core_trace_written(link, PyBytes_AS_STRING(frame), (size_t)PyBytes_GET_SIZE(frame), now);
+    }
+    taken->frames[count] = frame;
+    taken->wires[count] = (core_wire *)Py_NewRef((PyObject *)link->wire);
+    taken->wires[count]->passing++;
+    taken->count++;
+}
+
+/* Asks for the memory of one that is to be written soon. */
+static void want_next(const batch *taken, size_t i)
+{
+    if (i < taken->count) {
+        want(taken->wires[i], CACHE_LINE);
+        want(taken->wires[i]->transport, CACHE_LINE);
+    }
+}
+
+/* Takes some, and the link that is ready behind them, if there is one. 0: there was nothing. */
+static int take_batch(PyObject *object, batch *taken, PyObject *ready)
 {
     static PyObject *const by_clock[] = {NULL, NULL};
     kedge_time now;
+    taken->count = 0;
     core_hub *hub = core_hub_begin_at(object, by_clock, &now);
-    PyObject *links = hub == NULL ? NULL : PyList_New(0);
-    kedge_link *link;
-    while (links != NULL && (link = kedge_hub_next_ready(hub->hub, now)) != NULL) {
-        if (PyList_Append(links, kedge_link_context(link)) < 0) {
-            Py_CLEAR(links);
+    if (hub == NULL) {
+        return -1;
+    }
+    int failed = 0;
+    size_t count = kedge_hub_next_deliveries(hub->hub, taken->deliveries, BATCH, now);
+    for (size_t i = 0; i < count; i++) {
+        if (i + NEAR < count) {
+            want(kedge_link_context(taken->deliveries[i + NEAR].link), CACHE_LINE);
+        }
+        if (taken->deliveries[i].kind != 0) {
+            add_frame(taken, i, now);
+        } else {
+            failed = PyList_Append(ready, kedge_link_context(taken->deliveries[i].link));
         }
     }
-    if (hub != NULL) {
-        hub->woken = false;
-        hub->guard.busy = false;
+    hub->woken = false;
+    hub->guard.busy = false;
+    return failed < 0 ? -1 : count > 0;
+}
+
+/* Whose message is lost for want of memory loses the connection too: so the session is whole again when it
+ * is resumed. */
+static int write_past(core_wire *wire, PyObject *frame)
+{
+    int failed = 0;
+    if (wire->transport != NULL && frame != NULL) {
+        failed = write_one(wire, frame);
+    } else if (wire->transport != NULL) {
+        PyObject *transport = Py_NewRef(wire->transport);
+        PyObject *result = PyObject_CallMethodNoArgs(transport, wire->state->abort);
+        Py_DECREF(transport);
+        Py_XDECREF(result);
+        failed = result == NULL ? -1 : 0;
     }
-    return links;
+    return failed;
+}
+
+static int look_at(core_wire *wire)
+{
+    PyObject *looked = look(wire);
+    Py_XDECREF(looked);
+    return looked == NULL ? -1 : 0;
+}
+
+static int pass_by(core_wire *wire, PyObject *frame)
+{
+    int failed = write_past(wire, frame);
+    core_link *link = wire->connection->link;
+    if (wire->held && link != NULL) {
+        kedge_link_hold_back(link->link);
+    }
+    wire->passing--;
+    if (failed == 0 && wire->tells_written) {
+        failed = call_named(wire, wire->state->written);
+    }
+    return failed == 0 && wire->missed ? look_at(wire) : failed;
+}
+
+/* What goes wrong with one is told, and keeps nothing from the next, which nobody would give again. */
+static int tell_failure(int failed, PyObject *link)
+{
+    if (failed < 0 && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_WriteUnraisable(link);
+        return 0;
+    }
+    return failed;
+}
+
+/* All of them, though one of them interrupts: that is raised in the end. */
+static int write_batch(batch *taken)
+{
+    PyObject *raised = NULL;
+    for (size_t i = 0; i < taken->count; i++) {
+        core_wire *wire = taken->wires[i];
+        want_next(taken, i + NEAR);
+        if (tell_failure(pass_by(wire, taken->frames[i]), (PyObject *)wire) < 0) {
+            Py_XSETREF(raised, core_take_raised());
+        }
+        if (wire->connection->link != NULL) {
+            core_trace_tell(wire->connection->link);
+        }
+        Py_DECREF(wire);
+        Py_XDECREF(taken->frames[i]);
+    }
+    if (raised != NULL) {
+        core_raise_again(raised);
+        return -1;
+    }
+    return 0;
+}
+
+/* Writes what comes as messages; a list of the links that are ready otherwise. */
+static PyObject *write_messages(PyObject *hub)
+{
+    batch taken;
+    PyObject *ready = PyList_New(0);
+    int more = ready == NULL ? -1 : 1;
+    while (more > 0) {
+        more = take_batch(hub, &taken, ready);
+        if (more > 0 || taken.count > 0) {
+            more = write_batch(&taken) < 0 ? -1 : more;
+        }
+    }
+    if (more < 0) {
+        Py_CLEAR(ready);
+    }
+    return ready;
 }
 
 static void want_ahead(PyObject *links, Py_ssize_t place)
@@ -519,20 +683,13 @@ static void want_ahead(PyObject *links, Py_ssize_t place)
     }
 }
 
-/* Looks at a link's wire; what has none goes to the others. What goes wrong with one is told, and
- * keeps nothing from the next, which nobody would give again. */
-static int look_at(core_link *link, PyObject *others)
+/* Looks at a link's wire; what has none goes to the others. */
+static int serve(core_link *link, PyObject *others)
 {
     if (link->wire == NULL) {
         return PyList_Append(others, (PyObject *)link);
     }
-    PyObject *looked = look(link->wire);
-    Py_XDECREF(looked);
-    if (looked == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
-        PyErr_WriteUnraisable((PyObject *)link);
-        return 0;
-    }
-    return looked == NULL ? -1 : 0;
+    return tell_failure(look_at(link->wire), (PyObject *)link);
 }
 
 static PyObject *wire_serve(PyObject *type, PyObject *hub)
@@ -542,11 +699,11 @@ static PyObject *wire_serve(PyObject *type, PyObject *hub)
         PyErr_SetString(PyExc_TypeError, "serve() takes a hub");
         return NULL;
     }
-    PyObject *links = all_ready(hub);
+    PyObject *links = write_messages(hub);
     PyObject *others = links == NULL ? NULL : PyList_New(0);
     for (Py_ssize_t i = 0; others != NULL && i < PyList_GET_SIZE(links); i++) {
         want_ahead(links, i);
-        if (look_at((core_link *)PyList_GET_ITEM(links, i), others) < 0) {
+        if (serve((core_link *)PyList_GET_ITEM(links, i), others) < 0) {
             Py_CLEAR(others);
         }
     }
@@ -574,7 +731,7 @@ static PyObject *wire_flush(PyObject *object, PyObject *unused)
     core_wire *self = wire_of(object);
     news found = {NULL, NULL, NULL, NULL, NULL, false};
     self->flush_comes = false;
-    if (self->write == NULL) {
+    if (self->transport == NULL) {
         Py_RETURN_NONE;
     }
     return pumped(self, &found, take_time(self));
@@ -586,7 +743,7 @@ static PyObject *wire_resume_writing(PyObject *object, PyObject *unused)
     news found = {NULL, NULL, NULL, NULL, NULL, false};
     (void)unused;
     self->held = false;
-    if (self->write == NULL) {
+    if (self->transport == NULL) {
         Py_RETURN_NONE;
     }
     if (take_time(self) < 0 || pump(self, &found) < 0 ||
@@ -598,11 +755,12 @@ static PyObject *wire_resume_writing(PyObject *object, PyObject *unused)
 
 static int flush_soon(core_wire *self)
 {
-    if (self->flush_comes || self->pumping || self->call_soon == NULL) {
+    if (self->flush_comes || self->pumping || self->loop == NULL) {
         return 0;
     }
     PyObject *flush = PyObject_GetAttr((PyObject *)self, self->state->flush);
-    PyObject *handle = flush == NULL ? NULL : PyObject_CallOneArg(self->call_soon, flush);
+    PyObject *handle =
+        flush == NULL ? NULL : PyObject_CallMethodOneArg(self->loop, self->state->call_soon, flush);
     self->flush_comes = handle != NULL;
     Py_XDECREF(flush);
     Py_XDECREF(handle);
@@ -641,7 +799,7 @@ static PyObject *wire_steer(PyObject *object, PyObject *unused)
 {
     (void)unused;
     core_wire *self = wire_of(object);
-    if (self->write != NULL && steer(self) < 0) {
+    if (self->transport != NULL && steer(self) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -665,17 +823,10 @@ CORE_METHOD(wire_attach)
         PyErr_SetString(PyExc_TypeError, "connection must be a Connection");
         return NULL;
     }
-    PyObject *write = PyObject_GetAttrString(values[1], "write");
-    PyObject *call_soon = write == NULL ? NULL : PyObject_GetAttrString(values[2], "call_soon");
-    if (call_soon == NULL) {
-        Py_XDECREF(write);
-        return NULL;
-    }
     untell_link(self);
     Py_XSETREF(self->connection, (core_connection *)Py_NewRef(values[0]));
     Py_XSETREF(self->transport, Py_NewRef(values[1]));
-    Py_XSETREF(self->write, write);
-    Py_XSETREF(self->call_soon, call_soon);
+    Py_XSETREF(self->loop, Py_NewRef(values[2]));
     Py_RETURN_NONE;
 }
 
@@ -683,8 +834,7 @@ static int wire_clear(PyObject *object)
 {
     core_wire *self = wire_of(object);
     Py_CLEAR(self->transport);
-    Py_CLEAR(self->write);
-    Py_CLEAR(self->call_soon);
+    Py_CLEAR(self->loop);
     Py_CLEAR(self->mailbox);
     return 0;
 }
@@ -851,8 +1001,7 @@ static int wire_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->connection);
     Py_VISIT(self->transport);
-    Py_VISIT(self->write);
-    Py_VISIT(self->call_soon);
+    Py_VISIT(self->loop);
     Py_VISIT(self->mailbox);
     Py_VISIT(self->view);
     return 0;
@@ -982,6 +1131,9 @@ int core_add_wire(PyObject *module, core_state *state)
         {&state->pause, "_pause"},
         {&state->resume, "_resume"},
         {&state->flush, "flush"},
+        {&state->write, "write"},
+        {&state->abort, "abort"},
+        {&state->call_soon, "call_soon"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         *names[i].name = PyUnicode_InternFromString(names[i].text);

@@ -20,20 +20,21 @@ typedef struct core_connection {
 typedef struct core_wire {
     PyObject_HEAD core_state *state;
     core_connection *connection; /* null before the transport is there */
-    PyObject *transport;         /* null before, and once it is gone; so are its two methods */
-    PyObject *write;
-    PyObject *call_soon; /* the loop's */
-    core_mailbox *mailbox;
-    PyObject *view; /* what is read into */
-    Py_buffer buffer;
-    PyObject *weak_references;
-    kedge_time alarm; /* when it rings; KEDGE_NEVER: it is not set */
-    bool held;        /* the transport takes nothing for now */
+    PyObject *transport;         /* null before, and once it is gone; so is the loop */
+    bool held;                   /* the transport takes nothing for now */
     bool reading;
     bool pumping;
     bool flush_comes;
     bool tells_written;
     bool raw_texts;
+    bool missed;     /* it had something to write while frames waited */
+    uint8_t passing; /* frames that are about to be written past the connection */
+    PyObject *loop;
+    core_mailbox *mailbox;
+    PyObject *view; /* what is read into */
+    Py_buffer buffer;
+    PyObject *weak_references;
+    kedge_time alarm; /* when it rings; KEDGE_NEVER: it is not set */
 } core_wire;
 
 /* A guarded call begins, by the connection's clock, and ends. */

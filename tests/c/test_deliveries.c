@@ -2,6 +2,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "connection_pair.h"
 #include "hub.h"
 #include "hub_world.h"
 
@@ -246,6 +247,159 @@ START_TEST(a_connections_link_is_looked_at)
 }
 END_TEST
 
+/* ---- Past a connection -------------------------------------------------------------------------- */
+
+static connection_pair pair;
+
+/* A client of a gateway who has logged in and read everything; to tell anybody is put off. */
+static void connect_pair(void)
+{
+    connection_pair_begin(&pair);
+    connection_pair_link(&pair, false);
+    connection_pair_connect(&pair, "");
+    connection_pair_settle(&pair);
+    pair.server.hub->teller.least = 1;
+    CONNECTION_LOG_IS(&pair.server, "opened|identify|attached");
+    CONNECTION_LOG_IS(&pair.client, "opened|ready");
+}
+
+static void end_pair(void)
+{
+    connection_pair_end(&pair);
+}
+
+static kedge_status let_pass(bool passable)
+{
+    return kedge_connection_let_pass(pair.server.connection, passable);
+}
+
+/* Publishes; the number of messages that the hub gives for it, or 0 where it gives the link. */
+static size_t messages(void)
+{
+    kedge_publication *publication = hub_world_publication(7);
+    ck_assert_int_eq(
+        kedge_hub_publish(pair.server.hub, kedge_text("all"), publication, NULL, pair.now),
+        KEDGE_OK);
+    kedge_publication_release(publication);
+    size_t count = kedge_hub_next_deliveries(pair.server.hub, deliveries, ROOM, pair.now);
+    if (count == 1 && deliveries[0].kind == 0) {
+        (void)connection_host_output(&pair.server, NULL, pair.now);
+        return 0;
+    }
+    return count;
+}
+
+/* The frame of the first, as the client reads it. */
+static void carry_first(void)
+{
+    uint8_t header[KEDGE_FRAME_HEADER_MAX];
+    size_t size = kedge_delivery_header(&deliveries[0], header);
+    connection_host_read(&pair.client, header, size, pair.now);
+    for (size_t i = 0; i < deliveries[0].message.count; i++) {
+        kedge_span part = deliveries[0].message.parts[i];
+        connection_host_read(&pair.client, part.data, part.size, pair.now);
+    }
+}
+
+START_TEST(a_connection_lets_messages_pass)
+{
+    ck_assert_uint_eq(messages(), 0);
+    ck_assert_int_eq(let_pass(true), KEDGE_OK);
+    ck_assert_uint_eq(messages(), 1);
+    ck_assert_ptr_eq(deliveries[0].link, pair.server.link);
+    uint64_t before = pair.client.last;
+    carry_first();
+    ck_assert_uint_eq(pair.client.last, before + 2); /* it was not given what was pulled above */
+    ck_assert_int_eq(let_pass(false), KEDGE_OK);
+    ck_assert_uint_eq(messages(), 0);
+}
+END_TEST
+
+START_TEST(nothing_passes_a_connection_that_has_something_to_write)
+{
+    static const uint8_t ping[] = {0x89, 0x80, 1, 2, 3, 4};
+    kedge_span parts[4];
+    ck_assert_int_eq(let_pass(true), KEDGE_OK);
+    connection_host_read(&pair.server, ping, sizeof ping, pair.now);
+    ck_assert_uint_eq(messages(), 0); /* which writes the pong, too */
+    connection_host_read(&pair.server, ping, sizeof ping, pair.now);
+    ck_assert_uint_ge(kedge_connection_output(pair.server.connection, parts, 4, pair.now), 1);
+    ck_assert_uint_eq(messages(), 0); /* the pong was offered, and not taken */
+    ck_assert_uint_eq(messages(), 1);
+    ck_assert_int_eq(kedge_connection_receive(pair.server.connection, ping, sizeof ping, pair.now),
+                     KEDGE_OK);
+    kedge_connection_lost(pair.server.connection, pair.now); /* it is not read yet */
+    ck_assert_uint_eq(messages(), 0);
+}
+END_TEST
+
+START_TEST(nothing_passes_before_it_is_open_or_once_it_closes)
+{
+    static const uint8_t close[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8};
+    ck_assert_int_eq(let_pass(true), KEDGE_OK);
+    connection_host_read(&pair.server, close, sizeof close, pair.now);
+    ck_assert(!pair.server.link->passable);
+    connection_pair_end(&pair);
+    connection_pair_begin(&pair);
+    connection_pair_link(&pair, false);
+    connection_pair_connect(&pair, "");
+    ck_assert_int_eq(let_pass(true), KEDGE_OK);
+    ck_assert(!pair.server.link->passable);
+    connection_pair_settle(&pair);
+    ck_assert(pair.server.link->passable);
+    kedge_connection_destroy(pair.server.connection, pair.now);
+    pair.server.connection = NULL;
+    ck_assert(!pair.server.link->passable);
+}
+END_TEST
+
+START_TEST(a_link_that_joins_may_be_passed)
+{
+    connection_pair_end(&pair);
+    connection_pair_begin(&pair);
+    connection_pair_link(&pair, false);
+    kedge_link *link = pair.server.link;
+    pair.server.link = NULL;
+    pair.server.mute = true;
+    connection_pair_connect(&pair, "");
+    ck_assert_int_eq(let_pass(true), KEDGE_OK); /* there is no link yet */
+    connection_pair_settle(&pair);
+    ck_assert_int_eq(kedge_connection_join(pair.server.connection, link, pair.now), KEDGE_OK);
+    ck_assert(!link->passable);
+    pair.server.link = link;
+    pair.server.mute = false;
+    connection_pair_settle(&pair);
+    ck_assert(link->passable);
+}
+END_TEST
+
+START_TEST(frames_have_the_opcode_of_their_kind)
+{
+    uint8_t header[KEDGE_FRAME_HEADER_MAX];
+    kedge_delivery delivery;
+    memset(&delivery, 0, sizeof delivery);
+    delivery.kind = KEDGE_OUTPUT_TEXT;
+    delivery.message.size = 5;
+    ck_assert_uint_eq(kedge_delivery_header(&delivery, header), 2);
+    ck_assert_mem_eq(header, "\x81\x05", 2);
+    delivery.kind = KEDGE_OUTPUT_BINARY;
+    delivery.message.size = 300;
+    ck_assert_uint_eq(kedge_delivery_header(&delivery, header), 4);
+    ck_assert_mem_eq(header, "\x82\x7E\x01\x2C", 4);
+    ck_assert_uint_eq(kedge_delivery_header(NULL, header), 0);
+    ck_assert_uint_eq(kedge_delivery_header(&delivery, NULL), 0);
+}
+END_TEST
+
+START_TEST(only_servers_let_pass)
+{
+    ck_assert_int_eq(kedge_connection_let_pass(NULL, true), KEDGE_INVALID_ARGUMENT);
+    ck_assert_int_eq(kedge_connection_let_pass(pair.client.connection, true), KEDGE_WRONG_ROLE);
+}
+END_TEST
+
+/* ---- Others ------------------------------------------------------------------------------------- */
+
 START_TEST(an_applications_cursor_is_told)
 {
     kedge_cursor own;
@@ -416,6 +570,15 @@ Suite *kedge_deliveries_suite(void)
     tcase_add_test(compressed, what_is_written_compressed_is_made_by_the_first);
     tcase_add_test(compressed, what_must_be_compressed_first_is_left);
     suite_add_tcase(suite, compressed);
+    TCase *past = tcase_create("past");
+    tcase_add_checked_fixture(past, connect_pair, end_pair);
+    tcase_add_test(past, a_connection_lets_messages_pass);
+    tcase_add_test(past, nothing_passes_a_connection_that_has_something_to_write);
+    tcase_add_test(past, nothing_passes_before_it_is_open_or_once_it_closes);
+    tcase_add_test(past, a_link_that_joins_may_be_passed);
+    tcase_add_test(past, frames_have_the_opcode_of_their_kind);
+    tcase_add_test(past, only_servers_let_pass);
+    suite_add_tcase(suite, past);
     TCase *clientless = tcase_create("clients");
     tcase_add_test(clientless, a_client_has_no_history);
     suite_add_tcase(suite, clientless);

@@ -143,6 +143,8 @@ static void accept_far(sim_world *world, sim_wire *wire)
     } else if (status == KEDGE_OK) {
         status = kedge_connection_accept(&wire->far, NULL, wire->link,
                                          memory_probe_allocator(&world->memory), now);
+        wire->passable = sim_chance(world, 50);
+        (void)kedge_connection_let_pass(wire->far, wire->passable); /* null, where that failed */
     }
     if (status != KEDGE_OK) {
         SIM_EXPECT(world, status == KEDGE_NO_MEMORY, "no connection is taken in: %s",
@@ -289,6 +291,7 @@ void sim_drop_far_ends(sim_world *world, int node)
         kedge_connection_destroy(wire->far, sim_server_now(world));
         sim_calls_forget(world, wire->link);
         kedge_link_destroy(wire->link);
+        sim_drop_rest(wire);
         wire->far = NULL;
         wire->link = NULL;
         wire->down.ended = true;

@@ -202,8 +202,34 @@ static void check_hub(sim_world *world, const kedge_hub *hub)
 
 /* ---- The server's end of a wire -------------------------------------------------------------- */
 
+void sim_drop_rest(sim_wire *wire)
+{
+    free(wire->rest);
+    wire->rest = NULL;
+    wire->rest_size = 0;
+}
+
+/* What of a message did not fit when it was written past the connection goes out before all that this has.
+ * True: it still does not fit. */
+static bool write_rest(sim_world *world, sim_wire *wire)
+{
+    kedge_span rest = kedge_span_of(wire->rest, wire->rest_size);
+    size_t size = rest.size == 0 ? 0 : sim_pipe_write(&wire->down, rest, world->now);
+    sim_observe(world, wire, false, KEDGE_SERVER, kedge_span_of(rest.data, size));
+    if (size == rest.size) {
+        sim_drop_rest(wire);
+        return false;
+    }
+    memmove(wire->rest, wire->rest + size, rest.size - size);
+    wire->rest_size -= size;
+    return true;
+}
+
 bool sim_write_out(sim_world *world, sim_wire *wire, bool up)
 {
+    if (!up && wire->rest != NULL && write_rest(world, wire)) {
+        return true;
+    }
     kedge_connection *connection = up ? wire->near : wire->far;
     kedge_time now = up ? world->now : sim_server_now(world);
     kedge_span parts[8];
@@ -244,6 +270,7 @@ static void close_far(sim_world *world, sim_wire *wire)
     SIM_EXPECT(world, wire->ended || wire->session == NULL,
                "a server's connection ended, and its link told nothing");
     forget_questions(world, wire);
+    sim_drop_rest(wire);
     wire->far = NULL;
     wire->link = NULL;
     wire->down.ended = true;
@@ -534,6 +561,31 @@ static bool serve_ready(sim_world *world, kedge_hub *hub)
     return link != NULL;
 }
 
+/* A message that is written past the connection, as a frame. */
+static void take_past(sim_world *world, sim_wire *wire, const kedge_delivery *delivery)
+{
+    SIM_EXPECT(world, wire->passable && wire->rest == NULL,
+               "a message is given past a connection that has something to write");
+    wire->rest = malloc(KEDGE_FRAME_HEADER_MAX + delivery->message.size);
+    if (wire->rest == NULL) {
+        abort();
+    }
+    wire->rest_size = kedge_delivery_header(delivery, wire->rest);
+    for (size_t i = 0; i < delivery->message.count; i++) {
+        kedge_span part = delivery->message.parts[i];
+        memcpy(wire->rest + wire->rest_size, part.data, part.size);
+        wire->rest_size += part.size;
+    }
+}
+
+static void flush_past(sim_world *world, sim_wire *wire)
+{
+    wire->far_blocked = write_rest(world, wire);
+    if (wire->far_blocked) {
+        kedge_link_hold_back(wire->link);
+    }
+}
+
 /* Messages are copied before anything else is asked. */
 static bool serve_many(sim_world *world, kedge_hub *hub)
 {
@@ -544,9 +596,9 @@ static bool serve_many(sim_world *world, kedge_hub *hub)
     for (size_t i = 0; i < count; i++) {
         sim_wire *wire = wire_of(world, deliveries[i].link);
         if (deliveries[i].kind != 0) {
-            SIM_EXPECT(world, wire->bare && !wire->far_blocked && !wire->far_over,
+            SIM_EXPECT(world, !wire->far_blocked && !wire->far_over,
                        "a message is given for a link whose socket takes no more");
-            sim_bare_send(world, wire, &deliveries[i]);
+            (wire->bare ? sim_bare_send : take_past)(world, wire, &deliveries[i]);
         } else {
             SIM_EXPECT(world, i + 1 == count, "behind a link that is ready there is a message");
         }
@@ -554,7 +606,7 @@ static bool serve_many(sim_world *world, kedge_hub *hub)
     for (size_t i = 0; i < count; i++) {
         sim_wire *wire = kedge_link_context(deliveries[i].link);
         if (deliveries[i].kind != 0) {
-            sim_bare_flush(world, wire);
+            (wire->bare ? sim_bare_flush : flush_past)(world, wire);
         } else {
             serve_far(world, wire);
         }
@@ -746,6 +798,7 @@ static void end(sim_world *world)
         kedge_connection_destroy(wire->near, world->now);
         kedge_connection_destroy(wire->far, sim_server_now(world));
         kedge_link_destroy(wire->link);
+        sim_drop_rest(wire);
         sim_observe_end(wire);
     }
     for (size_t i = 0; i < world->client_count; i++) {

@@ -84,8 +84,11 @@ struct sim_wire {
     bool far_asked;         /* ... was asked for an upgrade */
     bool far_over;          /* ... and told CLOSED */
     kedge_time reminder;    /* ... when its time-out is, as the link was told; 0: it was not */
-    bool ended;             /* that link told CLOSED */
-    uint16_t sent;          /* with which code; 0: none */
+    bool passable;          /* it has one, whose messages may be written past it */
+    uint8_t *rest;          /* of such a message, what did not fit; null: nothing */
+    size_t rest_size;
+    bool ended;    /* that link told CLOSED */
+    uint16_t sent; /* with which code; 0: none */
     sim_pipe up;
     sim_pipe down;
     kedge_time near_lost; /* when the client learns that the line is cut */
@@ -317,6 +320,9 @@ void sim_settle(sim_world *world);
  * more. */
 void sim_far_event(sim_world *world, sim_wire *wire, const kedge_event *event);
 bool sim_write_out(sim_world *world, sim_wire *wire, bool up);
+
+/* The server's end is gone: forgets what was left of a message that was written past its connection. */
+void sim_drop_rest(sim_wire *wire);
 
 /* What the hub tells of sessions, after a call that may have ended one. */
 void sim_take_hub_events(sim_world *world);

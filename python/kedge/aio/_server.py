@@ -307,6 +307,7 @@ class Server:
         )
         wire.leave_time_to_hub()
         wire.mailbox = link._mailbox
+        wire.tells_written = False
         self._adopt(wire, link, LinkOwner(link, partial(self._forget, wire)))
         wire.connection.join(core)
 
