@@ -51,15 +51,15 @@ class Play:
 PLAYS = (
     Play(
         *("messaging", "the messenger", "device", "new", "resumed", "messages"),
-        "Nothing lost, nothing doubled.",
+        "messages over cut cables; none lost, none doubled",
     ),
     Play(
         *("flowlayer", "FlowLayer", "client", "log", "ready", "log entries"),
-        "Nothing lost, nothing doubled.",
+        "log entries over cut cables; none lost, none doubled",
     ),
     Play(
         *("blobhub", "BlobHub Realtime", "client", "touched", "reconnected", "events"),
-        "Subscriptions outlive their sockets; who missed something is told so.",
+        "subscriptions outlived cut cables; who missed something was told",
         numbered=False,
     ),
 )
@@ -144,7 +144,7 @@ def cut(play: Play, client: Program) -> None:
     client.wait_for(play.event, [count + 1 for count in before])
     for index in CLIENTS:
         more = client.counts(play.event)[index] - before[index]
-        say(f"{play.who} {index}", f"is back: {more} {play.noun} so far")
+        say(f"{play.who} {index}", f"is back; {play.noun} so far: {more}")
     client.wait_for(play.event, [max(client.counts(play.event)) + EVENTS] * len(CLIENTS))
 
 
@@ -167,7 +167,7 @@ def perform(play: Play, folder: Path) -> None:
             if client.process.wait(PATIENCE) != 0:
                 raise BrokenPromiseError("a client says that it lost something")
             check(play, client)
-    print(f"\n{play.ending}\n", flush=True)
+    print(flush=True)
 
 
 def build() -> Path:
@@ -187,13 +187,17 @@ def build() -> Path:
 
 def main() -> int:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else build()
+    verdicts = [f"{play.name:<10} {verdict(play, folder)}" for play in PLAYS]
+    print("\n".join(verdicts))
+    return 1 if any(" FAILED " in line for line in verdicts) else 0
+
+
+def verdict(play: Play, folder: Path) -> str:
     try:
-        for play in PLAYS:
-            perform(play, folder)
+        perform(play, folder)
     except BrokenPromiseError as error:
-        say("FAILED", str(error))
-        return 1
-    return 0
+        return f"FAILED  {error}"
+    return f"ok      {play.ending}"
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ def test_the_demo_ends_well_and_soon() -> None:
     assert run.stderr == ""
     demo = runpy.run_path(str(DEMO))
     assert all(f"kedge demo: {one.title}" in run.stdout for one in demo["PLAYS"])
-    assert all(one.ending in run.stdout for one in demo["PLAYS"])
+    verdicts = [f"{one.name:<10} ok      {one.ending}" for one in demo["PLAYS"]]
+    assert run.stdout.splitlines()[-len(verdicts) :] == verdicts
 
 
 @pytest.mark.parametrize("numbers", [[6, 8], [6, 7, 7], [7, 6]])
@@ -40,6 +41,19 @@ def test_a_hole_or_a_double_is_a_broken_promise(numbers: list[int]) -> None:
         client.wait_for("new", [len(numbers), 1])
         with pytest.raises(demo["BrokenPromiseError"]):
             demo["check"](messaging, client)
+
+
+def test_a_broken_promise_is_the_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo, _ = play("messaging")
+    for one in demo["PLAYS"]:
+        program = tmp_path / f"{one.name}_client"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", ["demo.py", str(tmp_path)])
+    assert demo["main"]() == 1
+    assert capsys.readouterr().out.count("FAILED  no more lines with 'ready' came") == 3
 
 
 def test_who_says_nothing_more_breaks_a_promise_too() -> None:
