@@ -415,8 +415,14 @@ assert pickle.loads(pickle.dumps(event)) == event
 
 
 def run_python(source: str) -> subprocess.CompletedProcess[str]:
+    """Unmeasured: a tracer would be in each of its interpreters, and hold its objects."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     return subprocess.run(
-        [sys.executable, "-c", source], capture_output=True, text=True, timeout=100
+        [sys.executable, "-c", source],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
     )
 
 

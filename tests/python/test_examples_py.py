@@ -151,8 +151,8 @@ async def test_cut_starved_and_restarted_nothing_is_lost(tmp_path: Path, compres
             assert stat.S_IMODE(state.stat().st_mode) == 0o600
             assert b"anna-token" not in state.read_bytes()
         async with service(tmp_path) as running:
-            assert not state.exists()
             await post(running, 5)
+            assert not state.exists()
             cable.target = running.port
             await until(lambda: texts(record) == expected)
             assert record.numbers == list(range(1, len(record.numbers) + 1))
