@@ -13,6 +13,19 @@ kedge_client_end kedge_client_end_own(kedge_status cause, uint16_t code, kedge_a
     return why;
 }
 
+kedge_client_end kedge_client_end_unreadable(kedge_status cause, kedge_action again)
+{
+    uint16_t code = cause == KEDGE_MESSAGE_TOO_LARGE ? 1009 : 1007;
+    kedge_client_end why = kedge_client_end_own(cause, code, again);
+    why.spoilt = true;
+    return why;
+}
+
+kedge_client_end kedge_client_end_failed(kedge_status cause, kedge_action again)
+{
+    return kedge_client_end_own(cause, cause == KEDGE_QUEUE_FULL ? 1013 : 1011, again);
+}
+
 kedge_client_end kedge_client_end_of(kedge_ending how, uint16_t code, kedge_span reason,
                                      kedge_action again)
 {
@@ -27,6 +40,11 @@ kedge_client_end kedge_client_end_of(kedge_ending how, uint16_t code, kedge_span
         why.sent = code;
     }
     return why;
+}
+
+bool kedge_client_end_finds_fault(kedge_ending how, uint16_t code)
+{
+    return how == KEDGE_ENDING_HOST_CLOSED && (code == 1002 || code == 1007 || code == 1009);
 }
 
 kedge_client_end kedge_client_end_unopened(uint16_t http_status, kedge_time retry_after,

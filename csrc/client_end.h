@@ -20,9 +20,18 @@ typedef struct kedge_client_end {
 /* By our own judgement. That leads back, whatever the code means from the server. */
 kedge_client_end kedge_client_end_own(kedge_status cause, uint16_t code, kedge_action again);
 
+/* By a message that cannot be read, for that cause: it may come again. */
+kedge_client_end kedge_client_end_unreadable(kedge_status cause, kedge_action again);
+
+/* Since there was no memory, or no room, for what it cannot go on without. */
+kedge_client_end kedge_client_end_failed(kedge_status cause, kedge_action again);
+
 /* By the peer or the host, or since it broke. */
 kedge_client_end kedge_client_end_of(kedge_ending how, uint16_t code, kedge_span reason,
                                      kedge_action again);
+
+/* The host's library found the peer's frames or text wrong. */
+bool kedge_client_end_finds_fault(kedge_ending how, uint16_t code);
 
 /* Before it was open: an HTTP status, 0 for no answer. No more than `most` is waited. */
 kedge_client_end kedge_client_end_unopened(uint16_t http_status, kedge_time retry_after,

@@ -321,56 +321,57 @@ static particulars particulars_of(kedge_client_end why)
     return all;
 }
 
-static kedge_status end_by(client *self, kedge_client_end why)
+/* What needs to be known no more than why a connection ends, if it does. */
+static kedge_status step_with(kedge_link *link, kedge_blobhub_client_input input,
+                              kedge_client_end why)
 {
     particulars all = particulars_of(why);
-    return step(self,
-                why.action == KEDGE_ACTION_STOP ? KEDGE_BLOBHUB_CLIENT_INPUT_ENDED_HALT
-                                                : KEDGE_BLOBHUB_CLIENT_INPUT_ENDED_RETRY,
-                &all);
+    return step(kedge_blobhub_client_of(link), input, &all);
+}
+
+static kedge_status end_by(kedge_link *link, kedge_client_end why)
+{
+    return step_with(link,
+                     why.action == KEDGE_ACTION_STOP ? KEDGE_BLOBHUB_CLIENT_INPUT_ENDED_HALT
+                                                     : KEDGE_BLOBHUB_CLIENT_INPUT_ENDED_RETRY,
+                     why);
 }
 
 static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t code,
                                  kedge_span reason)
 {
-    return end_by(kedge_blobhub_client_of(link),
-                  kedge_client_end_of(how, code, reason, KEDGE_ACTION_RESUME));
+    return end_by(link, kedge_client_end_of(how, code, reason, KEDGE_ACTION_RESUME));
 }
 
 static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status,
                                           kedge_time retry_after)
 {
-    client *self = kedge_blobhub_client_of(link);
-    kedge_time most = kedge_blobhub_client_settings(self)->retry_after_max;
-    particulars all = particulars_of(
-        kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME));
-    switch (all.ending.action) {
-    case KEDGE_ACTION_CREDENTIALS:
-        return step(self, KEDGE_BLOBHUB_CLIENT_INPUT_FAILED_WANT, &all);
-    case KEDGE_ACTION_STOP:
-        return step(self, KEDGE_BLOBHUB_CLIENT_INPUT_FAILED_HALT, &all);
-    default:
-        return step(self, KEDGE_BLOBHUB_CLIENT_INPUT_FAILED_RETRY, &all);
-    }
+    static const kedge_blobhub_client_input inputs[] = {
+        [KEDGE_ACTION_RESUME] = KEDGE_BLOBHUB_CLIENT_INPUT_FAILED_RETRY,
+        [KEDGE_ACTION_CREDENTIALS] = KEDGE_BLOBHUB_CLIENT_INPUT_FAILED_WANT,
+        [KEDGE_ACTION_STOP] = KEDGE_BLOBHUB_CLIENT_INPUT_FAILED_HALT,
+    };
+    kedge_time most = link->config->as.blobhub_client.retry_after_max;
+    kedge_client_end why =
+        kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME);
+    return step_with(link, inputs[why.action], why);
 }
 
 static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span reason)
 {
-    return end_by(kedge_blobhub_client_of(link),
-                  kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME));
+    return end_by(link, kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME));
 }
 
 static kedge_status client_stop(kedge_link *link)
 {
-    particulars all = particulars_of(kedge_client_end_stopped());
-    return step(kedge_blobhub_client_of(link), KEDGE_BLOBHUB_CLIENT_INPUT_STOP, &all);
+    return step_with(link, KEDGE_BLOBHUB_CLIENT_INPUT_STOP, kedge_client_end_stopped());
 }
 
 /* No memory, or no room in the queue, for what the conversation cannot go on without. */
 static void client_failed(kedge_link *link, kedge_status cause)
 {
-    particulars all = particulars_of(own_ending(cause, cause == KEDGE_QUEUE_FULL ? 1013 : 1011));
-    (void)step(kedge_blobhub_client_of(link), KEDGE_BLOBHUB_CLIENT_INPUT_FAILURE, &all);
+    (void)step_with(link, KEDGE_BLOBHUB_CLIENT_INPUT_FAILURE,
+                    kedge_client_end_failed(cause, KEDGE_ACTION_RESUME));
 }
 
 /* ---- Classifying: messages --------------------------------------------------------------------- */
@@ -434,7 +435,7 @@ static kedge_status happen_with(client *self, particulars *all, kedge_status sta
 {
     all->request = NULL;
     if (is_unreadable(status)) {
-        all->ending = own_ending(status, status == KEDGE_MESSAGE_TOO_LARGE ? 1009 : 1007);
+        all->ending = kedge_client_end_unreadable(status, KEDGE_ACTION_RESUME);
         return happen(self, KEDGE_BLOBHUB_CLIENT_INPUT_UNREADABLE, all);
     }
     return happen(
@@ -480,8 +481,8 @@ static void tick_state(client *self)
 {
     bool backs_off = self->state == KEDGE_BLOBHUB_CLIENT_WAITING;
     if (kedge_client_life_due(&self->life, &self->base, backs_off)) {
-        particulars all = particulars_of(own_ending(KEDGE_TIMED_OUT, 1001));
-        (void)step(self, KEDGE_BLOBHUB_CLIENT_INPUT_TIMER, &all);
+        (void)step_with(&self->base, KEDGE_BLOBHUB_CLIENT_INPUT_TIMER,
+                        own_ending(KEDGE_TIMED_OUT, 1001));
     }
 }
 
@@ -541,13 +542,10 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
 
 static kedge_status client_start(kedge_link *link)
 {
-    client *self = kedge_blobhub_client_of(link);
-    particulars all = particulars_of(own_ending(KEDGE_NO_CREDENTIALS, 0));
-    all.ending.action = KEDGE_ACTION_CREDENTIALS;
-    return step(self,
-                self->bearer.authorization.bytes == NULL ? KEDGE_BLOBHUB_CLIENT_INPUT_START_BARE
-                                                         : KEDGE_BLOBHUB_CLIENT_INPUT_START,
-                &all);
+    bool bare = kedge_blobhub_client_of(link)->bearer.authorization.bytes == NULL;
+    return step_with(
+        link, bare ? KEDGE_BLOBHUB_CLIENT_INPUT_START_BARE : KEDGE_BLOBHUB_CLIENT_INPUT_START,
+        kedge_client_end_own(KEDGE_NO_CREDENTIALS, 0, KEDGE_ACTION_CREDENTIALS));
 }
 
 static kedge_status client_handshake(const kedge_link *link, kedge_link_handshake *handshake)
@@ -562,22 +560,21 @@ static kedge_status client_handshake(const kedge_link *link, kedge_link_handshak
 
 static void client_handshake_begin(kedge_link *link)
 {
-    particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    (void)step(kedge_blobhub_client_of(link), KEDGE_BLOBHUB_CLIENT_INPUT_HANDSHAKE, &all);
+    (void)step_with(link, KEDGE_BLOBHUB_CLIENT_INPUT_HANDSHAKE, own_ending(KEDGE_OK, 0));
 }
 
 static kedge_status client_opened(kedge_link *link)
 {
-    particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    return step(kedge_blobhub_client_of(link), KEDGE_BLOBHUB_CLIENT_INPUT_OPENED, &all);
+    return step_with(link, KEDGE_BLOBHUB_CLIENT_INPUT_OPENED, own_ending(KEDGE_OK, 0));
 }
 
 static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 {
     client *self = kedge_blobhub_client_of(link);
-    particulars all = particulars_of(own_ending(KEDGE_OK, 0));
     kedge_status status = kedge_blobhub_client_set_token(self, token);
-    return status == KEDGE_OK ? step(self, KEDGE_BLOBHUB_CLIENT_INPUT_CREDENTIALS, &all) : status;
+    return status == KEDGE_OK
+               ? step_with(link, KEDGE_BLOBHUB_CLIENT_INPUT_CREDENTIALS, own_ending(KEDGE_OK, 0))
+               : status;
 }
 
 static kedge_link_state client_describe(const kedge_link *link)

@@ -485,25 +485,30 @@ static ending unreadable_ending(kedge_status cause)
     return why;
 }
 
-/* The input of three in a row (retry, want, halt) that the verdict picks. */
-static kedge_gateway_client_input pick(kedge_gateway_client_input first, kedge_action action)
-{
-    switch (action) {
-    case KEDGE_ACTION_CREDENTIALS:
-        return (kedge_gateway_client_input)(first + 1);
-    case KEDGE_ACTION_STOP:
-        return (kedge_gateway_client_input)(first + 2);
-    default:
-        return first;
-    }
-}
-
-static kedge_status end_by(client *self, kedge_gateway_client_input first, const ending *why)
+static particulars particulars_of(const ending *why)
 {
     particulars all;
     memset(&all, 0, sizeof all);
     all.ending = *why;
-    return step(self, pick(first, why->end.action), &all);
+    return all;
+}
+
+/* What needs to be known no more than why a connection ends, if it does. */
+static kedge_status step_with(kedge_link *link, kedge_gateway_client_input input, ending why)
+{
+    particulars all = particulars_of(&why);
+    return step(kedge_gateway_client_of(link), input, &all);
+}
+
+static kedge_status end_by(kedge_link *link, ending why)
+{
+    static const kedge_gateway_client_input inputs[] = {
+        [KEDGE_ACTION_RESUME] = KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY,
+        [KEDGE_ACTION_IDENTIFY] = KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY,
+        [KEDGE_ACTION_CREDENTIALS] = KEDGE_GATEWAY_CLIENT_INPUT_ENDED_WANT,
+        [KEDGE_ACTION_STOP] = KEDGE_GATEWAY_CLIENT_INPUT_ENDED_HALT,
+    };
+    return step_with(link, inputs[why.end.action], why);
 }
 
 /* The library below may have found the peer's frames or text wrong, or went away for reasons of its own. */
@@ -511,42 +516,42 @@ static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t co
                                  kedge_span reason)
 {
     kedge_client_end end = kedge_client_end_of(how, code, reason, KEDGE_ACTION_RESUME);
-    end.spoilt = how == KEDGE_ENDING_HOST_CLOSED && (code == 1002 || code == 1007 || code == 1009);
-    ending why = how == KEDGE_ENDING_PEER_CLOSED ? judged_ending(end, code) : ending_of(end);
-    return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY, &why);
+    end.spoilt = kedge_client_end_finds_fault(how, code);
+    return end_by(link,
+                  how == KEDGE_ENDING_PEER_CLOSED ? judged_ending(end, code) : ending_of(end));
 }
 
 static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status,
                                           kedge_time retry_after)
 {
+    static const kedge_gateway_client_input inputs[] = {
+        [KEDGE_ACTION_RESUME] = KEDGE_GATEWAY_CLIENT_INPUT_FAILED_RETRY,
+        [KEDGE_ACTION_CREDENTIALS] = KEDGE_GATEWAY_CLIENT_INPUT_FAILED_WANT,
+        [KEDGE_ACTION_STOP] = KEDGE_GATEWAY_CLIENT_INPUT_FAILED_HALT,
+    };
     kedge_time most = link->config->as.gateway_client.retry_after_max;
-    ending why =
-        ending_of(kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME));
-    return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_FAILED_RETRY, &why);
+    kedge_client_end why =
+        kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME);
+    return step_with(link, inputs[why.action], ending_of(why));
 }
 
 /* The application's code is judged as if the server had sent it. */
 static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span reason)
 {
-    ending why = judged_ending(kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME), code);
-    return end_by(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_ENDED_RETRY, &why);
+    return end_by(link,
+                  judged_ending(kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME), code));
 }
 
 static kedge_status client_stop(kedge_link *link)
 {
-    particulars all;
-    memset(&all, 0, sizeof all);
-    all.ending = ending_of(kedge_client_end_stopped());
-    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_STOP, &all);
+    return step_with(link, KEDGE_GATEWAY_CLIENT_INPUT_STOP, ending_of(kedge_client_end_stopped()));
 }
 
 /* No memory for what the conversation cannot go on without. */
 static void client_failed(kedge_link *link, kedge_status cause)
 {
-    particulars all;
-    memset(&all, 0, sizeof all);
-    all.ending = own_ending(cause, KEDGE_GATEWAY_UNKNOWN_ERROR);
-    (void)step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_FAILURE, &all);
+    (void)step_with(link, KEDGE_GATEWAY_CLIENT_INPUT_FAILURE,
+                    own_ending(cause, KEDGE_GATEWAY_UNKNOWN_ERROR));
 }
 
 /* ---- Classifying: messages --------------------------------------------------------------------- */
@@ -732,9 +737,8 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
 {
     client *self = kedge_gateway_client_of(link);
     kedge_gateway_client_input input = KEDGE_GATEWAY_CLIENT_INPUT_BROKEN;
-    particulars all;
-    memset(&all, 0, sizeof all);
-    all.ending = unreadable_ending(KEDGE_UNEXPECTED);
+    ending unexpected = unreadable_ending(KEDGE_UNEXPECTED);
+    particulars all = particulars_of(&unexpected);
     kedge_gateway_gate_release(&self->gate);
     link->counts.received++;
     if (!is_connected(self)) {
@@ -759,21 +763,17 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
 
 static void tick_state(client *self)
 {
-    particulars all;
     bool backs_off = self->state == KEDGE_GATEWAY_CLIENT_WAITING;
-    if (!kedge_client_life_due(&self->life, &self->base, backs_off)) {
-        return;
+    if (kedge_client_life_due(&self->life, &self->base, backs_off)) {
+        (void)step_with(&self->base, KEDGE_GATEWAY_CLIENT_INPUT_TIMER,
+                        own_ending(KEDGE_TIMED_OUT, KEDGE_GATEWAY_SESSION_TIMEOUT));
     }
-    memset(&all, 0, sizeof all);
-    all.ending = own_ending(KEDGE_TIMED_OUT, KEDGE_GATEWAY_SESSION_TIMEOUT);
-    (void)step(self, KEDGE_GATEWAY_CLIENT_INPUT_TIMER, &all);
 }
 
 /* Only the verdict over the peer takes into account that we may have overslept; a heartbeat that is
  * late is sent all the sooner. */
 static void tick_heartbeat(client *self)
 {
-    particulars all;
     connection *now = &self->connection;
     kedge_gateway_client_input input = KEDGE_GATEWAY_CLIENT_INPUT_HEARTBEAT;
     if (!is_logged_in(self) || now->heartbeat.at > self->base.now) {
@@ -785,9 +785,7 @@ static void tick_heartbeat(client *self)
         }
         input = KEDGE_GATEWAY_CLIENT_INPUT_SILENCE;
     }
-    memset(&all, 0, sizeof all);
-    all.ending = own_ending(KEDGE_TIMED_OUT, KEDGE_GATEWAY_SESSION_TIMEOUT);
-    (void)step(self, input, &all);
+    (void)step_with(&self->base, input, own_ending(KEDGE_TIMED_OUT, KEDGE_GATEWAY_SESSION_TIMEOUT));
 }
 
 static kedge_status client_tick(kedge_link *link)
@@ -943,15 +941,11 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
 
 static kedge_status client_start(kedge_link *link)
 {
-    client *self = kedge_gateway_client_of(link);
-    particulars all;
-    memset(&all, 0, sizeof all);
-    all.ending = own_ending(KEDGE_NO_CREDENTIALS, 0);
-    all.ending.end.action = KEDGE_ACTION_CREDENTIALS;
-    return step(self,
-                self->token.bytes == NULL ? KEDGE_GATEWAY_CLIENT_INPUT_START_BARE
-                                          : KEDGE_GATEWAY_CLIENT_INPUT_START,
-                &all);
+    bool bare = kedge_gateway_client_of(link)->token.bytes == NULL;
+    kedge_client_end why = kedge_client_end_own(KEDGE_NO_CREDENTIALS, 0, KEDGE_ACTION_CREDENTIALS);
+    return step_with(
+        link, bare ? KEDGE_GATEWAY_CLIENT_INPUT_START_BARE : KEDGE_GATEWAY_CLIENT_INPUT_START,
+        ending_of(why));
 }
 
 static kedge_status client_handshake(const kedge_link *link, kedge_link_handshake *handshake)
@@ -969,32 +963,25 @@ static kedge_status client_handshake(const kedge_link *link, kedge_link_handshak
 
 static void client_handshake_begin(kedge_link *link)
 {
-    particulars all;
     kedge_gateway_gate_release(&kedge_gateway_client_of(link)->gate);
-    memset(&all, 0, sizeof all);
-    (void)step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_HANDSHAKE, &all);
+    (void)step_with(link, KEDGE_GATEWAY_CLIENT_INPUT_HANDSHAKE, own_ending(KEDGE_OK, 0));
 }
 
 static kedge_status client_opened(kedge_link *link)
 {
-    particulars all;
-    memset(&all, 0, sizeof all);
-    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_OPENED, &all);
+    return step_with(link, KEDGE_GATEWAY_CLIENT_INPUT_OPENED, own_ending(KEDGE_OK, 0));
 }
 
 static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 {
-    particulars all;
+    client *self = kedge_gateway_client_of(link);
     kedge_status status = kedge_utf8_validate(token).status;
     if (status == KEDGE_OK) {
-        status = kedge_secret_set(&kedge_gateway_client_of(link)->token, link->allocator,
-                                  kedge_text(""), token);
+        status = kedge_secret_set(&self->token, link->allocator, kedge_text(""), token);
     }
-    if (status != KEDGE_OK) {
-        return status;
-    }
-    memset(&all, 0, sizeof all);
-    return step(kedge_gateway_client_of(link), KEDGE_GATEWAY_CLIENT_INPUT_CREDENTIALS, &all);
+    return status == KEDGE_OK
+               ? step_with(link, KEDGE_GATEWAY_CLIENT_INPUT_CREDENTIALS, own_ending(KEDGE_OK, 0))
+               : status;
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */

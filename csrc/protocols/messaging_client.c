@@ -361,14 +361,6 @@ static kedge_client_end own_ending(kedge_status cause, uint16_t code)
     return kedge_client_end_own(cause, code, KEDGE_ACTION_RESUME);
 }
 
-/* Rule 8. */
-static kedge_client_end unreadable_ending(kedge_status cause)
-{
-    kedge_client_end why = own_ending(cause, cause == KEDGE_MESSAGE_TOO_LARGE ? 1009 : 1007);
-    why.spoilt = true;
-    return why;
-}
-
 static particulars particulars_of(kedge_client_end why)
 {
     particulars all;
@@ -377,59 +369,59 @@ static particulars particulars_of(kedge_client_end why)
     return all;
 }
 
-static kedge_status end_by(client *self, kedge_client_end why)
+/* What needs to be known no more than why a connection ends, if it does. */
+static kedge_status step_with(kedge_link *link, kedge_messaging_client_input input,
+                              kedge_client_end why)
 {
     particulars all = particulars_of(why);
-    return step(self,
-                why.action == KEDGE_ACTION_STOP ? KEDGE_MESSAGING_CLIENT_INPUT_ENDED_HALT
-                                                : KEDGE_MESSAGING_CLIENT_INPUT_ENDED_RETRY,
-                &all);
+    return step(kedge_messaging_client_of(link), input, &all);
+}
+
+static kedge_status end_by(kedge_link *link, kedge_client_end why)
+{
+    return step_with(link,
+                     why.action == KEDGE_ACTION_STOP ? KEDGE_MESSAGING_CLIENT_INPUT_ENDED_HALT
+                                                     : KEDGE_MESSAGING_CLIENT_INPUT_ENDED_RETRY,
+                     why);
 }
 
 static kedge_status client_ended(kedge_link *link, kedge_ending how, uint16_t code,
                                  kedge_span reason)
 {
     kedge_client_end why = kedge_client_end_of(how, code, reason, KEDGE_ACTION_RESUME);
-    if (how == KEDGE_ENDING_HOST_CLOSED) {
-        why.spoilt = code == 1002 || code == 1007 || code == 1009;
-    }
-    return end_by(kedge_messaging_client_of(link), why);
+    why.spoilt = kedge_client_end_finds_fault(how, code); /* rule 8 */
+    return end_by(link, why);
 }
 
 static kedge_status client_connect_failed(kedge_link *link, uint16_t http_status,
                                           kedge_time retry_after)
 {
-    client *self = kedge_messaging_client_of(link);
-    kedge_time most = kedge_messaging_client_settings(self)->retry_after_max;
-    particulars all = particulars_of(
-        kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME));
-    switch (all.ending.action) {
-    case KEDGE_ACTION_CREDENTIALS:
-        return step(self, KEDGE_MESSAGING_CLIENT_INPUT_FAILED_WANT, &all);
-    case KEDGE_ACTION_STOP:
-        return step(self, KEDGE_MESSAGING_CLIENT_INPUT_FAILED_HALT, &all);
-    default:
-        return step(self, KEDGE_MESSAGING_CLIENT_INPUT_FAILED_RETRY, &all);
-    }
+    static const kedge_messaging_client_input inputs[] = {
+        [KEDGE_ACTION_RESUME] = KEDGE_MESSAGING_CLIENT_INPUT_FAILED_RETRY,
+        [KEDGE_ACTION_CREDENTIALS] = KEDGE_MESSAGING_CLIENT_INPUT_FAILED_WANT,
+        [KEDGE_ACTION_STOP] = KEDGE_MESSAGING_CLIENT_INPUT_FAILED_HALT,
+    };
+    kedge_time most = link->config->as.messaging_client.retry_after_max;
+    kedge_client_end why =
+        kedge_client_end_unopened(http_status, retry_after, most, KEDGE_ACTION_RESUME);
+    return step_with(link, inputs[why.action], why);
 }
 
 static kedge_status client_close(kedge_link *link, uint16_t code, kedge_span reason)
 {
-    return end_by(kedge_messaging_client_of(link),
-                  kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME));
+    return end_by(link, kedge_client_end_told(code, reason, KEDGE_ACTION_RESUME));
 }
 
 static kedge_status client_stop(kedge_link *link)
 {
-    particulars all = particulars_of(kedge_client_end_stopped());
-    return step(kedge_messaging_client_of(link), KEDGE_MESSAGING_CLIENT_INPUT_STOP, &all);
+    return step_with(link, KEDGE_MESSAGING_CLIENT_INPUT_STOP, kedge_client_end_stopped());
 }
 
 /* No memory for what the conversation cannot go on without, or no room: the server does not read. */
 static void client_failed(kedge_link *link, kedge_status cause)
 {
-    particulars all = particulars_of(own_ending(cause, cause == KEDGE_QUEUE_FULL ? 1013 : 1011));
-    (void)step(kedge_messaging_client_of(link), KEDGE_MESSAGING_CLIENT_INPUT_FAILURE, &all);
+    (void)step_with(link, KEDGE_MESSAGING_CLIENT_INPUT_FAILURE,
+                    kedge_client_end_failed(cause, KEDGE_ACTION_RESUME));
 }
 
 /* ---- Classifying: messages --------------------------------------------------------------------- */
@@ -572,7 +564,8 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
 {
     client *self = kedge_messaging_client_of(link);
     kedge_messaging_client_input input = KEDGE_MESSAGING_CLIENT_INPUT_BROKEN;
-    particulars all = particulars_of(unreadable_ending(KEDGE_UNEXPECTED));
+    particulars all =
+        particulars_of(kedge_client_end_unreadable(KEDGE_UNEXPECTED, KEDGE_ACTION_RESUME));
     all.text = message;
     link->counts.received++;
     if (!is_connected(self)) {
@@ -588,7 +581,7 @@ static kedge_status client_receive(kedge_link *link, kedge_message_kind kind, ke
     status = classify(self, kind, &all, &input);
     if (status != KEDGE_OK) {
         input = KEDGE_MESSAGING_CLIENT_INPUT_BROKEN;
-        all.ending = unreadable_ending(status);
+        all.ending = kedge_client_end_unreadable(status, KEDGE_ACTION_RESUME);
     }
     return step(self, input, &all);
 }
@@ -599,8 +592,8 @@ static void tick_state(client *self)
 {
     bool backs_off = self->state == KEDGE_MESSAGING_CLIENT_WAITING;
     if (kedge_client_life_due(&self->life, &self->base, backs_off)) {
-        particulars all = particulars_of(own_ending(KEDGE_TIMED_OUT, 1001));
-        (void)step(self, KEDGE_MESSAGING_CLIENT_INPUT_TIMER, &all);
+        (void)step_with(&self->base, KEDGE_MESSAGING_CLIENT_INPUT_TIMER,
+                        own_ending(KEDGE_TIMED_OUT, 1001));
     }
 }
 
@@ -745,13 +738,10 @@ static bool client_next_event(kedge_link *link, kedge_event *event)
 
 static kedge_status client_start(kedge_link *link)
 {
-    client *self = kedge_messaging_client_of(link);
-    particulars all = particulars_of(own_ending(KEDGE_NO_CREDENTIALS, 0));
-    all.ending.action = KEDGE_ACTION_CREDENTIALS;
-    return step(self,
-                self->bearer.authorization.bytes == NULL ? KEDGE_MESSAGING_CLIENT_INPUT_START_BARE
-                                                         : KEDGE_MESSAGING_CLIENT_INPUT_START,
-                &all);
+    bool bare = kedge_messaging_client_of(link)->bearer.authorization.bytes == NULL;
+    return step_with(
+        link, bare ? KEDGE_MESSAGING_CLIENT_INPUT_START_BARE : KEDGE_MESSAGING_CLIENT_INPUT_START,
+        kedge_client_end_own(KEDGE_NO_CREDENTIALS, 0, KEDGE_ACTION_CREDENTIALS));
 }
 
 static kedge_status client_handshake(const kedge_link *link, kedge_link_handshake *handshake)
@@ -767,24 +757,22 @@ static kedge_status client_handshake(const kedge_link *link, kedge_link_handshak
 
 static void client_handshake_begin(kedge_link *link)
 {
-    client *self = kedge_messaging_client_of(link);
-    particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    kedge_requests_forget(&self->requests, link->allocator);
-    (void)step(self, KEDGE_MESSAGING_CLIENT_INPUT_HANDSHAKE, &all);
+    kedge_requests_forget(&kedge_messaging_client_of(link)->requests, link->allocator);
+    (void)step_with(link, KEDGE_MESSAGING_CLIENT_INPUT_HANDSHAKE, own_ending(KEDGE_OK, 0));
 }
 
 static kedge_status client_opened(kedge_link *link)
 {
-    particulars all = particulars_of(own_ending(KEDGE_OK, 0));
-    return step(kedge_messaging_client_of(link), KEDGE_MESSAGING_CLIENT_INPUT_OPENED, &all);
+    return step_with(link, KEDGE_MESSAGING_CLIENT_INPUT_OPENED, own_ending(KEDGE_OK, 0));
 }
 
 static kedge_status client_set_credentials(kedge_link *link, kedge_span token)
 {
     client *self = kedge_messaging_client_of(link);
-    particulars all = particulars_of(own_ending(KEDGE_OK, 0));
     kedge_status status = kedge_bearer_set_token(&self->bearer, link->allocator, token);
-    return status == KEDGE_OK ? step(self, KEDGE_MESSAGING_CLIENT_INPUT_CREDENTIALS, &all) : status;
+    return status == KEDGE_OK
+               ? step_with(link, KEDGE_MESSAGING_CLIENT_INPUT_CREDENTIALS, own_ending(KEDGE_OK, 0))
+               : status;
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */
