@@ -1076,8 +1076,11 @@ kedge_status kedge_link_save(const kedge_link *link, uint8_t *buffer, size_t cap
     if (link == NULL || size == NULL || (buffer == NULL && capacity > 0)) {
         return KEDGE_INVALID_ARGUMENT;
     }
-    return link->operations->save == NULL ? KEDGE_WRONG_ROLE
-                                          : link->operations->save(link, buffer, capacity, size);
+    if (link->operations->save == NULL) {
+        return KEDGE_WRONG_ROLE;
+    }
+    (void)link->operations->save(link, NULL, 0, size);
+    return *size > capacity ? KEDGE_NO_SPACE : link->operations->save(link, buffer, capacity, size);
 }
 
 kedge_status kedge_link_load(kedge_link *link, kedge_span saved)

@@ -252,6 +252,7 @@ typedef struct kedge_link_operations {
     kedge_status (*connect_failed)(kedge_link *link, uint16_t http_status, kedge_time retry_after);
     kedge_status (*notify)(kedge_link *link, kedge_span name, kedge_span payload);
     kedge_status (*set_credentials)(kedge_link *link, kedge_span token);
+    /* As a kedge_json_writer finishes: without room for all, the size that is needed. */
     kedge_status (*save)(const kedge_link *link, uint8_t *buffer, size_t capacity, size_t *size);
     kedge_status (*load)(kedge_link *link, kedge_span saved);
     bool (*goes_on)(const kedge_link *link); /* null: each connection begins anew */

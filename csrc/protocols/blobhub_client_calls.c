@@ -473,8 +473,10 @@ static void write_place(kedge_json_writer *writer, const kedge_coordinates *plac
     }
 }
 
-static kedge_status write_saved(const client *self, uint8_t *buffer, size_t capacity, size_t *size)
+kedge_status kedge_blobhub_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
+                                       size_t *size)
 {
+    const client *self = kedge_blobhub_client_const(link);
     kedge_json_writer writer;
     kedge_json_writer_begin(&writer, buffer, capacity);
     kedge_json_write_object(&writer);
@@ -493,14 +495,6 @@ static kedge_status write_saved(const client *self, uint8_t *buffer, size_t capa
     kedge_json_write_end(&writer);
     kedge_json_write_end(&writer);
     return kedge_json_writer_finish(&writer, size);
-}
-
-kedge_status kedge_blobhub_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
-                                       size_t *size)
-{
-    const client *self = kedge_blobhub_client_const(link);
-    (void)write_saved(self, NULL, 0, size);
-    return *size > capacity ? KEDGE_NO_SPACE : write_saved(self, buffer, capacity, size);
 }
 
 static kedge_status load_all(client *self, kedge_blobhub_subscriptions *all, kedge_span array)

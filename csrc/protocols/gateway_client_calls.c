@@ -222,8 +222,10 @@ kedge_status kedge_gateway_client_notify(kedge_link *link, kedge_span name, kedg
 
 /* ---- Save and load ------------------------------------------------------------------------------ */
 
-static kedge_status write_saved(const client *self, uint8_t *buffer, size_t capacity, size_t *size)
+kedge_status kedge_gateway_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
+                                       size_t *size)
 {
+    const client *self = kedge_gateway_client_const(link);
     kedge_json_writer writer;
     kedge_json_writer_begin(&writer, buffer, capacity);
     kedge_json_write_object(&writer);
@@ -237,14 +239,6 @@ static kedge_status write_saved(const client *self, uint8_t *buffer, size_t capa
     kedge_json_write_unsigned(&writer, kedge_gateway_client_position(self));
     kedge_json_write_end(&writer);
     return kedge_json_writer_finish(&writer, size);
-}
-
-kedge_status kedge_gateway_client_save(const kedge_link *link, uint8_t *buffer, size_t capacity,
-                                       size_t *size)
-{
-    const client *self = kedge_gateway_client_const(link);
-    (void)write_saved(self, NULL, 0, size);
-    return *size > capacity ? KEDGE_NO_SPACE : write_saved(self, buffer, capacity, size);
 }
 
 kedge_status kedge_gateway_client_load(kedge_link *link, kedge_span saved)
