@@ -352,9 +352,9 @@ static const kedge_envelope_form *choose_form(const kedge_envelope_codec *codec,
     return NULL;
 }
 
-static kedge_status check_json(kedge_span part)
+kedge_status kedge_envelope_check_json(kedge_span json, size_t levels)
 {
-    return part.size == 0 ? KEDGE_OK : kedge_json_validate(part, KEDGE_JSON_DEPTH - 1).status;
+    return json.size == 0 ? KEDGE_OK : kedge_json_validate(json, KEDGE_JSON_DEPTH - levels).status;
 }
 
 static kedge_status check_parts(const kedge_envelope_codec *codec,
@@ -364,7 +364,7 @@ static kedge_status check_parts(const kedge_envelope_codec *codec,
                                codec->text_id ? kedge_text(NULL) : parts->id};
     kedge_status status = KEDGE_OK;
     for (size_t i = 0; !parts->json_checked && status == KEDGE_OK && i < 4; i++) {
-        status = check_json(json[i]);
+        status = kedge_envelope_check_json(json[i], 1);
     }
     return status == KEDGE_OK && codec->check != NULL ? codec->check(parts, form) : status;
 }

@@ -73,6 +73,9 @@ const kedge_envelope_form *kedge_envelope_form_find(const kedge_envelope_form *f
 /* Notes a fault, unless one further ahead in the text is known. Starts from {KEDGE_OK, 0}. */
 void kedge_envelope_fault_note(kedge_result *first, kedge_status status, size_t offset);
 
+/* Is that JSON, if there is any, which is to stand so many levels deep in a message? */
+kedge_status kedge_envelope_check_json(kedge_span json, size_t levels);
+
 /* The kind of a JSON part, by its first byte. */
 kedge_json_kind kedge_envelope_part_kind(kedge_span part);
 

@@ -475,7 +475,8 @@ kedge_status kedge_link_opened(kedge_link *link, kedge_time now)
     if (status != KEDGE_OK) {
         return status;
     }
-    status = link->operations->opened(link);
+    /* Before its 101 was pulled a server's connection cannot be open. */
+    status = link->answer == KEDGE_ANSWER_NONE ? link->operations->opened(link) : KEDGE_WRONG_STATE;
     link->was_open = link->was_open || status == KEDGE_OK;
     return leave(link, status);
 }
@@ -849,6 +850,14 @@ kedge_status kedge_link_ask_credentials(kedge_link *link, const kedge_request *r
     kedge_wipe(memory, room);
     kedge_memory_free(link->allocator, memory, room);
     return status;
+}
+
+void kedge_link_admit(kedge_link *link)
+{
+    link->session = link->cursor.private_session;
+    link->attached = true;
+    link->answer = KEDGE_ANSWER_UPGRADE;
+    kedge_link_unask(link);
 }
 
 bool kedge_link_answers(const kedge_link *link, const kedge_request *request)

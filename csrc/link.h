@@ -471,9 +471,12 @@ kedge_ticket kedge_link_new_ticket(kedge_link *link);
 
 /* For `requested`, where a protocol wants credentials before the upgrade: asks CREDENTIALS, or declines
  * by itself what has none (401) or is not to be decoded (400). `sources` as kedge_handshake_credentials
- * has them. The answer yes: answer = KEDGE_ANSWER_UPGRADE. NO_MEMORY changes nothing. */
+ * has them. NO_MEMORY changes nothing. */
 kedge_status kedge_link_ask_credentials(kedge_link *link, const kedge_request *request,
                                         unsigned sources, bool *asked);
+
+/* They are right: the answer is the upgrade, to the session that the cursor was opened on. */
+void kedge_link_admit(kedge_link *link);
 
 /* The answer to the request for an upgrade is this status; `body` is static JSON. */
 void kedge_link_decline(kedge_link *link, uint16_t http_status, const char *body);

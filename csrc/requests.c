@@ -1,5 +1,6 @@
 #include "requests.h"
 
+#include "decimal.h"
 #include "link.h"
 #include "memory.h"
 #include "span.h"
@@ -83,6 +84,19 @@ kedge_open_request *kedge_requests_find(const kedge_requests *requests, uint64_t
     for (size_t i = 0; i < requests->count; i++) {
         if (requests->open[i]->number == number) {
             return requests->open[i];
+        }
+    }
+    return NULL;
+}
+
+kedge_open_request *kedge_requests_find_text(const kedge_requests *requests, kedge_json_value id)
+{
+    uint8_t digits[KEDGE_DECIMAL_DIGITS];
+    for (size_t i = 0; i < requests->count; i++) {
+        kedge_open_request *request = requests->open[i];
+        size_t size = kedge_decimal(digits, request->number);
+        if (kedge_json_text_equals(id, kedge_span_of(digits, size))) {
+            return request;
         }
     }
     return NULL;

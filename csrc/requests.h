@@ -11,6 +11,7 @@
 #ifndef KEDGE_PRIVATE_REQUESTS_H
 #define KEDGE_PRIVATE_REQUESTS_H
 
+#include <kedge/json.h>
 #include <kedge/link.h>
 
 /* Of both kinds. `stage` and `tag` are the protocol's own. */
@@ -49,8 +50,10 @@ kedge_status kedge_requests_take(kedge_requests *requests, kedge_allocator alloc
                                  kedge_ticket ticket, kedge_span id, kedge_span name,
                                  kedge_time deadline, kedge_open_request **made);
 
-/* By number or ticket; by the peer's id, the bytes of it. Null if none is open. */
+/* By number or ticket; ours by an id that is the number as a text; the peer's by its id, the bytes of it.
+ * Null if none is open. */
 kedge_open_request *kedge_requests_find(const kedge_requests *requests, uint64_t number);
+kedge_open_request *kedge_requests_find_text(const kedge_requests *requests, kedge_json_value id);
 kedge_open_request *kedge_requests_find_id(const kedge_requests *requests, kedge_span id);
 
 /* The oldest; the oldest of those whose deadline passed. Null if there is none. */

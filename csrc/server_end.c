@@ -1,5 +1,15 @@
 #include "server_end.h"
 
+kedge_status kedge_server_end_cause(kedge_ending ending)
+{
+    static const kedge_status causes[] = {
+        [KEDGE_ENDING_LOST] = KEDGE_LOST,
+        [KEDGE_ENDING_PEER_CLOSED] = KEDGE_PEER_CLOSED,
+        [KEDGE_ENDING_HOST_CLOSED] = KEDGE_HOST_CLOSED,
+    };
+    return causes[ending];
+}
+
 kedge_server_end kedge_server_end_own(kedge_status cause, uint16_t code, kedge_span reason)
 {
     kedge_server_end why;

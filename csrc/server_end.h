@@ -16,6 +16,9 @@ typedef struct kedge_server_end {
     bool keeps;  /* the session can be resumed */
 } kedge_server_end;
 
+/* What an ending of the connection is called. */
+kedge_status kedge_server_end_cause(kedge_ending ending);
+
 /* By a close frame of ours. Sessions are kept where nothing else is said. */
 kedge_server_end kedge_server_end_own(kedge_status cause, uint16_t code, kedge_span reason);
 

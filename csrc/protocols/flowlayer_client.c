@@ -465,7 +465,7 @@ static kedge_status classify_answer(const client *self, particulars *all,
                                     kedge_flowlayer_client_input *input)
 {
     bool question = kedge_flowlayer_client_is_question(self, all->envelope.id);
-    all->request = kedge_flowlayer_client_find(self, all->envelope.id);
+    all->request = kedge_requests_find_text(&self->requests, all->envelope.id);
     if (!question && all->request == NULL) {
         *input = KEDGE_FLOWLAYER_CLIENT_INPUT_STRAY;
         return KEDGE_OK;

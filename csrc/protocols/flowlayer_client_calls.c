@@ -63,19 +63,6 @@ kedge_status kedge_flowlayer_client_write_question(client *self, kedge_publicati
 
 /* ---- Commands ----------------------------------------------------------------------------------- */
 
-kedge_open_request *kedge_flowlayer_client_find(const client *self, kedge_json_value id)
-{
-    uint8_t digits[KEDGE_DECIMAL_DIGITS];
-    for (size_t i = 0; i < self->requests.count; i++) {
-        kedge_open_request *request = self->requests.open[i];
-        size_t size = kedge_decimal(digits, request->number);
-        if (kedge_json_text_equals(id, kedge_span_of(digits, size))) {
-            return request;
-        }
-    }
-    return NULL;
-}
-
 static kedge_status queue_command(client *self, kedge_open_request *request, kedge_span name,
                                   kedge_span payload)
 {

@@ -62,10 +62,6 @@ kedge_status kedge_flowlayer_client_write_question(kedge_flowlayer_client *self,
                                                    kedge_publication **made);
 bool kedge_flowlayer_client_is_question(const kedge_flowlayer_client *self, kedge_json_value id);
 
-/* The open command with that id, null if there is none. */
-kedge_open_request *kedge_flowlayer_client_find(const kedge_flowlayer_client *self,
-                                                kedge_json_value id);
-
 kedge_status kedge_flowlayer_client_request(kedge_link *link, kedge_span name, kedge_span payload,
                                             kedge_time timeout, kedge_request_number *number);
 kedge_status kedge_flowlayer_client_cancel(kedge_link *link, kedge_request_number number);

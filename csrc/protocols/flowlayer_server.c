@@ -163,14 +163,10 @@ static kedge_status act_upgrade(server *self, const happening *what, uint16_t co
 {
     (void)what;
     (void)code;
-    kedge_link *link = &self->base;
-    link->session = link->cursor.private_session;
-    link->attached = true;
-    link->answer = KEDGE_ANSWER_UPGRADE;
-    kedge_link_unask(link);
+    kedge_link_admit(&self->base);
     self->timer = kedge_deadline_at(KEDGE_NEVER);
     self->commands.max = settings_of(self)->commands_max;
-    (void)kedge_link_event(link, KEDGE_EVENT_ATTACHED);
+    (void)kedge_link_event(&self->base, KEDGE_EVENT_ATTACHED);
     return KEDGE_OK;
 }
 
@@ -370,9 +366,6 @@ static kedge_status requested(kedge_link *link, const kedge_request *request)
 static kedge_status opened(kedge_link *link)
 {
     server *self = server_of(link);
-    if (link->answer != KEDGE_ANSWER_NONE) {
-        return KEDGE_WRONG_STATE; /* the 101 cannot be out: nobody has pulled it */
-    }
     return handled(self, apply_input(self, KEDGE_FLOWLAYER_INPUT_OPENED, KEDGE_OK));
 }
 
@@ -430,12 +423,7 @@ static kedge_status ended(kedge_link *link, kedge_ending ending, uint16_t code, 
         [KEDGE_ENDING_PEER_CLOSED] = KEDGE_FLOWLAYER_INPUT_PEER_CLOSED,
         [KEDGE_ENDING_HOST_CLOSED] = KEDGE_FLOWLAYER_INPUT_HOST_CLOSED,
     };
-    static const kedge_status causes[] = {
-        [KEDGE_ENDING_LOST] = KEDGE_LOST,
-        [KEDGE_ENDING_PEER_CLOSED] = KEDGE_PEER_CLOSED,
-        [KEDGE_ENDING_HOST_CLOSED] = KEDGE_HOST_CLOSED,
-    };
-    happening what = happening_of(inputs[ending], causes[ending]);
+    happening what = happening_of(inputs[ending], kedge_server_end_cause(ending));
     what.code = code;
     what.reason = reason;
     return apply(server_of(link), &what);

@@ -439,9 +439,6 @@ static kedge_status requested(kedge_link *link, const kedge_request *request)
 static kedge_status opened(kedge_link *link)
 {
     server *self = server_of(link);
-    if (link->answer != KEDGE_ANSWER_NONE) {
-        return KEDGE_WRONG_STATE; /* the 101 cannot be out: nobody has pulled it */
-    }
     happening what = happening_of(self->other_version ? KEDGE_GATEWAY_INPUT_OPENED_VERSION
                                                       : KEDGE_GATEWAY_INPUT_OPENED,
                                   KEDGE_PROTOCOL_VERSION);
@@ -485,12 +482,7 @@ static kedge_status ended(kedge_link *link, kedge_ending ending, uint16_t code, 
         [KEDGE_ENDING_PEER_CLOSED] = KEDGE_GATEWAY_INPUT_PEER_CLOSED,
         [KEDGE_ENDING_HOST_CLOSED] = KEDGE_GATEWAY_INPUT_HOST_CLOSED,
     };
-    static const kedge_status causes[] = {
-        [KEDGE_ENDING_LOST] = KEDGE_LOST,
-        [KEDGE_ENDING_PEER_CLOSED] = KEDGE_PEER_CLOSED,
-        [KEDGE_ENDING_HOST_CLOSED] = KEDGE_HOST_CLOSED,
-    };
-    happening what = happening_of(inputs[ending], causes[ending]);
+    happening what = happening_of(inputs[ending], kedge_server_end_cause(ending));
     what.code = code;
     what.reason = reason;
     return apply(server_of(link), &what);

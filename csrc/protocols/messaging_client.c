@@ -468,7 +468,7 @@ static kedge_status classify_response(const client *self, particulars *all,
     if (id.kind == KEDGE_JSON_KIND_NULL) {
         *input = KEDGE_MESSAGING_CLIENT_INPUT_REPORT;
     } else if (!ours) {
-        all->request = kedge_messaging_client_find(self, id);
+        all->request = kedge_requests_find_text(&self->requests, id);
         *input = all->request == NULL ? KEDGE_MESSAGING_CLIENT_INPUT_STRAY
                                       : KEDGE_MESSAGING_CLIENT_INPUT_ANSWERED;
     } else if (all->refusal.refused) {

@@ -1,4 +1,5 @@
 #include "decimal.h"
+#include "envelope.h"
 #include "members.h"
 #include "memory.h"
 #include "messaging.h"
@@ -76,19 +77,6 @@ static kedge_status enqueue(client *self, kedge_publication *publication)
 
 /* ---- Messages of the application ---------------------------------------------------------------- */
 
-static kedge_status check_payload(kedge_span payload)
-{
-    static const kedge_json_options options = {KEDGE_JSON_DEPTH - 1, false};
-    kedge_json_reader reader;
-    kedge_json_value value;
-    if (payload.size == 0) {
-        return KEDGE_OK;
-    }
-    kedge_json_begin(&reader, payload, &options);
-    (void)kedge_json_read(&reader, &value);
-    return kedge_json_finish(&reader).status;
-}
-
 static kedge_status check_size(const client *self, const kedge_publication *publication)
 {
     size_t size = kedge_publication_plain_size(publication, 0);
@@ -127,7 +115,7 @@ kedge_status kedge_messaging_client_notify(kedge_link *link, kedge_span name, ke
     if (!kedge_messaging_client_is_connected(self)) {
         return KEDGE_WRONG_STATE;
     }
-    kedge_status status = check_payload(payload);
+    kedge_status status = kedge_envelope_check_json(payload, 1);
     if (status == KEDGE_OK) {
         status = kedge_messaging_write_event(&made, link->allocator, time_of(self), name, payload);
     }
@@ -145,19 +133,6 @@ static size_t write_number(kedge_request_number number, uint8_t id[KEDGE_DECIMAL
     size_t size = 1 + kedge_decimal(id + 1, number);
     id[size] = '"';
     return size + 1;
-}
-
-kedge_open_request *kedge_messaging_client_find(const client *self, kedge_json_value id)
-{
-    uint8_t own[KEDGE_DECIMAL_DIGITS + 2];
-    for (size_t i = 0; i < self->requests.count; i++) {
-        kedge_open_request *request = self->requests.open[i];
-        size_t size = write_number(request->number, own);
-        if (kedge_json_text_equals(id, kedge_span_of(own + 1, size - 2))) {
-            return request;
-        }
-    }
-    return NULL;
 }
 
 static kedge_status queue_request(client *self, const kedge_open_request *request,
@@ -178,7 +153,7 @@ static kedge_status check_request(const client *self, kedge_span name, kedge_spa
         return KEDGE_WRONG_STATE;
     }
     return kedge_span_equal(name, kedge_text("subscribe")) ? KEDGE_INVALID_ARGUMENT
-                                                           : check_payload(payload);
+                                                           : kedge_envelope_check_json(payload, 1);
 }
 
 kedge_status kedge_messaging_client_request(kedge_link *link, kedge_span name, kedge_span payload,

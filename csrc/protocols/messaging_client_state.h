@@ -88,10 +88,6 @@ bool kedge_messaging_client_is_subscribe(const kedge_messaging_client *self, ked
 /* Puts an ack into the queue of what waits. QUEUE_FULL: the server does not read. */
 kedge_status kedge_messaging_client_queue_ack(kedge_messaging_client *self, uint64_t position);
 
-/* The open request with that id, null if there is none. */
-kedge_open_request *kedge_messaging_client_find(const kedge_messaging_client *self,
-                                                kedge_json_value id);
-
 kedge_status kedge_messaging_client_request(kedge_link *link, kedge_span name, kedge_span payload,
                                             kedge_time timeout, kedge_request_number *number);
 kedge_status kedge_messaging_client_cancel(kedge_link *link, kedge_request_number number);

@@ -11,6 +11,7 @@
  */
 #include "messaging_server.h"
 
+#include "envelope.h"
 #include "memory.h"
 #include "messaging.h"
 #include "messaging_writer.h"
@@ -141,14 +142,10 @@ static kedge_status act_upgrade(server *self, const happening *what, uint16_t co
 {
     (void)what;
     (void)code;
-    kedge_link *link = &self->base;
-    link->session = link->cursor.private_session;
-    link->attached = true;
-    link->answer = KEDGE_ANSWER_UPGRADE;
-    kedge_link_unask(link);
+    kedge_link_admit(&self->base);
     self->decision = kedge_deadline_at(KEDGE_NEVER);
     self->requests.max = settings_of(self)->requests_max;
-    (void)kedge_link_event(link, KEDGE_EVENT_ATTACHED);
+    (void)kedge_link_event(&self->base, KEDGE_EVENT_ATTACHED);
     return KEDGE_OK;
 }
 
@@ -433,9 +430,6 @@ static kedge_status requested(kedge_link *link, const kedge_request *request)
 
 static kedge_status opened(kedge_link *link)
 {
-    if (link->answer != KEDGE_ANSWER_NONE) {
-        return KEDGE_WRONG_STATE; /* the 101 cannot be out: nobody has pulled it */
-    }
     return apply_input(server_of(link), KEDGE_MESSAGING_INPUT_OPENED, KEDGE_OK);
 }
 
@@ -523,12 +517,7 @@ static kedge_status ended(kedge_link *link, kedge_ending ending, uint16_t code, 
         [KEDGE_ENDING_PEER_CLOSED] = KEDGE_MESSAGING_INPUT_PEER_CLOSED,
         [KEDGE_ENDING_HOST_CLOSED] = KEDGE_MESSAGING_INPUT_HOST_CLOSED,
     };
-    static const kedge_status causes[] = {
-        [KEDGE_ENDING_LOST] = KEDGE_LOST,
-        [KEDGE_ENDING_PEER_CLOSED] = KEDGE_PEER_CLOSED,
-        [KEDGE_ENDING_HOST_CLOSED] = KEDGE_HOST_CLOSED,
-    };
-    happening what = happening_of(inputs[ending], causes[ending]);
+    happening what = happening_of(inputs[ending], kedge_server_end_cause(ending));
     what.code = code;
     what.reason = reason;
     return apply(server_of(link), &what);
@@ -601,20 +590,6 @@ static bool waits(const kedge_link *link, kedge_ticket ticket)
     return kedge_requests_find(&const_server_of(link)->requests, ticket) != NULL;
 }
 
-/* JSON that stands so many levels deep in a message. */
-static kedge_status check_json(kedge_span json, size_t levels)
-{
-    const kedge_json_options options = {KEDGE_JSON_DEPTH - levels, false};
-    kedge_json_reader reader;
-    kedge_json_value value;
-    if (json.size == 0) {
-        return KEDGE_OK;
-    }
-    kedge_json_begin(&reader, json, &options);
-    (void)kedge_json_read(&reader, &value);
-    return kedge_json_finish(&reader).status;
-}
-
 /* Sends the answer, and the request is over; what cannot be sent since the client does not read ends
  * the connection. */
 static kedge_status answer(server *self, kedge_open_request *request, kedge_status made,
@@ -637,7 +612,7 @@ static kedge_status reply(kedge_link *link, kedge_ticket ticket, kedge_span payl
     server *self = server_of(link);
     kedge_open_request *request = kedge_requests_find(&self->requests, ticket);
     kedge_publication *made = NULL;
-    kedge_status status = check_json(payload, 1);
+    kedge_status status = kedge_envelope_check_json(payload, 1);
     if (status == KEDGE_OK) {
         status = kedge_messaging_write_response(&made, link->allocator, time_of(self), request->id,
                                                 payload);
@@ -652,7 +627,7 @@ static kedge_status reply_error(kedge_link *link, kedge_ticket ticket, kedge_spa
     kedge_open_request *request = kedge_requests_find(&self->requests, ticket);
     kedge_publication *made = NULL;
     kedge_messaging_fault fault = {code, message, data, 0};
-    kedge_status status = check_json(data, 3);
+    kedge_status status = kedge_envelope_check_json(data, 3);
     if (status == KEDGE_OK) {
         status =
             kedge_messaging_write_error(&made, link->allocator, time_of(self), request->id, &fault);
