@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import io
 import json
 import os
@@ -23,6 +24,10 @@ from kedge import cli
 from kedge._words import Pen
 from kedge.cli import _common, _events, connect
 from kedge.gateway import Closed, Dispatch, Ready
+
+
+def test_the_package_is_the_command() -> None:
+    assert importlib.import_module("kedge.__main__").main is cli.main
 
 
 class Process:

@@ -118,7 +118,11 @@ async def test_the_first_link_takes_the_state(state: Path) -> None:
             async with following(f"ws://127.0.0.1:{port}") as record:
                 await record.ready()
                 assert not state.exists()
-        assert len(restored(state).sessions()) == 1 + count
+                state.write_bytes(b"another's")
+                async with following(f"ws://127.0.0.1:{port}") as second:
+                    await second.ready()
+                    assert state.read_bytes() == b"another's"  # and not looked at any more
+        assert len(restored(state).sessions()) == 1 + 2 * count
 
 
 async def test_the_first_publication_takes_the_state(life: Life, state: Path) -> None:

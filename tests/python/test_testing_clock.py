@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 import kedge
 import pytest
@@ -66,6 +68,31 @@ def test_what_waits_for_nothing_is_told_where_it_waits() -> None:
         Stuck, match=r"at 0.000 s: nothing will ever happen; what waits:\n.*in_vain"
     ):
         Clock().run(wait_in_vain())
+
+
+def test_a_task_that_is_no_coroutine_of_pythons_has_a_name_at_least() -> None:
+    class Foreign(Coroutine[Any, Any, None]):
+        """As compilers of Python make them."""
+
+        def send(self, value: Any) -> Any:
+            return None
+
+        def throw(self, *error: Any) -> Any:
+            raise asyncio.CancelledError
+
+        def close(self) -> None: ...
+
+        def __await__(self) -> Any:
+            raise NotImplementedError
+
+    async def main() -> None:
+        waiting = asyncio.get_running_loop().create_future()
+        Foreign.send = lambda self, value: next(iter(waiting))  # type: ignore[method-assign]
+        foreign = asyncio.create_task(Foreign(), name="the foreigner")
+        await foreign
+
+    with pytest.raises(Stuck, match=r"what waits:\n.*\n?  the foreigner"):
+        Clock().run(main())
 
 
 def test_a_test_that_swallows_its_end_fails_all_the_same() -> None:
@@ -156,6 +183,7 @@ def test_servers_and_connections_are_within_the_process() -> None:
             assert server.sockets[0].getsockname() == ("127.0.0.1", 80)
             reader, writer = await asyncio.open_connection("127.0.0.1", 80)
             assert writer.get_extra_info("peername") == ("127.0.0.1", 80)
+            assert writer.can_write_eof()
             writer.write(b"x" * 300_000)
             writer.write_eof()
             said = await reader.read()
@@ -182,6 +210,10 @@ def test_a_port_has_one_listener() -> None:
         await asyncio.sleep(0)
         assert later.is_serving()
         assert later.get_loop() is loop
+        assert later.sockets[0].fileno() == -1
+        server.close()  # once more: the port is another's by now
+        _, writer = await asyncio.open_connection("127.0.0.1", 80)
+        writer.close()
         task.cancel()
         await asyncio.wait([task])
         assert not later.is_serving()
@@ -236,6 +268,32 @@ def test_a_reader_that_pauses_holds_up_the_writer() -> None:
         transport.abort()
         transport.write(b"nobody hears")
         assert transport.is_closing()
+        transport.resume_reading()
+        assert not transport.is_reading()
+
+    Clock().run(main())
+
+
+def test_a_transport_may_change_hands() -> None:
+    class Keeper(asyncio.Protocol):
+        def __init__(self) -> None:
+            self.heard = b""
+
+        def data_received(self, data: bytes) -> None:
+            self.heard += data
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        first, second = Keeper(), Keeper()
+        await loop.create_server(Keeper, port=80)
+        transport, _ = await loop.create_connection(lambda: first, "127.0.0.1", 80)
+        assert transport.get_protocol() is first
+        transport.set_protocol(second)
+        assert transport.get_protocol() is second
+        accepted = transport._other  # type: ignore[attr-defined]
+        accepted.write(b"hello")
+        await asyncio.sleep(1)
+        assert (first.heard, second.heard) == (b"", b"hello")
 
     Clock().run(main())
 

@@ -56,6 +56,39 @@ def test_plain(kedge_clock):
     run(pytester, code).assert_outcomes(passed=4)
 
 
+@pytest.mark.parametrize("others", [(), ("-p", "no:asyncio", "-p", "no:anyio")])
+def test_a_tests_own_decorators_stay(pytester: pytest.Pytester, others: tuple[str, ...]) -> None:
+    code = """
+import functools
+import os
+from unittest import mock
+
+def delegating(function):
+    @functools.wraps(function)
+    def delegate(*arguments, **options):
+        return function(*arguments, **options)
+    return delegate
+
+@mock.patch("os.getcwd", return_value="elsewhere")
+async def test_patched(getcwd, kedge_clock):
+    await asyncio.sleep(1000)
+    assert os.getcwd() == "elsewhere"
+
+class TestMethods:
+    @mock.patch("os.getcwd", return_value="elsewhere")
+    async def test_patched(self, getcwd, kedge_clock):
+        await asyncio.sleep(1000)
+        assert os.getcwd() == "elsewhere"
+
+    @delegating
+    async def test_delegated(self, kedge_clock):
+        await asyncio.sleep(1000)
+        assert kedge_clock.elapsed == pytest.approx(1000)
+"""
+    pytester.makepyfile(SERVER + code)
+    pytester.runpytest_subprocess(*others).assert_outcomes(passed=3)
+
+
 @pytest.mark.parametrize("options", [("--asyncio-mode=auto",), ("--asyncio-mode=strict",)])
 def test_it_does_so_beside_pytest_asyncio(pytester: pytest.Pytester, options: list[str]) -> None:
     code = """

@@ -58,7 +58,8 @@ def kedge_peer(kedge_seed: int) -> Peers:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     """Runs a coroutine test on virtual time, whatever else runs coroutines here."""
-    function = inspect.unwrap(pyfuncitem.obj)
+    # Beneath what plugins that run coroutines put around it; a test's own decorators stay.
+    function = inspect.unwrap(pyfuncitem.obj, stop=inspect.iscoroutinefunction)
     if "kedge_clock" not in pyfuncitem.funcargs or not inspect.iscoroutinefunction(function):
         return None
     clock: Any = pyfuncitem.funcargs["kedge_clock"]
