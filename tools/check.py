@@ -179,14 +179,32 @@ def sanitized_python() -> Iterable[Step]:
     )
 
 
-# Programs of their own write what they ran when they end, whatever way that is.
-COVERED_PYTHON = f"""
-rm -rf build/coverage-python
-mkdir -p build/coverage-python
-{PYTHON} -m coverage run -m pytest -q --color=no -p no:cacheprovider {NOT_IN_PYTHON}
-tests=$?
-{PYTHON} -m coverage combine -q && {PYTHON} -m coverage report && exit $tests
-"""
+def measured_python(parts: int) -> Iterable[Step]:
+    """Which lines and branches of python/kedge the Python tests reach, in every process that they
+    start: each writes what it ran when it ends."""
+    folder = "build/coverage-python"
+    yield Step(
+        "begin-coverage-python", "forget the last measure", f"rm -rf {folder}; mkdir {folder}"
+    )
+    files = sorted(path.relative_to(ROOT) for path in ROOT.glob("tests/python/test_*.py"))
+    names = [f"coverage-python-{part + 1}" for part in range(parts)]
+    for part, name in enumerate(names):
+        yield Step(
+            name,
+            f"Python tests, measured, part {part + 1} of {parts}",
+            f"{PYTHON} -m coverage run -m pytest -q --color=no -p no:cacheprovider"
+            f" {NOT_IN_PYTHON} {' '.join(map(str, files[part::parts]))}",
+            ("coverage-python",),
+            ("build-c", "build-python", "begin-coverage-python"),
+            after=("build-examples",),
+        )
+    yield Step(
+        "report-coverage-python",
+        "lines and branches of python/kedge",
+        f"{PYTHON} -m coverage combine -q && {PYTHON} -m coverage report",
+        ("coverage-python",),
+        after=tuple(names),
+    )
 
 
 def valgrinded(parts: int) -> Iterable[Step]:
@@ -308,14 +326,7 @@ STEPS = (
         ("build-coverage",),
         environment={"CK_TIMEOUT_MULTIPLIER": "10"},
     ),
-    Step(
-        "coverage-python",
-        "lines and branches of python/kedge",
-        COVERED_PYTHON,
-        ("coverage-python",),
-        ("build-c", "build-python"),
-        after=("build-examples",),
-    ),
+    *measured_python(parts=4),
     Step(
         "build-32",
         "build for 32 bits",
@@ -338,7 +349,15 @@ STEPS = (
 )
 
 # The steps that test many things; their last lines are believed.
-COUNTING = ("test-suites", "test-python", "headers", "install", "suites-", "corpora")
+COUNTING = (
+    "test-suites",
+    "test-python",
+    "headers",
+    "install",
+    "suites-",
+    "corpora",
+    "coverage-python-",
+)
 
 
 def counts_tests(step: Step) -> bool:
