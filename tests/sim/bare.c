@@ -188,6 +188,8 @@ static bare_pulled pull(sim_world *world, sim_wire *wire)
     if (sim_chance(world, 50)) {
         count = kedge_link_next_deliveries(wire->link, deliveries, 1 + sim_below(world, MANY));
     }
+    SIM_EXPECT(world, count == 0 || kedge_link_queued(wire->link) == 0,
+               "messages are given for a link that has to answer first");
     for (size_t i = 0; i < count; i++) {
         SIM_EXPECT(world, deliveries[i].link == wire->link, "a message is another link's");
         sim_bare_send(world, wire, &deliveries[i]);

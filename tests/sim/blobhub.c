@@ -129,7 +129,8 @@ static bool keeps(uint16_t sent)
 
 /* ---- What the server does --------------------------------------------------------------------- */
 
-/* All that are subscribed are told. A client that does not want it any more may see it or not. */
+/* All that are subscribed are told. A client that does not want it any more may see it or not, even where it
+ * has come back to it since: the server drops what it has not written when it hears of the first. */
 static void take(sim_world *world, size_t topic, uint64_t n, size_t told)
 {
     size_t right = 0;
@@ -138,7 +139,8 @@ static void take(sim_world *world, size_t topic, uint64_t n, size_t told)
         sim_wire *wire = &world->wires[i];
         if (wire->used && wire->attached && wire->link != NULL &&
             is_subscribed(wire->link, topic)) {
-            bool wanted = wire->client != NULL && wire->client->subscribed[topic];
+            bool wanted = wire->client != NULL && wire->client->subscribed[topic] &&
+                          !wire->client->leaving[topic];
             outrun += sim_passed_too_much(world, wire);
             sim_must_see(world, wire, topic, n, !wanted);
             right++;
@@ -218,8 +220,10 @@ static void client_subscribed(sim_world *world, sim_client *client, const kedge_
     sim_note(&world->trace, "client %zu: %s ends, %d", client->index,
              adds ? "subscribing" : "unsubscribing", (int)event->as.outcome.outcome);
     if (!adds) {
+        client->leavings -= client->leavings > 0;
         for (size_t t = 0; t < SIM_TOPICS; t++) {
             client->unsure[t] |= event->as.outcome.outcome != KEDGE_OUTCOME_ANSWERED;
+            client->leaving[t] &= client->leavings > 0;
         }
         return;
     }
@@ -234,6 +238,8 @@ static void client_ready(sim_world *world, sim_client *client, const char *what)
 {
     sim_note(&world->trace, "client %zu: %s", client->index, what);
     memset(client->unsure, 0, sizeof client->unsure);
+    memset(client->leaving, 0, sizeof client->leaving);
+    client->leavings = 0;
     if (client->wire != NULL) {
         client->wire->ready = true;
     }
@@ -296,6 +302,8 @@ static void subscribe(sim_world *world, sim_client *client)
     client->subscribed[topic] = adds;
     if (!adds && client->wire != NULL) {
         sim_need_not_see(client->wire, topic);
+        client->leaving[topic] = true;
+        client->leavings++;
     }
 }
 

@@ -133,6 +133,12 @@ static kedge_link *answerer_of(const sim_world *world, const sim_call *call)
     return world->hubs[0] == NULL ? NULL : kedge_hub_asker(world->hubs[0], call->ticket);
 }
 
+/* Whether the server's link that it came to has ended, which its host is not told yet. */
+static bool is_over(const sim_call *call)
+{
+    return call->up && call->answerer != NULL && kedge_link_session(call->answerer) == NULL;
+}
+
 static kedge_status give_answer(sim_world *world, kedge_link *link, sim_call *call,
                                 sim_answer answer)
 {
@@ -170,7 +176,8 @@ static void reply(sim_world *world, sim_call *call)
     bool late = world->now >= call->overdue;
     bool stale = call->answer != SIM_ANSWER_NONE || call->answerer == NULL;
     if (link == NULL) {
-        SIM_EXPECT(world, stale || late, "request %" PRIu64 " cannot be answered", call->n);
+        SIM_EXPECT(world, stale || late || is_over(call), "request %" PRIu64 " cannot be answered",
+                   call->n);
         return;
     }
     if (world->protocol->accept_timeout != 0 && !call->accepted && !late && sim_chance(world, 60)) {
@@ -189,6 +196,9 @@ static void reply(sim_world *world, sim_call *call)
     if (status == KEDGE_OK) {
         call->answer = answer;
         sim_note(&world->trace, "%" PRIu64 " is answered, %d", call->n, (int)answer);
+        if (call->up) { /* an event finds the link with an answer that nobody has pulled */
+            world->protocol->server_steps[0].run(world);
+        }
     }
 }
 

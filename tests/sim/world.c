@@ -555,6 +555,8 @@ static sim_wire *wire_of(sim_world *world, const kedge_link *link)
 static bool serve_ready(sim_world *world, kedge_hub *hub)
 {
     kedge_link *link = kedge_hub_next_ready(hub, sim_server_now(world));
+    SIM_EXPECT(world, link != NULL || !kedge_hub_ready_waiting(hub),
+               "the hub gives no link, and one is ready");
     if (link != NULL) {
         serve_far(world, wire_of(world, link));
     }
@@ -593,11 +595,15 @@ static bool serve_many(sim_world *world, kedge_hub *hub)
     size_t room = sim_chance(world, 50) ? 1 + (size_t)sim_below(world, 3) : ROOM_MOST;
     size_t count = kedge_hub_next_deliveries(hub, deliveries, room, sim_server_now(world));
     SIM_EXPECT(world, count <= room, "the hub gives more than there is room for");
+    SIM_EXPECT(world, count > 0 || !kedge_hub_ready_waiting(hub),
+               "the hub gives nothing, and a link is ready");
     for (size_t i = 0; i < count; i++) {
         sim_wire *wire = wire_of(world, deliveries[i].link);
         if (deliveries[i].kind != 0) {
             SIM_EXPECT(world, !wire->far_blocked && !wire->far_over,
                        "a message is given for a link whose socket takes no more");
+            SIM_EXPECT(world, kedge_link_queued(wire->link) == 0,
+                       "a message is given for a link that has to answer first");
             (wire->bare ? sim_bare_send : take_past)(world, wire, &deliveries[i]);
         } else {
             SIM_EXPECT(world, i + 1 == count, "behind a link that is ready there is a message");

@@ -55,6 +55,8 @@ typedef struct sim_client {
     uint64_t resumed_from;       /* the position with which the connection began */
     bool subscribed[SIM_TOPICS]; /* and stays so */
     bool unsure[SIM_TOPICS];     /* the server may know or not */
+    bool leaving[SIM_TOPICS];    /* it left that on this connection, and was not answered ... */
+    size_t leavings;             /* ... so many times */
     size_t failures;             /* connections that ended since one was well */
     kedge_watch *watch;          /* who looks on; null: nobody */
     kedge_request_number query;  /* FlowLayer: get_logs of the application's, 0: none is open */
@@ -185,7 +187,7 @@ typedef struct sim_protocol {
     uint16_t refusals[3];           /* with which the server's application says no */
     uint16_t closes[8];             /* with which it closes links */
     uint16_t end_code;              /* with which links close whose session it ends */
-    const sim_choice *server_steps; /* what it does of itself */
+    const sim_choice *server_steps; /* what it does of itself: first of all, to tell an event */
 
     /* The answer yes of a node that does not have all by itself; how long it lives; whether it has what the model
      * says; and the lowest position from which the session can go on. Null: there is one hub. */
