@@ -124,8 +124,8 @@ def sanitized(compiler: str, parts: int) -> Iterable[Step]:
 
 
 # Their subject is no Python object, and what they run is no Python program.
-NOT_IN_PYTHON = " ".join(
-    f"--ignore=tests/python/test_{name}.py"
+NOT_IN_PYTHON = tuple(
+    f"tests/python/test_{name}.py"
     for name in (
         "bench",
         "c_examples",
@@ -137,6 +137,7 @@ NOT_IN_PYTHON = " ".join(
         "skeleton_setup",
     )
 )
+IGNORING = " ".join(f"--ignore={name}" for name in NOT_IN_PYTHON)
 
 
 def sanitized_python() -> Iterable[Step]:
@@ -157,7 +158,7 @@ def sanitized_python() -> Iterable[Step]:
     yield Step(
         "test-python-sanitized",
         "Python tests under ASan and UBSan",
-        f"LD_PRELOAD=$(gcc -print-file-name=libasan.so) {pytest} {NOT_IN_PYTHON}",
+        f"LD_PRELOAD=$(gcc -print-file-name=libasan.so) {pytest} {IGNORING}",
         ("sanitize-python",),
         ("build-c", "build-python", "build-python-sanitized"),
         after=("build-examples",),
@@ -171,7 +172,7 @@ def sanitized_python() -> Iterable[Step]:
     yield Step(
         "test-python-debug",
         "Python tests under PYTHONMALLOC=debug -X dev",
-        f"{pytest} {NOT_IN_PYTHON}",
+        f"{pytest} {IGNORING}",
         ("debug-python",),
         ("build-c", "build-python"),
         after=("build-examples",),
@@ -186,14 +187,15 @@ def measured_python(parts: int) -> Iterable[Step]:
     yield Step(
         "begin-coverage-python", "forget the last measure", f"rm -rf {folder}; mkdir {folder}"
     )
-    files = sorted(path.relative_to(ROOT) for path in ROOT.glob("tests/python/test_*.py"))
+    there = sorted(ROOT.glob("tests/python/test_*.py"))
+    files = [name for path in there if (name := str(path.relative_to(ROOT))) not in NOT_IN_PYTHON]
     names = [f"coverage-python-{part + 1}" for part in range(parts)]
     for part, name in enumerate(names):
         yield Step(
             name,
             f"Python tests, measured, part {part + 1} of {parts}",
             f"{PYTHON} -m coverage run -m pytest -q --color=no -p no:cacheprovider"
-            f" {NOT_IN_PYTHON} {' '.join(map(str, files[part::parts]))}",
+            f" {' '.join(files[part::parts])}",
             ("coverage-python",),
             ("build-c", "build-python", "begin-coverage-python"),
             after=("build-examples",),
