@@ -303,12 +303,12 @@ kedge_status kedge_connection_begin_close(kedge_connection *connection, uint16_t
                                           kedge_span reason)
 {
     size_t size;
-    kedge_status status = kedge_close_write(code, reason, connection->close_body, &size);
+    kedge_status status = kedge_close_write(code, reason, connection->control, &size);
     if (status != KEDGE_OK) {
         return status;
     }
     kedge_connection_keep_reason(connection, reason);
-    connection->close_size = (uint8_t)size;
+    connection->control_size = (uint8_t)size;
     connection->close_waits = true;
     connection->pong_waits = false;
     connection->ping_waits = false;
@@ -611,9 +611,9 @@ static void take_ping(kedge_connection *connection, kedge_span payload)
         return;
     }
     connection->pong_waits = true;
-    connection->pong_size = (uint8_t)payload.size;
+    connection->control_size = (uint8_t)payload.size;
     if (payload.size > 0) {
-        memcpy(connection->pong, payload.data, payload.size);
+        memcpy(connection->control, payload.data, payload.size);
     }
 }
 

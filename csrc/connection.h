@@ -75,14 +75,15 @@ typedef struct kedge_outgoing {
     } as;
 } kedge_outgoing;
 
-/* Two things at once are usual; a backlog takes memory for more, until it is written. */
+/* Two things at once are usual, a backlog has more. Both take memory only until it is written: most
+ * connections have nothing to write most of the time. */
 #define KEDGE_WINDOW_FEW 2
 #define KEDGE_WINDOW_MANY 30
 #define KEDGE_WINDOW_BYTES ((size_t)64 << 10)
 
 /* What is offered to be written, from `first` on; filled anew once it is empty or has room at its end. */
 typedef struct kedge_window {
-    kedge_outgoing few[KEDGE_WINDOW_FEW];
+    kedge_outgoing *few;  /* null while it is empty */
     kedge_outgoing *many; /* null unless there is a backlog */
     size_t first;
     size_t count;   /* slots used, those before `first` included */
@@ -132,11 +133,9 @@ struct kedge_connection {
     size_t queue_bytes; /* those in the window not counted */
     bool ping_waits;
     bool pong_waits;
-    uint8_t pong_size;
-    uint8_t pong[KEDGE_CONTROL_PAYLOAD_MAX];
-    bool close_waits; /* the close frame is not in the window yet */
-    uint8_t close_size;
-    uint8_t close_body[KEDGE_CONTROL_PAYLOAD_MAX];
+    bool close_waits; /* the close frame is not in the window yet; then no pong waits any more */
+    uint8_t control_size; /* of whichever of them waits, with this payload */
+    uint8_t control[KEDGE_CONTROL_PAYLOAD_MAX];
 
     bool hangup_awaited; /* OVER: the peer is to close the stream first */
     kedge_status cause;

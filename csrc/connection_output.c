@@ -12,19 +12,26 @@ static kedge_outgoing *slot_at(kedge_window *window, size_t index)
     return index < KEDGE_WINDOW_FEW ? &window->few[index] : &window->many[index - KEDGE_WINDOW_FEW];
 }
 
-/* The next free slot, zeroed but for its union; null if there is none. */
+static kedge_outgoing *make_slots(kedge_connection *connection, kedge_outgoing *slots, size_t count)
+{
+    return slots != NULL ? slots : kedge_memory_new(connection->allocator, count * sizeof *slots);
+}
+
+/* The next free slot, zeroed but for its union; null if there is none: what is there must be written first,
+ * then there is room again, or there is no memory. */
 static kedge_outgoing *free_slot(kedge_connection *connection)
 {
     kedge_window *window = &connection->window;
     if (window->count == KEDGE_WINDOW_FEW + KEDGE_WINDOW_MANY) {
         return NULL;
     }
-    if (window->count >= KEDGE_WINDOW_FEW && window->many == NULL) {
-        window->many =
-            kedge_memory_new(connection->allocator, KEDGE_WINDOW_MANY * sizeof *window->many);
-        if (window->many == NULL) {
-            return NULL; /* what is there must be written first, then there is room again */
-        }
+    if (window->count < KEDGE_WINDOW_FEW) {
+        window->few = make_slots(connection, window->few, KEDGE_WINDOW_FEW);
+    } else {
+        window->many = make_slots(connection, window->many, KEDGE_WINDOW_MANY);
+    }
+    if (window->few == NULL || (window->count >= KEDGE_WINDOW_FEW && window->many == NULL)) {
+        return NULL;
     }
     kedge_outgoing *slot = slot_at(window, window->count);
     memset(slot, 0, offsetof(kedge_outgoing, as));
@@ -64,8 +71,10 @@ static void empty_window(kedge_connection *connection)
     for (size_t i = window->first; i < window->count; i++) {
         release_slot(connection, slot_at(window, i));
     }
+    kedge_memory_free(connection->allocator, window->few, KEDGE_WINDOW_FEW * sizeof *window->few);
     kedge_memory_free(connection->allocator, window->many,
                       KEDGE_WINDOW_MANY * sizeof *window->many);
+    window->few = NULL;
     window->many = NULL;
     window->first = 0;
     window->count = 0;
@@ -77,10 +86,11 @@ static void empty_window(kedge_connection *connection)
 kedge_status kedge_connection_place(kedge_connection *connection, size_t size, uint8_t **bytes)
 {
     uint8_t *block = kedge_memory_new(connection->allocator, size);
-    if (block == NULL) {
+    kedge_outgoing *slot = block == NULL ? NULL : free_slot(connection);
+    if (slot == NULL) {
+        kedge_memory_free(connection->allocator, block, size);
         return KEDGE_NO_MEMORY;
     }
-    kedge_outgoing *slot = free_slot(connection);
     slot->block = block;
     slot->block_size = size;
     add_part(slot, kedge_span_of(block, size));
@@ -313,6 +323,14 @@ bool kedge_connection_is_quiet(const kedge_connection *connection)
            !connection->stream_lost && !own_output_waits(connection);
 }
 
+/* There is no memory to say anything, not even why. */
+static void give_up(kedge_connection *connection)
+{
+    kedge_connection_blame(connection, KEDGE_NO_MEMORY);
+    kedge_connection_tell_link(connection, KEDGE_ENDING_LOST, 0, kedge_text(NULL));
+    kedge_connection_abandon(connection);
+}
+
 /* The next thing to write; pongs before messages, a close behind them. False if there is nothing, or no
  * room. A slot beyond the few is taken only for what is there. */
 static bool fill_one(kedge_connection *connection)
@@ -325,12 +343,15 @@ static bool fill_one(kedge_connection *connection)
     }
     kedge_outgoing *slot = free_slot(connection);
     if (slot == NULL) {
+        if (connection->window.count == 0) {
+            give_up(connection);
+        }
         return false;
     }
     if (connection->pong_waits) {
         connection->pong_waits = false;
         place_control(connection, slot, KEDGE_OPCODE_PONG,
-                      kedge_span_of(connection->pong, connection->pong_size));
+                      kedge_span_of(connection->control, connection->control_size));
     } else if (connection->ping_waits) {
         connection->ping_waits = false;
         place_control(connection, slot, KEDGE_OPCODE_PING, kedge_text(NULL));
@@ -341,7 +362,7 @@ static bool fill_one(kedge_connection *connection)
     } else {
         connection->close_waits = false;
         place_control(connection, slot, KEDGE_OPCODE_CLOSE,
-                      kedge_span_of(connection->close_body, connection->close_size));
+                      kedge_span_of(connection->control, connection->control_size));
     }
     return true;
 }
@@ -352,6 +373,9 @@ static void fill(kedge_connection *connection)
         kedge_connection_pull_answer(connection);
     }
     while (connection->window.bytes < KEDGE_WINDOW_BYTES && fill_one(connection)) {
+    }
+    if (connection->window.count == 0) {
+        empty_window(connection);
     }
 }
 

@@ -270,6 +270,20 @@ static void untell_link(const core_wire *self)
     }
 }
 
+/* One that moves away is found out when it rings, one that is gone for good is given back. */
+static int set_alarm(core_wire *self, kedge_time deadline)
+{
+    bool rings = self->alarm != KEDGE_NEVER && self->alarm != 0;
+    if (deadline >= self->alarm && !(rings && deadline == KEDGE_NEVER)) {
+        return 0;
+    }
+    self->alarm = deadline;
+    PyObject *seconds = core_deadline(deadline);
+    int failed = seconds == NULL ? -1 : call_with(self, self->state->set_alarm, seconds);
+    Py_XDECREF(seconds);
+    return failed;
+}
+
 static int settle(core_wire *self)
 {
     if (self->transport == NULL) {
@@ -280,17 +294,7 @@ static int settle(core_wire *self)
     if (kedge_connection_finished(connection)) {
         return call_named(self, self->state->finish);
     }
-    kedge_time deadline = kedge_connection_deadline(connection);
-    if (deadline < self->alarm) {
-        self->alarm = deadline;
-        PyObject *seconds = core_deadline(deadline);
-        int failed = seconds == NULL ? -1 : call_with(self, self->state->set_alarm, seconds);
-        Py_XDECREF(seconds);
-        if (failed < 0) {
-            return -1;
-        }
-    }
-    return steer(self);
+    return set_alarm(self, kedge_connection_deadline(connection)) < 0 ? -1 : steer(self);
 }
 
 /* ---- Pumping --------------------------------------------------------------------------------- */
@@ -459,7 +463,6 @@ static PyObject *wire_look(PyObject *object, PyObject *unused)
 #define LINK_HOT 384
 #define LINK_HOT_SIZE 768
 #define CONNECTION_WINDOW 640
-#define CONNECTION_QUEUE 1408
 
 static void want(const void *memory, size_t size)
 {
@@ -490,8 +493,7 @@ static void want_step(const core_link *link, int step)
     } else {
         const char *connection = (const char *)wire->connection->connection;
         want(connection, 256);
-        want(connection + CONNECTION_WINDOW, 448);
-        want(connection + CONNECTION_QUEUE, 256);
+        want(connection + CONNECTION_WINDOW, 128);
     }
 }
 

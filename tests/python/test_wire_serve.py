@@ -102,7 +102,7 @@ class Plain(Wire):
     def _written(self) -> None:
         self.told_written += 1
 
-    def _set_alarm(self, deadline: float) -> None:
+    def _set_alarm(self, deadline: float | None) -> None:
         """The hub keeps the time."""
 
 

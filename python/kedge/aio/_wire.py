@@ -124,11 +124,15 @@ class Carrier(_core.Wire, asyncio.BufferedProtocol):
 
     # ---- what the base calls -------------------------------------------------------------------
 
-    def _set_alarm(self, deadline: float) -> None:
-        """Something is due then, earlier than was told before. Deadlines that move away are found
-        out when it rings, since moving a timer each time would cost more."""
+    def _set_alarm(self, deadline: float | None) -> None:
+        """Something is due then, earlier than was told before; None: nothing is any more. Deadlines
+        that move away are found out when it rings, since moving a timer each time would cost
+        more."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+        if deadline is None:
+            return
         delay = max(0.0, deadline - self.connection.clock())
         self._timer = self._loop.call_later(delay, self._ring)
 
