@@ -6,8 +6,8 @@ faults, and a clock that does not make you wait.
 kedge_peer
     a peer that says what the test says, and insists on what it is told to expect (`Peers`)
 kedge_network
-    seeded faults between a client and a server: `split`, `delay`, `stall`, `cut`, `duplicate`
-    (`Network`)
+    seeded faults between a client and a server: `split`, `delay`, `stall`, `cut`, `duplicate`,
+    `redirect` (`Network`)
 kedge_clock
     virtual time, and a network within the process, for everything that runs on asyncio: a test of
     an hour takes a millisecond (`Clock`)
