@@ -229,6 +229,21 @@ async def test_a_handler_that_raises_costs_its_own_link_only(
     assert "Traceback" in caplog.text
 
 
+async def test_a_request_with_more_headers_than_are_read_is_declined(host: Host) -> None:
+    async with host(converse, Hub()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET /gateway HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            + b"".join(b"X-%d: x\r\n" % count for count in range(96))
+            + b"\r\n"
+        )
+        assert b" 431 " in await soon(reader.readline())
+        writer.close()
+        await writer.wait_closed()
+        await until(lambda: not of_carriers())
+
+
 @pytest.mark.parametrize("how", ["hub", "core"])
 async def test_somebody_is_thrown_out(
     host: Host, how: str, caplog: pytest.LogCaptureFixture
