@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build/log"
@@ -123,6 +124,8 @@ def sanitized(compiler: str, parts: int) -> Iterable[Step]:
     )
 
 
+PYTHON_PARTS = 4
+
 # Their subject is no Python object, and what they run is no Python program.
 NOT_IN_PYTHON = tuple(
     f"tests/python/test_{name}.py"
@@ -137,7 +140,23 @@ NOT_IN_PYTHON = tuple(
         "skeleton_setup",
     )
 )
-IGNORING = " ".join(f"--ignore={name}" for name in NOT_IN_PYTHON)
+
+
+def in_python(name: str, title: str, group: str, command: str, **more: Any) -> Iterable[Step]:
+    """The tests that are left, in parts, so that no step takes too long."""
+    there = sorted(ROOT.glob("tests/python/test_*.py"))
+    files = [file for path in there if (file := str(path.relative_to(ROOT))) not in NOT_IN_PYTHON]
+    needs = ("build-c", "build-python", *more.pop("needs", ()))
+    for part in range(PYTHON_PARTS):
+        yield Step(
+            f"{name}-{part + 1}",
+            f"{title}, part {part + 1} of {PYTHON_PARTS}",
+            f"{command} -q --color=no -p no:cacheprovider {' '.join(files[part::PYTHON_PARTS])}",
+            (group,),
+            needs,
+            after=("build-examples",),
+            **more,
+        )
 
 
 def sanitized_python() -> Iterable[Step]:
@@ -148,20 +167,19 @@ def sanitized_python() -> Iterable[Step]:
     """
     folder = "build/sanitize-python"
     flags = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
-    pytest = f"{PYTHON} -X dev -m pytest -q --color=no -p no:cacheprovider -o timeout=600"
+    pytest = f"{PYTHON} -X dev -m pytest -o timeout=600"
     yield Step(
         "build-python-sanitized",
         "build the extension with ASan and UBSan",
         f"CC=gcc CFLAGS='{flags} -fno-sanitize-recover=all' LDFLAGS='-fsanitize=address,undefined'"
         f" {PYTHON} setup.py -q build --build-base {folder} --build-lib {folder}/lib",
     )
-    yield Step(
+    yield from in_python(
         "test-python-sanitized",
         "Python tests under ASan and UBSan",
-        f"LD_PRELOAD=$(gcc -print-file-name=libasan.so) {pytest} {IGNORING}",
-        ("sanitize-python",),
-        ("build-c", "build-python", "build-python-sanitized"),
-        after=("build-examples",),
+        "sanitize-python",
+        f"LD_PRELOAD=$(gcc -print-file-name=libasan.so) {pytest}",
+        needs=("build-python-sanitized",),
         environment={
             "PYTHONPATH": str(ROOT / folder / "lib"),
             "PYTHONMALLOC": "malloc",
@@ -169,43 +187,38 @@ def sanitized_python() -> Iterable[Step]:
             "UBSAN_OPTIONS": "print_stacktrace=1",
         },
     )
-    yield Step(
+    yield from in_python(
         "test-python-debug",
         "Python tests under PYTHONMALLOC=debug -X dev",
-        f"{pytest} {IGNORING}",
-        ("debug-python",),
-        ("build-c", "build-python"),
-        after=("build-examples",),
+        "debug-python",
+        pytest,
         environment={"PYTHONMALLOC": "debug"},
     )
 
 
-def measured_python(parts: int) -> Iterable[Step]:
+def measured_python() -> Iterable[Step]:
     """Which lines and branches of python/kedge the Python tests reach, in every process that they
     start: each writes what it ran when it ends."""
     folder = "build/coverage-python"
     yield Step(
         "begin-coverage-python", "forget the last measure", f"rm -rf {folder}; mkdir {folder}"
     )
-    there = sorted(ROOT.glob("tests/python/test_*.py"))
-    files = [name for path in there if (name := str(path.relative_to(ROOT))) not in NOT_IN_PYTHON]
-    names = [f"coverage-python-{part + 1}" for part in range(parts)]
-    for part, name in enumerate(names):
-        yield Step(
-            name,
-            f"Python tests, measured, part {part + 1} of {parts}",
-            f"{PYTHON} -m coverage run -m pytest -q --color=no -p no:cacheprovider"
-            f" {' '.join(files[part::parts])}",
-            ("coverage-python",),
-            ("build-c", "build-python", "begin-coverage-python"),
-            after=("build-examples",),
+    tests = list(
+        in_python(
+            "coverage-python",
+            "Python tests, measured",
+            "coverage-python",
+            f"{PYTHON} -m coverage run -m pytest",
+            needs=("begin-coverage-python",),
         )
+    )
+    yield from tests
     yield Step(
         "report-coverage-python",
         "lines and branches of python/kedge",
         f"{PYTHON} -m coverage combine -q && {PYTHON} -m coverage report",
         ("coverage-python",),
-        after=tuple(names),
+        after=tuple(step.name for step in tests),
     )
 
 
@@ -328,7 +341,7 @@ STEPS = (
         ("build-coverage",),
         environment={"CK_TIMEOUT_MULTIPLIER": "10"},
     ),
-    *measured_python(parts=4),
+    *measured_python(),
     Step(
         "build-32",
         "build for 32 bits",
