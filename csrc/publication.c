@@ -1,4 +1,4 @@
-#include "kedge/publication.h"
+#include "publication.h"
 
 #include "atomic.h"
 #include "decimal.h"
@@ -199,6 +199,24 @@ kedge_status kedge_publication_control(kedge_publication **publication, kedge_al
     made->is_control = true;
     *publication = made;
     return KEDGE_OK;
+}
+
+kedge_status kedge_publication_encode(kedge_publication **publication, kedge_allocator allocator,
+                                      kedge_protocol protocol, const kedge_envelope_parts *parts)
+{
+    size_t size = 0;
+    kedge_status status = kedge_envelope_encode(protocol, parts, NULL, 0, &size);
+    if (status != KEDGE_NO_SPACE) {
+        return status;
+    }
+    uint8_t *text = kedge_memory_new(allocator, size);
+    if (text == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    (void)kedge_envelope_encode(protocol, parts, text, size, &size);
+    status = kedge_publication_control(publication, allocator, protocol, kedge_span_of(text, size));
+    kedge_memory_free(allocator, text, size);
+    return status;
 }
 
 kedge_publication *kedge_publication_hold(kedge_publication *publication)

@@ -3,10 +3,10 @@
  * Everything is written twice: once to measure, once into memory of that size. */
 #include "blobhub_writer.h"
 
-#include "kedge/envelope.h"
 #include "kedge/json.h"
 #include "memory.h"
 #include "protocols/blobhub_messages.h"
+#include "publication.h"
 
 /* ---- Contents ----------------------------------------------------------------------------------- */
 
@@ -103,24 +103,6 @@ static kedge_status write_content(content_writer put, const content *what, uint8
 
 /* ---- Messages ----------------------------------------------------------------------------------- */
 
-static kedge_status write_message(kedge_publication **made, kedge_allocator allocator,
-                                  const kedge_envelope_parts *parts)
-{
-    size_t size = 0;
-    kedge_status status = kedge_envelope_encode(KEDGE_BLOBHUB, parts, NULL, 0, &size);
-    if (status != KEDGE_NO_SPACE) {
-        return status;
-    }
-    uint8_t *text = kedge_memory_new(allocator, size);
-    if (text == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    (void)kedge_envelope_encode(KEDGE_BLOBHUB, parts, text, size, &size);
-    status = kedge_publication_control(made, allocator, KEDGE_BLOBHUB, kedge_span_of(text, size));
-    kedge_memory_free(allocator, text, size);
-    return status;
-}
-
 static kedge_envelope_parts parts_of(kedge_span method, kedge_span id)
 {
     kedge_envelope_parts parts;
@@ -147,7 +129,7 @@ static kedge_status write_with(kedge_publication **made, kedge_allocator allocat
     }
     (void)write_content(put, what, text, size, &size);
     *place = kedge_span_of(text, size);
-    status = write_message(made, allocator, parts);
+    status = kedge_publication_encode(made, allocator, KEDGE_BLOBHUB, parts);
     kedge_memory_free(allocator, text, size);
     return status;
 }
@@ -171,7 +153,7 @@ kedge_status kedge_blobhub_write_call(kedge_publication **made, kedge_allocator 
 {
     kedge_envelope_parts parts = parts_of(method, id);
     parts.payload = params;
-    return write_message(made, allocator, &parts);
+    return kedge_publication_encode(made, allocator, KEDGE_BLOBHUB, &parts);
 }
 
 static kedge_span word_of(kedge_blobhub_method method)
@@ -258,7 +240,7 @@ kedge_status kedge_blobhub_write_result(kedge_publication **made, kedge_allocato
 {
     kedge_envelope_parts parts = parts_of(kedge_text(NULL), id);
     parts.payload = result.size > 0 ? result : kedge_text("{}");
-    return write_message(made, allocator, &parts);
+    return kedge_publication_encode(made, allocator, KEDGE_BLOBHUB, &parts);
 }
 
 kedge_status kedge_blobhub_write_error(kedge_publication **made, kedge_allocator allocator,

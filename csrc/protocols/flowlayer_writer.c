@@ -3,9 +3,9 @@
  * Everything is written twice: once to measure, once into memory of that size. */
 #include "flowlayer_writer.h"
 
-#include "kedge/envelope.h"
 #include "kedge/json.h"
 #include "memory.h"
+#include "publication.h"
 
 /* ---- Payloads ----------------------------------------------------------------------------------- */
 
@@ -80,24 +80,6 @@ static void put_fault_alone(kedge_json_writer *writer, const content *what)
 
 /* ---- Messages ----------------------------------------------------------------------------------- */
 
-static kedge_status write_message(kedge_publication **made, kedge_allocator allocator,
-                                  const kedge_envelope_parts *parts)
-{
-    size_t size = 0;
-    kedge_status status = kedge_envelope_encode(KEDGE_FLOWLAYER, parts, NULL, 0, &size);
-    if (status != KEDGE_NO_SPACE) {
-        return status;
-    }
-    uint8_t *text = kedge_memory_new(allocator, size);
-    if (text == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    (void)kedge_envelope_encode(KEDGE_FLOWLAYER, parts, text, size, &size);
-    status = kedge_publication_control(made, allocator, KEDGE_FLOWLAYER, kedge_span_of(text, size));
-    kedge_memory_free(allocator, text, size);
-    return status;
-}
-
 static kedge_envelope_parts parts_of(const char *type, kedge_span id)
 {
     kedge_envelope_parts parts;
@@ -128,7 +110,7 @@ static kedge_status write_with(kedge_publication **made, kedge_allocator allocat
     put(&writer, what);
     (void)kedge_json_writer_finish(&writer, &size);
     parts->payload = kedge_span_of(payload, size);
-    status = write_message(made, allocator, parts);
+    status = kedge_publication_encode(made, allocator, KEDGE_FLOWLAYER, parts);
     kedge_memory_free(allocator, payload, size);
     return status;
 }
@@ -148,7 +130,7 @@ kedge_status kedge_flowlayer_write_event(kedge_publication **made, kedge_allocat
     kedge_envelope_parts parts = parts_of("event", kedge_text(NULL));
     parts.name = name;
     parts.payload = payload;
-    return write_message(made, allocator, &parts);
+    return kedge_publication_encode(made, allocator, KEDGE_FLOWLAYER, &parts);
 }
 
 kedge_status kedge_flowlayer_write_command(kedge_publication **made, kedge_allocator allocator,
@@ -157,7 +139,7 @@ kedge_status kedge_flowlayer_write_command(kedge_publication **made, kedge_alloc
     kedge_envelope_parts parts = parts_of("command", id);
     parts.name = name;
     parts.payload = payload;
-    return write_message(made, allocator, &parts);
+    return kedge_publication_encode(made, allocator, KEDGE_FLOWLAYER, &parts);
 }
 
 kedge_status kedge_flowlayer_write_ack(kedge_publication **made, kedge_allocator allocator,

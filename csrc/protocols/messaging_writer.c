@@ -4,27 +4,9 @@
 #include "messaging_writer.h"
 
 #include "decimal.h"
-#include "kedge/envelope.h"
 #include "kedge/json.h"
 #include "memory.h"
-
-static kedge_status write_message(kedge_publication **made, kedge_allocator allocator,
-                                  const kedge_envelope_parts *parts)
-{
-    size_t size = 0;
-    kedge_status status = kedge_envelope_encode(KEDGE_MESSAGING, parts, NULL, 0, &size);
-    if (status != KEDGE_NO_SPACE) {
-        return status;
-    }
-    uint8_t *text = kedge_memory_new(allocator, size);
-    if (text == NULL) {
-        return KEDGE_NO_MEMORY;
-    }
-    (void)kedge_envelope_encode(KEDGE_MESSAGING, parts, text, size, &size);
-    status = kedge_publication_control(made, allocator, KEDGE_MESSAGING, kedge_span_of(text, size));
-    kedge_memory_free(allocator, text, size);
-    return status;
-}
+#include "publication.h"
 
 /* The parts that every message but an ack has. `digits` must live as long as they do. */
 static kedge_envelope_parts parts_of(const char *type, uint64_t time,
@@ -45,7 +27,7 @@ kedge_status kedge_messaging_write_response(kedge_publication **made, kedge_allo
     kedge_envelope_parts parts = parts_of("response", time, digits);
     parts.id = id.size > 0 ? id : kedge_text("null");
     parts.payload = payload;
-    return write_message(made, allocator, &parts);
+    return kedge_publication_encode(made, allocator, KEDGE_MESSAGING, &parts);
 }
 
 kedge_status kedge_messaging_write_subscribed(kedge_publication **made, kedge_allocator allocator,
@@ -119,7 +101,7 @@ kedge_status kedge_messaging_write_request(kedge_publication **made, kedge_alloc
     parts.id = id;
     parts.name = name;
     parts.payload = payload;
-    return write_message(made, allocator, &parts);
+    return kedge_publication_encode(made, allocator, KEDGE_MESSAGING, &parts);
 }
 
 kedge_status kedge_messaging_write_event(kedge_publication **made, kedge_allocator allocator,
@@ -129,7 +111,7 @@ kedge_status kedge_messaging_write_event(kedge_publication **made, kedge_allocat
     kedge_envelope_parts parts = parts_of("event", time, digits);
     parts.name = name;
     parts.payload = payload;
-    return write_message(made, allocator, &parts);
+    return kedge_publication_encode(made, allocator, KEDGE_MESSAGING, &parts);
 }
 
 kedge_status kedge_messaging_write_ack(kedge_publication **made, kedge_allocator allocator,
@@ -140,7 +122,7 @@ kedge_status kedge_messaging_write_ack(kedge_publication **made, kedge_allocator
     parts.type = kedge_text("ack");
     parts.numbered = true;
     parts.sequence = position;
-    return write_message(made, allocator, &parts);
+    return kedge_publication_encode(made, allocator, KEDGE_MESSAGING, &parts);
 }
 
 kedge_status kedge_messaging_write_ping(kedge_publication **made, kedge_allocator allocator)
