@@ -567,8 +567,8 @@ static kedge_time deadline(const kedge_link *link)
 static kedge_link_state describe(const kedge_link *link)
 {
     const server *self = kedge_blobhub_server_const(link);
-    kedge_blobhub_server_word word = kedge_blobhub_server_state_word(self->state);
-    kedge_link_state state = {word.name, word.text, "an answer"};
+    const kedge_named *word = &kedge_blobhub_server_state_words[self->state];
+    kedge_link_state state = {word->name, word->text, "an answer"};
     if (self->state == KEDGE_BLOBHUB_SERVER_AUTHENTICATING) {
         state.due = "the application's decision";
     } else if (self->state == KEDGE_BLOBHUB_SERVER_WAITING) {

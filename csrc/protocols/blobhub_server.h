@@ -5,6 +5,7 @@
 #define KEDGE_BLOBHUB_SERVER_H
 
 #include "blobhub_messages.h"
+#include "named.h"
 
 /* X(NAME, what it means) */
 #define KEDGE_BLOBHUB_SERVER_STATES(X)                                                             \
@@ -104,15 +105,10 @@ typedef struct kedge_blobhub_server_cell {
 kedge_blobhub_server_cell kedge_blobhub_server_cell_of(kedge_blobhub_server_state state,
                                                        kedge_blobhub_server_input input);
 
-/* Names and meanings of the above, for tests and documents. */
-typedef struct kedge_blobhub_server_word {
-    const char *name;
-    const char *text;
-} kedge_blobhub_server_word;
-
-kedge_blobhub_server_word kedge_blobhub_server_state_word(kedge_blobhub_server_state state);
-kedge_blobhub_server_word kedge_blobhub_server_input_word(kedge_blobhub_server_input input);
-kedge_blobhub_server_word kedge_blobhub_server_action_word(kedge_blobhub_server_action action);
+/* In words, by their values. */
+extern const kedge_named kedge_blobhub_server_state_words[KEDGE_BLOBHUB_SERVER_STATE_COUNT];
+extern const kedge_named kedge_blobhub_server_input_words[KEDGE_BLOBHUB_INPUT_COUNT];
+extern const kedge_named kedge_blobhub_server_action_words[KEDGE_BLOBHUB_ACTION_COUNT];
 
 /* ---- Messages ----------------------------------------------------------------------------------- */
 

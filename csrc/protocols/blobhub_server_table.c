@@ -112,27 +112,9 @@ kedge_blobhub_server_cell kedge_blobhub_server_cell_of(kedge_blobhub_server_stat
     return cell;
 }
 
-#define WORD(name, text) {#name, text},
-
-kedge_blobhub_server_word kedge_blobhub_server_state_word(kedge_blobhub_server_state state)
-{
-    static const kedge_blobhub_server_word words[] = {KEDGE_BLOBHUB_SERVER_STATES(WORD)};
-    return words[state];
-}
-
-kedge_blobhub_server_word kedge_blobhub_server_input_word(kedge_blobhub_server_input input)
-{
-    static const kedge_blobhub_server_word words[] = {KEDGE_BLOBHUB_SERVER_INPUTS(WORD)};
-    return words[input];
-}
-
-kedge_blobhub_server_word kedge_blobhub_server_action_word(kedge_blobhub_server_action action)
-{
-    static const kedge_blobhub_server_word words[] = {KEDGE_BLOBHUB_SERVER_ACTIONS(WORD)};
-    return words[action];
-}
-
-#undef WORD
+const kedge_named kedge_blobhub_server_state_words[] = {KEDGE_BLOBHUB_SERVER_STATES(KEDGE_NAMED)};
+const kedge_named kedge_blobhub_server_input_words[] = {KEDGE_BLOBHUB_SERVER_INPUTS(KEDGE_NAMED)};
+const kedge_named kedge_blobhub_server_action_words[] = {KEDGE_BLOBHUB_SERVER_ACTIONS(KEDGE_NAMED)};
 
 /* ---- Messages ----------------------------------------------------------------------------------- */
 

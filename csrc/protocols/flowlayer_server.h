@@ -5,6 +5,7 @@
 #define KEDGE_FLOWLAYER_SERVER_H
 
 #include "flowlayer_messages.h"
+#include "named.h"
 
 /* X(NAME, what it means) */
 #define KEDGE_FLOWLAYER_SERVER_STATES(X)                                                           \
@@ -108,16 +109,10 @@ typedef struct kedge_flowlayer_server_cell {
 kedge_flowlayer_server_cell kedge_flowlayer_server_cell_of(kedge_flowlayer_server_state state,
                                                            kedge_flowlayer_server_input input);
 
-/* Names and meanings of the above, for tests and documents. */
-typedef struct kedge_flowlayer_server_word {
-    const char *name;
-    const char *text;
-} kedge_flowlayer_server_word;
-
-kedge_flowlayer_server_word kedge_flowlayer_server_state_word(kedge_flowlayer_server_state state);
-kedge_flowlayer_server_word kedge_flowlayer_server_input_word(kedge_flowlayer_server_input input);
-kedge_flowlayer_server_word
-kedge_flowlayer_server_action_word(kedge_flowlayer_server_action action);
+/* In words, by their values. */
+extern const kedge_named kedge_flowlayer_server_state_words[KEDGE_FLOWLAYER_SERVER_STATE_COUNT];
+extern const kedge_named kedge_flowlayer_server_input_words[KEDGE_FLOWLAYER_INPUT_COUNT];
+extern const kedge_named kedge_flowlayer_server_action_words[KEDGE_FLOWLAYER_ACTION_COUNT];
 
 /* The error that answers an input, for REPORT and REFUSE. The input must be one of a message that is
  * answered so. */

@@ -52,8 +52,8 @@ bool kedge_flowlayer_server_own_name(kedge_span name)
 kedge_link_state kedge_flowlayer_server_describe(const kedge_link *link)
 {
     const server *self = kedge_flowlayer_server_const(link);
-    kedge_flowlayer_server_word word = kedge_flowlayer_server_state_word(self->state);
-    kedge_link_state state = {word.name, word.text, "the application's result"};
+    const kedge_named *word = &kedge_flowlayer_server_state_words[self->state];
+    kedge_link_state state = {word->name, word->text, "the application's result"};
     if (self->state == KEDGE_FLOWLAYER_SERVER_AUTHENTICATING) {
         state.due = "the application's decision";
     } else if (self->state == KEDGE_FLOWLAYER_SERVER_GREETING) {

@@ -123,27 +123,12 @@ kedge_flowlayer_server_cell kedge_flowlayer_server_cell_of(kedge_flowlayer_serve
     return cell;
 }
 
-#define WORD(name, text) {#name, text},
-
-kedge_flowlayer_server_word kedge_flowlayer_server_state_word(kedge_flowlayer_server_state state)
-{
-    static const kedge_flowlayer_server_word words[] = {KEDGE_FLOWLAYER_SERVER_STATES(WORD)};
-    return words[state];
-}
-
-kedge_flowlayer_server_word kedge_flowlayer_server_input_word(kedge_flowlayer_server_input input)
-{
-    static const kedge_flowlayer_server_word words[] = {KEDGE_FLOWLAYER_SERVER_INPUTS(WORD)};
-    return words[input];
-}
-
-kedge_flowlayer_server_word kedge_flowlayer_server_action_word(kedge_flowlayer_server_action action)
-{
-    static const kedge_flowlayer_server_word words[] = {KEDGE_FLOWLAYER_SERVER_ACTIONS(WORD)};
-    return words[action];
-}
-
-#undef WORD
+const kedge_named kedge_flowlayer_server_state_words[] = {
+    KEDGE_FLOWLAYER_SERVER_STATES(KEDGE_NAMED)};
+const kedge_named kedge_flowlayer_server_input_words[] = {
+    KEDGE_FLOWLAYER_SERVER_INPUTS(KEDGE_NAMED)};
+const kedge_named kedge_flowlayer_server_action_words[] = {
+    KEDGE_FLOWLAYER_SERVER_ACTIONS(KEDGE_NAMED)};
 
 kedge_flowlayer_error kedge_flowlayer_server_error_of(kedge_flowlayer_server_input input)
 {

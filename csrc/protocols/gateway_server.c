@@ -688,11 +688,9 @@ static kedge_time deadline(const kedge_link *link)
 
 static kedge_link_state describe(const kedge_link *link)
 {
-#define STATE_WORDS(name, meaning) {#name, meaning, "identify or resume must have come"},
-    static const kedge_link_state words[] = {KEDGE_GATEWAY_SERVER_STATES(STATE_WORDS)};
-#undef STATE_WORDS
     const server *self = const_server_of(link);
-    kedge_link_state state = words[self->state];
+    const kedge_named *word = &kedge_gateway_server_state_words[self->state];
+    kedge_link_state state = {word->name, word->text, "identify or resume must have come"};
     if (self->heartbeat.at <= self->phase.at) {
         state.due = "a heartbeat must have come";
     } else if (self->state == KEDGE_GATEWAY_SERVER_AUTHENTICATING) {

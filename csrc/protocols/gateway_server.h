@@ -6,6 +6,7 @@
 
 #include "gateway_messages.h"
 #include "link.h"
+#include "named.h"
 
 /* X(NAME, what it means) */
 #define KEDGE_GATEWAY_SERVER_STATES(X)                                                             \
@@ -111,15 +112,10 @@ typedef struct kedge_gateway_server_cell {
 kedge_gateway_server_cell kedge_gateway_server_cell_of(kedge_gateway_server_state state,
                                                        kedge_gateway_server_input input);
 
-/* Names and meanings of the above, for tests and documents. */
-typedef struct kedge_gateway_server_word {
-    const char *name;
-    const char *text;
-} kedge_gateway_server_word;
-
-kedge_gateway_server_word kedge_gateway_server_state_word(kedge_gateway_server_state state);
-kedge_gateway_server_word kedge_gateway_server_input_word(kedge_gateway_server_input input);
-kedge_gateway_server_word kedge_gateway_server_action_word(kedge_gateway_server_action action);
+/* In words, by their values. */
+extern const kedge_named kedge_gateway_server_state_words[KEDGE_GATEWAY_SERVER_STATE_COUNT];
+extern const kedge_named kedge_gateway_server_input_words[KEDGE_GATEWAY_INPUT_COUNT];
+extern const kedge_named kedge_gateway_server_action_words[KEDGE_GATEWAY_ACTION_COUNT];
 
 /* ---- Messages ----------------------------------------------------------------------------------- */
 

@@ -677,8 +677,8 @@ static kedge_time deadline(const kedge_link *link)
 static kedge_link_state describe(const kedge_link *link)
 {
     const server *self = const_server_of(link);
-    kedge_messaging_server_word word = kedge_messaging_server_state_word(self->state);
-    kedge_link_state state = {word.name, word.text, NULL};
+    const kedge_named *word = &kedge_messaging_server_state_words[self->state];
+    kedge_link_state state = {word->name, word->text, NULL};
     if (self->state == KEDGE_MESSAGING_SERVER_AUTHENTICATING) {
         state.due = "the application's decision";
     } else if (is_open(self)) {

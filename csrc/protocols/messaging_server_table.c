@@ -124,27 +124,12 @@ kedge_messaging_server_cell kedge_messaging_server_cell_of(kedge_messaging_serve
     return cell;
 }
 
-#define WORD(name, text) {#name, text},
-
-kedge_messaging_server_word kedge_messaging_server_state_word(kedge_messaging_server_state state)
-{
-    static const kedge_messaging_server_word words[] = {KEDGE_MESSAGING_SERVER_STATES(WORD)};
-    return words[state];
-}
-
-kedge_messaging_server_word kedge_messaging_server_input_word(kedge_messaging_server_input input)
-{
-    static const kedge_messaging_server_word words[] = {KEDGE_MESSAGING_SERVER_INPUTS(WORD)};
-    return words[input];
-}
-
-kedge_messaging_server_word kedge_messaging_server_action_word(kedge_messaging_server_action action)
-{
-    static const kedge_messaging_server_word words[] = {KEDGE_MESSAGING_SERVER_ACTIONS(WORD)};
-    return words[action];
-}
-
-#undef WORD
+const kedge_named kedge_messaging_server_state_words[] = {
+    KEDGE_MESSAGING_SERVER_STATES(KEDGE_NAMED)};
+const kedge_named kedge_messaging_server_input_words[] = {
+    KEDGE_MESSAGING_SERVER_INPUTS(KEDGE_NAMED)};
+const kedge_named kedge_messaging_server_action_words[] = {
+    KEDGE_MESSAGING_SERVER_ACTIONS(KEDGE_NAMED)};
 
 kedge_messaging_error kedge_messaging_server_error_of(kedge_messaging_server_input input)
 {

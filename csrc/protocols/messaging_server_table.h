@@ -5,6 +5,7 @@
 #define KEDGE_MESSAGING_SERVER_TABLE_H
 
 #include "messaging_messages.h"
+#include "named.h"
 
 /* X(NAME, what it means) */
 #define KEDGE_MESSAGING_SERVER_STATES(X)                                                           \
@@ -109,16 +110,10 @@ typedef struct kedge_messaging_server_cell {
 kedge_messaging_server_cell kedge_messaging_server_cell_of(kedge_messaging_server_state state,
                                                            kedge_messaging_server_input input);
 
-/* Names and meanings of the above, for tests and documents. */
-typedef struct kedge_messaging_server_word {
-    const char *name;
-    const char *text;
-} kedge_messaging_server_word;
-
-kedge_messaging_server_word kedge_messaging_server_state_word(kedge_messaging_server_state state);
-kedge_messaging_server_word kedge_messaging_server_input_word(kedge_messaging_server_input input);
-kedge_messaging_server_word
-kedge_messaging_server_action_word(kedge_messaging_server_action action);
+/* In words, by their values. */
+extern const kedge_named kedge_messaging_server_state_words[KEDGE_MESSAGING_SERVER_STATE_COUNT];
+extern const kedge_named kedge_messaging_server_input_words[KEDGE_MESSAGING_INPUT_COUNT];
+extern const kedge_named kedge_messaging_server_action_words[KEDGE_MESSAGING_ACTION_COUNT];
 
 /* The error that answers an input, for REPORT, REFUSE, START_REFUSE and FAIL. */
 kedge_messaging_error kedge_messaging_server_error_of(kedge_messaging_server_input input);

@@ -16,27 +16,6 @@
 
 /* ---- The server's side -------------------------------------------------------------------------- */
 
-static page_word server_state(size_t state)
-{
-    kedge_gateway_server_word word =
-        kedge_gateway_server_state_word((kedge_gateway_server_state)state);
-    return (page_word){word.name, word.text};
-}
-
-static page_word server_input(size_t input)
-{
-    kedge_gateway_server_word word =
-        kedge_gateway_server_input_word((kedge_gateway_server_input)input);
-    return (page_word){word.name, word.text};
-}
-
-static page_word server_action(size_t action)
-{
-    kedge_gateway_server_word word =
-        kedge_gateway_server_action_word((kedge_gateway_server_action)action);
-    return (page_word){word.name, word.text};
-}
-
 static page_cell server_cell(size_t state, size_t input)
 {
     kedge_gateway_server_cell cell = kedge_gateway_server_cell_of(
@@ -47,13 +26,13 @@ static page_cell server_cell(size_t state, size_t input)
 }
 
 static const page_machine server = {
-    .states = KEDGE_GATEWAY_SERVER_STATE_COUNT,
-    .inputs = KEDGE_GATEWAY_INPUT_COUNT,
-    .actions = KEDGE_GATEWAY_ACTION_COUNT,
+    .states = kedge_gateway_server_state_words,
+    .state_count = KEDGE_GATEWAY_SERVER_STATE_COUNT,
+    .inputs = kedge_gateway_server_input_words,
+    .input_count = KEDGE_GATEWAY_INPUT_COUNT,
+    .actions = kedge_gateway_server_action_words,
+    .action_count = KEDGE_GATEWAY_ACTION_COUNT,
     .first_action = KEDGE_GATEWAY_ACTION_NEVER + 1,
-    .state = server_state,
-    .input = server_input,
-    .action = server_action,
     .cell = server_cell,
 };
 
@@ -63,9 +42,9 @@ static const page_machine server = {
 #define KEDGE_GATEWAY_CLIENT_SAME (-1)
 #define MOVE_NEXT(name, function, next, meaning) KEDGE_GATEWAY_CLIENT_##next,
 
-static const page_word client_states[] = {KEDGE_GATEWAY_CLIENT_STATES(PAGE_WORD)};
-static const page_word client_inputs[] = {KEDGE_GATEWAY_CLIENT_TABLE(INPUT_WORD)};
-static const page_word client_moves[] = {KEDGE_GATEWAY_CLIENT_MOVES(PAGE_MOVE_WORD)};
+static const kedge_named client_states[] = {KEDGE_GATEWAY_CLIENT_STATES(KEDGE_NAMED)};
+static const kedge_named client_inputs[] = {KEDGE_GATEWAY_CLIENT_TABLE(INPUT_WORD)};
+static const kedge_named client_moves[] = {KEDGE_GATEWAY_CLIENT_MOVES(PAGE_MOVE_WORD)};
 static const int client_next[] = {KEDGE_GATEWAY_CLIENT_MOVES(MOVE_NEXT)};
 
 static size_t client_move(size_t state, size_t input)

@@ -11,8 +11,8 @@
 void page_states(const page_machine *machine)
 {
     printf("| state | means |\n| --- | --- |\n");
-    for (size_t i = 0; i < machine->states; i++) {
-        page_word word = machine->state(i);
+    for (size_t i = 0; i < machine->state_count; i++) {
+        kedge_named word = machine->states[i];
         printf("| `%s` | %s |\n", word.name, word.text);
     }
     printf("\n");
@@ -22,13 +22,13 @@ void page_states(const page_machine *machine)
 static void edge(const page_machine *machine, size_t from, size_t to)
 {
     const char *separator = ": ";
-    for (size_t input = 0; input < machine->inputs; input++) {
+    for (size_t input = 0; input < machine->input_count; input++) {
         page_cell cell = machine->cell(from, input);
         if (cell.moves && cell.next == to) {
             if (separator[0] == ':') {
-                printf("    %s --> %s", machine->state(from).name, machine->state(to).name);
+                printf("    %s --> %s", machine->states[from].name, machine->states[to].name);
             }
-            printf("%s%s", separator, machine->input(input).name);
+            printf("%s%s", separator, machine->inputs[input].name);
             separator = ", ";
         }
     }
@@ -40,9 +40,9 @@ static void edge(const page_machine *machine, size_t from, size_t to)
 /* What ends a conversation ends it from everywhere: drawn, it would hide the rest. */
 void page_diagram(const page_machine *machine)
 {
-    size_t end = machine->states - 1;
-    printf("```mermaid\nstateDiagram-v2\n    [*] --> %s\n", machine->state(0).name);
-    for (size_t from = 0; from < machine->states; from++) {
+    size_t end = machine->state_count - 1;
+    printf("```mermaid\nstateDiagram-v2\n    [*] --> %s\n", machine->states[0].name);
+    for (size_t from = 0; from < machine->state_count; from++) {
         for (size_t to = 0; to < end; to++) {
             if (from != to) {
                 edge(machine, from, to);
@@ -50,7 +50,7 @@ void page_diagram(const page_machine *machine)
         }
     }
     printf("    %s --> [*]\n```\n\nWhat leads to %s stands in the table.\n\n",
-           machine->state(end).name, machine->state(end).name);
+           machine->states[end].name, machine->states[end].name);
 }
 
 static void write_cell(const page_machine *machine, size_t state, size_t input)
@@ -60,12 +60,12 @@ static void write_cell(const page_machine *machine, size_t state, size_t input)
         printf(" %s |", cell.misuse ? "misuse" : "");
         return;
     }
-    printf(" %s", machine->action(cell.action).name);
+    printf(" %s", machine->actions[cell.action].name);
     if (cell.code != 0) {
         printf(" %u", cell.code);
     }
-    if (cell.next != state && cell.next != machine->states - 1) {
-        printf(" → %s", machine->state(cell.next).name);
+    if (cell.next != state && cell.next != machine->state_count - 1) {
+        printf(" → %s", machine->states[cell.next].name);
     }
     printf(" |");
 }
@@ -73,8 +73,8 @@ static void write_cell(const page_machine *machine, size_t state, size_t input)
 static void write_actions(const page_machine *machine)
 {
     printf("| action | does |\n| --- | --- |\n");
-    for (size_t i = machine->first_action; i < machine->actions; i++) {
-        page_word word = machine->action(i);
+    for (size_t i = machine->first_action; i < machine->action_count; i++) {
+        kedge_named word = machine->actions[i];
         printf("| %s | %s |\n", word.name, word.text);
     }
     printf("\n");
@@ -82,17 +82,17 @@ static void write_actions(const page_machine *machine)
 
 void page_table(const page_machine *machine)
 {
-    size_t end = machine->states - 1;
+    size_t end = machine->state_count - 1;
     printf("| input |");
     for (size_t state = 0; state < end; state++) {
-        printf(" %s |", machine->state(state).name);
+        printf(" %s |", machine->states[state].name);
     }
     printf("\n| --- |");
     for (size_t state = 0; state < end; state++) {
         printf(" --- |");
     }
-    for (size_t input = 0; input < machine->inputs; input++) {
-        page_word word = machine->input(input);
+    for (size_t input = 0; input < machine->input_count; input++) {
+        kedge_named word = machine->inputs[input];
         printf("\n| **%s** %s |", word.name, word.text);
         for (size_t state = 0; state < end; state++) {
             write_cell(machine, state, input);

@@ -6,11 +6,7 @@
 #include <stddef.h>
 
 #include "members.h"
-
-typedef struct page_word {
-    const char *name;
-    const char *text;
-} page_word;
+#include "named.h"
 
 /* What a state makes of an input. */
 typedef struct page_cell {
@@ -24,13 +20,13 @@ typedef struct page_cell {
 /* The last state is the end. The first actions, before `first_action`, are those of cells that do not
  * move: they are not told. */
 typedef struct page_machine {
-    size_t states;
-    size_t inputs;
-    size_t actions;
+    const kedge_named *states;
+    size_t state_count;
+    const kedge_named *inputs;
+    size_t input_count;
+    const kedge_named *actions;
+    size_t action_count;
     size_t first_action;
-    page_word (*state)(size_t state);
-    page_word (*input)(size_t input);
-    page_word (*action)(size_t action);
     page_cell (*cell)(size_t state, size_t input);
 } page_machine;
 
@@ -41,19 +37,18 @@ void page_table(const page_machine *machine);
 
 /* A client: what a state makes of an input is a move, and a move leads to one state. */
 typedef struct page_client {
-    const page_word *states;
+    const kedge_named *states;
     size_t state_count;
-    const page_word *inputs;
+    const kedge_named *inputs;
     size_t input_count;
-    const page_word *moves;
+    const kedge_named *moves;
     size_t move_count;
     const int *next; /* by move; negative: the state stays */
     size_t stopped;  /* what leads there is not drawn */
     size_t (*move)(size_t state, size_t input);
 } page_client;
 
-/* For X-macros of states, and of moves. */
-#define PAGE_WORD(name, meaning) {#name, meaning},
+/* For X-macros of moves. */
 #define PAGE_MOVE_WORD(name, function, next, meaning) {#name, meaning},
 
 void page_client_states(const page_client *client);

@@ -45,7 +45,7 @@ START_TEST(an_element_is_judged)
                                                 kedge_text(judged[_i].message), NULL)
                               .status;
     kedge_blobhub_server_input input = kedge_blobhub_judge(&element, status, judged[_i].in_batch);
-    ck_assert_str_eq(kedge_blobhub_server_input_word(input).name, judged[_i].input);
+    ck_assert_str_eq(kedge_blobhub_server_input_words[input].name, judged[_i].input);
     bool right = strstr(judged[_i].input, "INVALID") == NULL &&
                  strstr(judged[_i].input, "WRONG") == NULL &&
                  strstr(judged[_i].input, "IN_BATCH") == NULL;
@@ -64,11 +64,10 @@ static kedge_blobhub_server_cell cell_of(int state, int input)
 START_TEST(the_table_is_total)
 {
     for (int state = 0; state < KEDGE_BLOBHUB_SERVER_STATE_COUNT; state++) {
-        ck_assert_ptr_nonnull(
-            kedge_blobhub_server_state_word((kedge_blobhub_server_state)state).text);
+        ck_assert_ptr_nonnull(kedge_blobhub_server_state_words[state].text);
         kedge_blobhub_server_cell cell = cell_of(state, _i);
         ck_assert_int_lt(cell.action, KEDGE_BLOBHUB_ACTION_COUNT);
-        ck_assert_ptr_nonnull(kedge_blobhub_server_action_word(cell.action).text);
+        ck_assert_ptr_nonnull(kedge_blobhub_server_action_words[cell.action].text);
         bool ends = cell.action == KEDGE_BLOBHUB_ACTION_DECLINE ||
                     cell.action == KEDGE_BLOBHUB_ACTION_DECLINE_AS_TOLD ||
                     cell.action == KEDGE_BLOBHUB_ACTION_CLOSE ||

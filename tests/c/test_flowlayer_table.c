@@ -25,7 +25,7 @@ static const char *judge_as(bool binary, const char *message, kedge_flowlayer_re
         input = kedge_flowlayer_judge_command(&judge, request);
     }
     kedge_span id = kedge_json_text_raw(request->envelope.id);
-    (void)snprintf(text, sizeof text, "%s%s%.*s", kedge_flowlayer_server_input_word(input).name,
+    (void)snprintf(text, sizeof text, "%s%s%.*s", kedge_flowlayer_server_input_words[input].name,
                    id.size > 0 ? " " : "", (int)id.size, (const char *)id.data);
     return text;
 }
@@ -179,7 +179,7 @@ START_TEST(inputs_are_answered_by_the_contracts_words)
     for (int i = KEDGE_FLOWLAYER_INPUT_INVALID_JSON; i <= KEDGE_FLOWLAYER_INPUT_BUSY; i++) {
         kedge_flowlayer_server_input input = (kedge_flowlayer_server_input)i;
         char lower[64];
-        const char *name = kedge_flowlayer_server_input_word(input).name;
+        const char *name = kedge_flowlayer_server_input_words[input].name;
         for (size_t at = 0; at <= strlen(name); at++) {
             lower[at] = (char)(name[at] >= 'A' && name[at] <= 'Z' ? name[at] + 32 : name[at]);
         }
@@ -267,17 +267,15 @@ END_TEST
 START_TEST(everything_has_a_name_and_a_meaning)
 {
     for (int i = 0; i < KEDGE_FLOWLAYER_SERVER_STATE_COUNT; i++) {
-        ck_assert_ptr_nonnull(
-            kedge_flowlayer_server_state_word((kedge_flowlayer_server_state)i).text);
+        ck_assert_ptr_nonnull(kedge_flowlayer_server_state_words[i].text);
     }
     for (int i = 0; i < KEDGE_FLOWLAYER_ACTION_COUNT; i++) {
-        ck_assert_ptr_nonnull(
-            kedge_flowlayer_server_action_word((kedge_flowlayer_server_action)i).text);
+        ck_assert_ptr_nonnull(kedge_flowlayer_server_action_words[i].text);
     }
-    ck_assert_str_eq(kedge_flowlayer_server_state_word(KEDGE_FLOWLAYER_SERVER_CLOSED).name,
+    ck_assert_str_eq(kedge_flowlayer_server_state_words[KEDGE_FLOWLAYER_SERVER_CLOSED].name,
                      "CLOSED");
-    ck_assert_str_eq(kedge_flowlayer_server_action_word(KEDGE_FLOWLAYER_ACTION_END).name, "END");
-    ck_assert_str_eq(kedge_flowlayer_server_input_word(KEDGE_FLOWLAYER_INPUT_APP_CLOSES).name,
+    ck_assert_str_eq(kedge_flowlayer_server_action_words[KEDGE_FLOWLAYER_ACTION_END].name, "END");
+    ck_assert_str_eq(kedge_flowlayer_server_input_words[KEDGE_FLOWLAYER_INPUT_APP_CLOSES].name,
                      "APP_CLOSES");
 }
 END_TEST

@@ -659,12 +659,11 @@ END_TEST
 START_TEST(table_is_total)
 {
     for (int input = 0; input < KEDGE_GATEWAY_INPUT_COUNT; input++) {
-        ck_assert_uint_gt(
-            strlen(kedge_gateway_server_input_word((kedge_gateway_server_input)input).text), 0);
+        ck_assert_uint_gt(strlen(kedge_gateway_server_input_words[input].text), 0);
         for (int state = 0; state < KEDGE_GATEWAY_SERVER_STATE_COUNT; state++) {
             kedge_gateway_server_cell cell = kedge_gateway_server_cell_of(
                 (kedge_gateway_server_state)state, (kedge_gateway_server_input)input);
-            const char *action = kedge_gateway_server_action_word(cell.action).name;
+            const char *action = kedge_gateway_server_action_words[cell.action].name;
             bool closes = strcmp(action, "CLOSE") == 0 || strcmp(action, "REJECT") == 0 ||
                           strcmp(action, "LOSE") == 0 || strcmp(action, "GREET_AND_CLOSE") == 0;
             ck_assert_int_eq(closes, cell.code != 0);
@@ -677,7 +676,7 @@ START_TEST(table_is_total)
             ck_assert(!idle || (int)cell.next == state);
         }
     }
-    ck_assert_str_eq(kedge_gateway_server_state_word(KEDGE_GATEWAY_SERVER_ACTIVE).name, "ACTIVE");
+    ck_assert_str_eq(kedge_gateway_server_state_words[KEDGE_GATEWAY_SERVER_ACTIVE].name, "ACTIVE");
 }
 END_TEST
 

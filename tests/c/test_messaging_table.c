@@ -19,7 +19,7 @@ static const char *judge_as(bool binary, const char *message, kedge_messaging_ju
     kedge_messaging_server_input input =
         kedge_messaging_judge(4096, 16, binary, kedge_text(message), judged);
     kedge_span id = judged->envelope.id.raw;
-    (void)snprintf(text, sizeof text, "%s%s%.*s", kedge_messaging_server_input_word(input).name,
+    (void)snprintf(text, sizeof text, "%s%s%.*s", kedge_messaging_server_input_words[input].name,
                    id.size > 0 ? " " : "", (int)id.size, id.size > 0 ? (const char *)id.data : "");
     return text;
 }
@@ -217,17 +217,15 @@ END_TEST
 START_TEST(everything_has_a_name_and_a_meaning)
 {
     for (int i = 0; i < KEDGE_MESSAGING_SERVER_STATE_COUNT; i++) {
-        ck_assert_ptr_nonnull(
-            kedge_messaging_server_state_word((kedge_messaging_server_state)i).text);
+        ck_assert_ptr_nonnull(kedge_messaging_server_state_words[i].text);
     }
     for (int i = 0; i < KEDGE_MESSAGING_ACTION_COUNT; i++) {
-        ck_assert_ptr_nonnull(
-            kedge_messaging_server_action_word((kedge_messaging_server_action)i).text);
+        ck_assert_ptr_nonnull(kedge_messaging_server_action_words[i].text);
     }
-    ck_assert_str_eq(kedge_messaging_server_state_word(KEDGE_MESSAGING_SERVER_CLOSED).name,
+    ck_assert_str_eq(kedge_messaging_server_state_words[KEDGE_MESSAGING_SERVER_CLOSED].name,
                      "CLOSED");
-    ck_assert_str_eq(kedge_messaging_server_action_word(KEDGE_MESSAGING_ACTION_END).name, "END");
-    ck_assert_str_eq(kedge_messaging_server_input_word(KEDGE_MESSAGING_INPUT_APP_CLOSES).name,
+    ck_assert_str_eq(kedge_messaging_server_action_words[KEDGE_MESSAGING_ACTION_END].name, "END");
+    ck_assert_str_eq(kedge_messaging_server_input_words[KEDGE_MESSAGING_INPUT_APP_CLOSES].name,
                      "APP_CLOSES");
 }
 END_TEST
