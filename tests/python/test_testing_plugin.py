@@ -56,6 +56,13 @@ def test_plain(kedge_clock):
     run(pytester, code).assert_outcomes(passed=4)
 
 
+def test_a_failure_that_has_nothing_to_do_with_it_is_left_alone(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "def test_fails():\n    assert hub is None")
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*--kedge-seed*")
+    result.stdout.no_fnmatch_line("*- kedge -*")
+
+
 @pytest.mark.parametrize("others", [(), ("-p", "no:asyncio", "-p", "no:anyio")])
 def test_a_tests_own_decorators_stay(pytester: pytest.Pytester, others: tuple[str, ...]) -> None:
     code = """
