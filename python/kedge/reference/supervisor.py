@@ -23,7 +23,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from kedge._log import logger
@@ -287,22 +287,23 @@ class Service:
         """From its start to its end. Tells why it could not be ended."""
         await group.ends()
         asked = group.asked_to_end
+        failure = None
         if group.is_there():  # to be stopped, or what its leader left behind
             self._become("stopping")
-            await self._end(group)
-        failure = "goes on though it was killed" if group.is_there() else None
+            failure = await self._end(group)
         await group.silence(SILENT_WITHIN)
         self._say("exit", failure or ended_how(group.status))
         self._group = self._life = None
         self._become("stopped" if not failure and (asked or group.status == 0) else "failed")
         return failure
 
-    async def _end(self, group: Group) -> None:
+    async def _end(self, group: Group) -> str | None:
         group.signal(signal.SIGTERM)
-        if not await group.gone(self._grace):
-            self._say("exit", f"did not end within {self._grace:g} s, and is killed")
-            group.signal(signal.SIGKILL)
-            await group.gone(KILLED_WITHIN)
+        if await group.gone(self._grace):
+            return None
+        self._say("exit", f"did not end within {self._grace:g} s, and is killed")
+        group.signal(signal.SIGKILL)
+        return None if await group.gone(KILLED_WITHIN) else "goes on though it was killed"
 
     # ---- what is told --------------------------------------------------------------------------
 
@@ -470,19 +471,23 @@ def is_alive(group: int) -> bool:
         return False
     except PermissionError:
         return True
-    states = list(states_of(group))
-    return not states or any(state not in "ZX" for state in states)
+    states = states_of(group)
+    return states is None or any(state not in "ZX" for state in states)
 
 
-def states_of(group: int, processes: str = "/proc") -> Iterator[str]:
-    """The states of a group's processes, where the system tells them."""
+def states_of(group: int, processes: str = "/proc") -> list[str] | None:
+    """The states of a group's processes; None where the system does not tell them."""
+    if not os.path.exists(f"{processes}/self/stat"):
+        return None
+    states = []
     for file in glob.iglob(f"{processes}/[0-9]*/stat"):
         with contextlib.suppress(OSError):
             with open(file, "rb") as stat:
                 # After its name, which may hold anything: its state, its parent, its group.
                 state, _, its_group = stat.read().rpartition(b")")[2].split()[:3]
             if int(its_group) == group:
-                yield state.decode()
+                states.append(state.decode())
+    return states
 
 
 class Output:
@@ -510,8 +515,13 @@ class Output:
         self._lost = False
 
     def take(self, data: bytes) -> None:
-        self._waiting = self._lines.of(data)
-        self._tell()
+        lines = self._lines.of(data)
+        if self._waiting is None:
+            self._waiting = lines
+            self._tell()
+        else:
+            # Loops pass on what they had read before they were told to pause.
+            self._waiting = chain(self._waiting, lines)
 
     def _tell(self) -> None:
         """Tells some of the lines that wait. Until it is time for what comes after them nothing is
