@@ -151,6 +151,7 @@ typedef struct core_state {
     PyObject *write; /* names of what it calls of its transport and of its loop */
     PyObject *abort;
     PyObject *call_soon;
+    PyObject *buffer_size;
     PyObject *monotonic;  /* time.monotonic */
     PyObject *time_ns;    /* time.time_ns */
     PyObject *clock;      /* of objects that were given none: the first, unless another was set */

@@ -249,6 +249,7 @@ static int module_exec(PyObject *module)
         DO((state)->write);                                                                        \
         DO((state)->abort);                                                                        \
         DO((state)->call_soon);                                                                    \
+        DO((state)->buffer_size);                                                                  \
         DO((state)->monotonic);                                                                    \
         DO((state)->time_ns);                                                                      \
         DO((state)->clock);                                                                        \

@@ -9,7 +9,16 @@
 
 #include "hubs.h"
 
+#include <limits.h>
 #include <stddef.h>
+
+#ifndef _WIN32
+#include <sys/socket.h>
+#endif
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* Python passes over the signal in any case */
+#endif
 
 #define OUTPUT_LIMIT ((size_t)1 << 16)
 
@@ -189,11 +198,63 @@ static bool may_have_output(const core_connection *connection)
     return connection->link != NULL || kedge_connection_output_waiting(connection->connection);
 }
 
+/* Whether the transport has nothing left to write: it has not as long as it was given nothing. */
+static bool is_drained(core_wire *self)
+{
+    if (!self->drained) {
+        PyObject *size = PyObject_CallMethodNoArgs(self->transport, self->state->buffer_size);
+        self->drained = size != NULL && PyLong_Check(size) && PyLong_AsLong(size) == 0;
+        Py_XDECREF(size);
+        PyErr_Clear(); /* it is asked to write then, and says itself what is wrong */
+    }
+    return self->drained;
+}
+
+/* What the socket takes at once needs no transport, which would do the same with more ado. Tells how many
+ * bytes that are. */
+static size_t send_now(core_wire *self, PyObject *bytes)
+{
+#if defined(MSG_DONTWAIT)
+    const char *data = PyBytes_AS_STRING(bytes);
+    size_t size = (size_t)PyBytes_GET_SIZE(bytes);
+    ssize_t sent = -1;
+    int descriptor = self->socket;
+    if (descriptor >= 0 && is_drained(self)) {
+        Py_BEGIN_ALLOW_THREADS;
+        sent = send(descriptor, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        Py_END_ALLOW_THREADS;
+    }
+    return sent < 0 ? 0 : (size_t)sent;
+#else
+    (void)self;
+    (void)bytes;
+    return 0;
+#endif
+}
+
+static PyObject *without_first(PyObject *bytes, size_t size)
+{
+    return size == 0 ? Py_NewRef(bytes)
+                     : PyBytes_FromStringAndSize(PyBytes_AS_STRING(bytes) + size,
+                                                 PyBytes_GET_SIZE(bytes) - (Py_ssize_t)size);
+}
+
+/* The transport is there. What the socket does not take, for whatever reason, is the transport's. */
 static int write_one(core_wire *self, PyObject *bytes)
 {
+    size_t sent = send_now(self, bytes);
+    if (sent == (size_t)PyBytes_GET_SIZE(bytes) || self->transport == NULL) {
+        return 0;
+    }
+    PyObject *rest = without_first(bytes, sent);
+    if (rest == NULL) {
+        return -1;
+    }
+    self->drained = false;
     PyObject *transport = Py_NewRef(self->transport);
-    PyObject *result = PyObject_CallMethodOneArg(transport, self->state->write, bytes);
+    PyObject *result = PyObject_CallMethodOneArg(transport, self->state->write, rest);
     Py_DECREF(transport);
+    Py_DECREF(rest);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -778,7 +839,7 @@ static PyObject *wire_flush_soon(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyObject *send(core_wire *self, PyObject *message, bool text)
+static PyObject *send_message(core_wire *self, PyObject *message, bool text)
 {
     if (!is_attached(self) || take_time(self) < 0 ||
         core_connection_send(self->connection, message, text) < 0 || flush_soon(self) < 0) {
@@ -789,12 +850,12 @@ static PyObject *send(core_wire *self, PyObject *message, bool text)
 
 static PyObject *wire_send(PyObject *object, PyObject *message)
 {
-    return send(wire_of(object), message, PyUnicode_Check(message));
+    return send_message(wire_of(object), message, PyUnicode_Check(message));
 }
 
 static PyObject *wire_send_text(PyObject *object, PyObject *message)
 {
-    return send(wire_of(object), message, true);
+    return send_message(wire_of(object), message, true);
 }
 
 static PyObject *wire_steer(PyObject *object, PyObject *unused)
@@ -811,11 +872,12 @@ static PyObject *wire_steer(PyObject *object, PyObject *unused)
 
 CORE_METHOD(wire_attach)
 {
-    static const core_signature signature = {.function = "_attach",
-                                             .nameless = 3,
-                                             .positional = 3,
-                                             .required = 3,
-                                             .names = {"connection", "transport", "loop"}};
+    static const core_signature signature = {
+        .function = "_attach",
+        .nameless = 4,
+        .positional = 4,
+        .required = 3,
+        .names = {"connection", "transport", "loop", "socket"}};
     core_wire *self = wire_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
     if (core_arguments(&signature, arguments, count, names, values) < 0) {
@@ -825,6 +887,12 @@ CORE_METHOD(wire_attach)
         PyErr_SetString(PyExc_TypeError, "connection must be a Connection");
         return NULL;
     }
+    long descriptor = values[3] == NULL ? -1 : PyLong_AsLong(values[3]);
+    if (descriptor == -1 && PyErr_Occurred() != NULL) {
+        return NULL;
+    }
+    self->socket = descriptor < 0 || descriptor > INT_MAX ? -1 : (int)descriptor;
+    self->drained = true;
     untell_link(self);
     Py_XSETREF(self->connection, (core_connection *)Py_NewRef(values[0]));
     Py_XSETREF(self->transport, Py_NewRef(values[1]));
@@ -1060,8 +1128,9 @@ static PyMethodDef methods[] = {
      PyDoc_STR("steer($self, /)\n--\n\n"
                "Reads on, or pauses, as connection and mailbox want it.")},
     CORE_METHOD_ROW("_attach", wire_attach,
-                    "_attach($self, connection, transport, loop, /)\n--\n\n"
-                    "The transport is there."),
+                    "_attach($self, connection, transport, loop, socket=-1, /)\n--\n\n"
+                    "The transport is there. What its socket takes at once is sent past it; -1: "
+                    "nothing is."),
     {"_detach", wire_detach, METH_NOARGS,
      PyDoc_STR("_detach($self, /)\n--\n\nThe transport is gone.")},
     {"_alarm_rang", wire_alarm_rang, METH_NOARGS,
@@ -1136,6 +1205,7 @@ int core_add_wire(PyObject *module, core_state *state)
         {&state->write, "write"},
         {&state->abort, "abort"},
         {&state->call_soon, "call_soon"},
+        {&state->buffer_size, "get_write_buffer_size"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         *names[i].name = PyUnicode_InternFromString(names[i].text);

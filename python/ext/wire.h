@@ -27,8 +27,10 @@ typedef struct core_wire {
     bool flush_comes;
     bool tells_written;
     bool raw_texts;
+    bool drained;    /* the transport has nothing to write */
     bool missed;     /* it had something to write while frames waited */
     uint8_t passing; /* frames that are about to be written past the connection */
+    int socket;      /* that it writes to; -1: nobody else may */
     PyObject *loop;
     core_mailbox *mailbox;
     PyObject *view; /* what is read into */

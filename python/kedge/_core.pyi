@@ -2438,9 +2438,14 @@ class Wire:
     def steer(self) -> None:
         """Reads on, or pauses, as connection and mailbox want it."""
     def _attach(
-        self, connection: Connection, transport: Transport, loop: AbstractEventLoop, /
+        self,
+        connection: Connection,
+        transport: Transport,
+        loop: AbstractEventLoop,
+        socket: int = -1,
+        /,
     ) -> None:
-        """The transport is there."""
+        """The transport is there. What its socket takes at once is sent past it; -1: nothing is."""
     def _detach(self) -> None:
         """The transport is gone."""
     def _alarm_rang(self) -> None:

@@ -41,6 +41,24 @@ def shared_buffer() -> memoryview:
     return buffer
 
 
+PLAIN = {
+    ("asyncio.selector_events", "_SelectorSocketTransport"),
+    ("uvloop.loop", "TCPTransport"),
+    ("uvloop.loop", "UnixTransport"),
+}
+
+
+def plain_socket(transport: asyncio.BaseTransport) -> int:
+    """The socket of a transport that writes to it what it is given, and tells how much of that it
+    still has: while it has nothing others may write there, too, at less cost. -1: it does more, as
+    TLS does, or is of a kind that is not known."""
+    kind = type(transport)
+    if (kind.__module__, kind.__name__) not in PLAIN:
+        return -1
+    descriptor: int = transport.get_extra_info("socket").fileno()
+    return descriptor
+
+
 class Carrier(_core.Wire, asyncio.BufferedProtocol):
     """Reads from a transport into a connection and writes what that gives, as long as the transport
     takes it: what a slow peer does not read stays in the connection, and so in its session's
@@ -84,7 +102,7 @@ class Carrier(_core.Wire, asyncio.BufferedProtocol):
         except BaseException:
             stream.abort()
             raise
-        self._attach(connection, stream, self._loop)
+        self._attach(connection, stream, self._loop, plain_socket(stream))
         self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:

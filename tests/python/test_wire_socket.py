@@ -1,0 +1,163 @@
+"""What a wire writes to its transport's socket itself, and what it leaves to the transport."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from kedge._core import Wire
+from kedge.aio._wire import plain_socket
+from kedge.websocket import Connection, Requested
+
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+class Transport:
+    """Keeps what it is given, until it is told to write it; it is the loop as well."""
+
+    def __init__(self, near: socket.socket) -> None:
+        self.near = near
+        self.waits = b""
+        self.fails = False
+
+    def write(self, data: bytes) -> None:
+        self.waits += data
+
+    def get_write_buffer_size(self) -> int:
+        if self.fails:
+            raise RuntimeError("closed")
+        return len(self.waits)
+
+    def call_soon(self, callback: Callable[[], object]) -> object:
+        """It is a loop that has no turns."""
+        return self
+
+    def drain(self) -> None:
+        while self.waits:
+            self.waits = self.waits[self.near.send(self.waits) :]
+
+
+class Plain(Wire):
+    def __init__(self, near: socket.socket, descriptor: int) -> None:
+        buffer = memoryview(bytearray(REQUEST))
+        super().__init__(buffer)
+        self.tells_written = False
+        self.out = Transport(near)
+        self._attach(Connection.accept(), self.out, self.out, descriptor)  # type: ignore[arg-type]
+        self.buffer_updated(len(buffer))
+
+    def say(self, text: str) -> None:
+        self.send(text)
+        self.flush()
+
+    def _deliver(self, events: Sequence[Any]) -> None:
+        for event in events:
+            if isinstance(event, Requested):
+                self.connection.upgrade()
+
+    def _set_alarm(self, deadline: float | None) -> None:
+        """No time passes."""
+
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        far.setblocking(False)
+        yield near, far
+
+
+def take(far: socket.socket) -> bytes:
+    found = b""
+    while True:
+        try:
+            found += far.recv(1 << 16)
+        except BlockingIOError:
+            return found
+
+
+def test_what_the_socket_takes_goes_past_the_transport(pair: Pair) -> None:
+    near, far = pair
+    wire = Plain(near, near.fileno())
+    assert take(far).startswith(b"HTTP/1.1 101 ")
+    wire.say("hello")
+    assert take(far) == b"\x81\x05hello"
+    assert wire.out.waits == b""
+
+
+def test_what_it_does_not_take_is_the_transports_in_its_order(pair: Pair) -> None:
+    near, far = pair
+    wire = Plain(near, near.fileno())
+    take(far)
+    texts = [str(number) * 50_000 for number in range(10)]
+    for text in texts:
+        wire.say(text)
+    assert wire.out.waits
+    found = take(far)
+    wire.say("last")
+    assert wire.out.waits.endswith(b"\x81\x04last"), "while it has something all is the transport's"
+    for _ in range(20):
+        try:
+            wire.out.drain()
+        except BlockingIOError:
+            found += take(far)
+    found += take(far)
+    for text in texts:
+        header = b"\x81\x7e" + len(text).to_bytes(2, "big")
+        assert found.startswith(header + text.encode())
+        found = found[len(header) + len(text) :]
+    assert found == b"\x81\x04last"
+    wire.say("again")
+    assert take(far) == b"\x81\x05again"
+
+
+def test_a_transport_that_cannot_say_is_given_all(pair: Pair) -> None:
+    near, far = pair
+    wire = Plain(near, near.fileno())
+    take(far)
+    wire.say("x" * 1_000_000)
+    wire.out.waits = b""
+    wire.out.fails = True
+    take(far)
+    wire.say("hello")
+    assert wire.out.waits == b"\x81\x05hello"
+
+
+@pytest.mark.parametrize("descriptor", [-1, -7, 1 << 40])
+def test_without_a_socket_all_is_the_transports(pair: Pair, descriptor: int) -> None:
+    near, far = pair
+    wire = Plain(near, descriptor)
+    assert wire.out.waits.startswith(b"HTTP/1.1 101 ")
+    assert take(far) == b""
+
+
+def test_a_socket_that_fails_leaves_it_to_the_transport(pair: Pair) -> None:
+    near, far = pair
+    far.close()
+    wire = Plain(near, near.fileno())
+    assert wire.out.waits.startswith(b"HTTP/1.1 101 ")
+
+
+def test_a_socket_is_a_number(pair: Pair) -> None:
+    with pytest.raises(TypeError):
+        Plain(pair[0], "1")  # type: ignore[arg-type]
+
+
+async def test_only_transports_that_are_known_are_passed(pair: Pair) -> None:
+    near, _ = pair
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
+    assert plain_socket(transport) == near.fileno()
+    assert plain_socket(asyncio.BaseTransport()) == -1
+    transport.close()
+    await asyncio.sleep(0)
