@@ -168,7 +168,7 @@ void kedge_hub_drain(kedge_hub *hub)
     kedge_link *link;
     hub->snapshot.step = KEDGE_SNAPSHOT_IDLE;
     while ((link = kedge_commons_next_changed(&hub->commons)) != NULL) {
-        kedge_link_settle(link, hub->now);
+        kedge_link_settle(link);
         if (link->ended) {
             take_end(hub, link);
         }

@@ -763,9 +763,9 @@ void kedge_link_forget_session(kedge_link *link)
     link->hub_session = NULL;
 }
 
-void kedge_link_settle(kedge_link *link, kedge_time now)
+void kedge_link_settle(kedge_link *link)
 {
-    advance(link, now > link->now ? now : link->now);
+    link->now = kedge_link_time(link);
     if (link->operations->settle != NULL && !link->ended) {
         link->operations->settle(link);
     }

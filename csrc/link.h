@@ -295,7 +295,8 @@ typedef struct kedge_link_operations {
     /* What is written after the queue and before a close that waits: what `next_output` gives (null:
      * nothing), then, as long as the link `flows`, the entries of its history (null: it has none). */
     bool (*next_output)(kedge_link *link, kedge_output *output);
-    bool (*flows)(const kedge_link *link);          /* then it is open, and has not ended */
+    bool (*flows)(const kedge_link *link);          /* only while it is open and has not ended:
+                                                       deliveries ask nothing else */
     bool (*output_waiting)(const kedge_link *link); /* besides an entry of its history */
 
     /* Acts on what was noticed in the midst of another's call: the cursor was outrun, another link has
@@ -513,7 +514,7 @@ kedge_status kedge_link_refuse_because(kedge_link *link, kedge_ticket ticket, ke
                                        uint16_t code, kedge_span text, kedge_time now);
 
 /* Acts on what others did to it (see `settle` above). To be called for each link on the list. */
-void kedge_link_settle(kedge_link *link, kedge_time now);
+void kedge_link_settle(kedge_link *link);
 
 /* Takes what came for cursors that had read everything: those of links that have nothing else to write
  * and whose hosts are not at them. It has room for another. */

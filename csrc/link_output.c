@@ -297,7 +297,7 @@ bool kedge_link_next_output(kedge_link *link, kedge_output *output)
     if (link == NULL || output == NULL || link->commons == NULL) {
         return false;
     }
-    kedge_link_settle(link, link->now);
+    kedge_link_settle(link);
     bool given = give(link, output);
     if (!given) {
         link->handed = false;
@@ -356,7 +356,7 @@ size_t kedge_link_next_deliveries(kedge_link *link, kedge_delivery *deliveries, 
     if (link == NULL || deliveries == NULL || link->commons == NULL) {
         return 0;
     }
-    kedge_link_settle(link, link->now);
+    kedge_link_settle(link);
     size_t count = 0;
     while (count < room && is_at_history(link) && deliver_step(link, &deliveries[count])) {
         count++;

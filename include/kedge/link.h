@@ -446,7 +446,8 @@ typedef struct kedge_delivery {
 } kedge_delivery;
 
 /* The next messages of its history, up to `room` of them: what as many calls of next_output would give, where that is
- * nothing else. 0: next_output gives what comes next, or has nothing. */
+ * nothing else. 0: next_output gives what comes next, or has nothing. It gives them of a link that is held back
+ * too, and that stays held back: only a next_output that has nothing ends it. */
 KEDGE_API size_t kedge_link_next_deliveries(kedge_link *link, kedge_delivery *deliveries,
                                             size_t room);
 

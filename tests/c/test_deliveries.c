@@ -512,6 +512,41 @@ START_TEST(answers_come_before_the_history)
 }
 END_TEST
 
+START_TEST(outputs_are_given_at_the_time_of_the_hub)
+{
+    kedge_output output;
+    kedge_time before = clients[0].link->now;
+    world.now += 5 * KEDGE_SECOND;
+    kedge_hub_tick(world.hub, world.now);
+    ck_assert_uint_eq(clients[0].link->now, before);
+    ck_assert(!kedge_link_next_output(clients[0].link, &output));
+    ck_assert_uint_eq(clients[0].link->now, world.now);
+    ck_assert_uint_eq(kedge_link_next_deliveries(clients[1].link, deliveries, ROOM), 0);
+    ck_assert_uint_eq(clients[1].link->now, world.now);
+}
+END_TEST
+
+START_TEST(who_is_held_back_may_pull_and_stays_so)
+{
+    kedge_output output;
+    publish(7);
+    kedge_link_hold_back(clients[0].link);
+    ck_assert_uint_eq(kedge_link_next_deliveries(clients[0].link, deliveries, ROOM), 1);
+    ck_assert_uint_eq(kedge_link_next_deliveries(clients[0].link, deliveries, ROOM), 0);
+    for (size_t i = 1; i < CLIENTS; i++) { /* to look for it told the others */
+        ck_assert_uint_eq(check_ready(&clients[i]), 1);
+    }
+    publish(8);
+    ck_assert_uint_eq(next(ROOM), CLIENTS - 1);
+    ck_assert_uint_eq(next(ROOM), 0);
+    ck_assert(kedge_link_next_output(clients[0].link, &output));
+    kedge_output_release(&output);
+    ck_assert(!kedge_link_next_output(clients[0].link, &output));
+    publish(9);
+    ck_assert_uint_eq(next(ROOM), CLIENTS);
+}
+END_TEST
+
 START_TEST(what_must_be_compressed_first_is_left)
 {
     kedge_output output;
@@ -564,6 +599,8 @@ Suite *kedge_deliveries_suite(void)
     tcase_add_test(plain, calls_that_are_wrong_give_nothing);
     tcase_add_test(plain, a_replay_stops_for_what_the_protocol_says);
     tcase_add_test(plain, answers_come_before_the_history);
+    tcase_add_test(plain, outputs_are_given_at_the_time_of_the_hub);
+    tcase_add_test(plain, who_is_held_back_may_pull_and_stays_so);
     suite_add_tcase(suite, plain);
     TCase *compressed = tcase_create("compressed");
     tcase_add_checked_fixture(compressed, NULL, tear_down);

@@ -1144,7 +1144,7 @@ START_TEST(a_status_that_is_gone_closes_with_1013)
     changes();
     changes();
     if (_i == 0) {
-        kedge_link_settle(one.link, now);
+        kedge_link_settle(one.link);
         ck_assert_str_eq(pull(&one), "nothing");
         ck_assert_int_eq(kedge_link_opened(one.link, now), KEDGE_OK);
     }

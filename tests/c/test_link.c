@@ -706,10 +706,13 @@ START_TEST(publishing_lists_a_link_unless_its_host_pulls)
     links[0]->handed = true;
     kedge_log_trim(kedge_session_own_log(session), 5);
     ck_assert_ptr_eq(kedge_commons_next_changed(&commons), links[0]);
-    kedge_link_settle(links[0], host.now + 7);
+    commons.now = host.now + 7;
+    kedge_link_settle(links[0]);
     ck_assert(links[0]->ended);
     ck_assert_uint_eq(links[0]->ended_at, host.now + 7);
-    kedge_link_settle(links[0], 0);
+    commons.now = 0;
+    kedge_link_settle(links[0]);
+    ck_assert_uint_eq(links[0]->now, host.now + 7);
     ck_assert_uint_eq(kedge_link_counts_now(links[0]).clock_backward, 0);
     host.link = NULL;
     destroy_links();
