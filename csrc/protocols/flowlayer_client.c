@@ -1,6 +1,5 @@
 #include "protocols/flowlayer_client.h"
 
-#include "client_end.h"
 #include "memory.h"
 #include "protocols/flowlayer_client_state.h"
 #include "protocols/flowlayer_retry.h"
@@ -375,8 +374,7 @@ static kedge_status classify_hello(particulars *all, kedge_flowlayer_client_inpu
     }
     *input = hello.protocol_version == 1 ? KEDGE_FLOWLAYER_CLIENT_INPUT_HELLO
                                          : KEDGE_FLOWLAYER_CLIENT_INPUT_HELLO_OTHER;
-    all->ending = own_ending(KEDGE_PROTOCOL_VERSION, 1002);
-    all->ending.action = KEDGE_ACTION_STOP;
+    all->ending = kedge_client_end_own(KEDGE_PROTOCOL_VERSION, 1002, KEDGE_ACTION_STOP);
     return KEDGE_OK;
 }
 

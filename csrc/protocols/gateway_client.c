@@ -2,7 +2,6 @@
 
 #include "kedge/utf8.h"
 
-#include "client_end.h"
 #include "memory.h"
 #include "protocols/gateway_client_state.h"
 #include "protocols/gateway_messages.h"

@@ -1,11 +1,9 @@
 #include "protocols/messaging_client.h"
 
-#include "client_end.h"
 #include "memory.h"
 #include "protocols/messaging_client_state.h"
 #include "protocols/messaging_messages.h"
 #include "protocols/messaging_writer.h"
-#include "retry.h"
 
 typedef kedge_messaging_client client;
 typedef kedge_messaging_client_connection connection;
