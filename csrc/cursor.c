@@ -474,6 +474,8 @@ static void link_cursor(kedge_cursor *cursor, kedge_session *session)
     session->cursors = cursor;
 }
 
+/* Nothing stays put off where a cursor begins: it goes back to what was appended before, so all of that is
+ * shown, and no reader stands before what has yet to be told. */
 kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *session, uint64_t position)
 {
     if (cursor == NULL) {
@@ -483,6 +485,7 @@ kedge_status kedge_cursor_open(kedge_cursor *cursor, kedge_session *session, uin
     if (session == NULL) {
         return KEDGE_INVALID_ARGUMENT;
     }
+    kedge_log_tell_all(session->own.teller);
     if (session->ended_count > 0) {
         kedge_session_fold(session);
     }

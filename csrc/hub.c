@@ -352,7 +352,7 @@ static kedge_link *pop_ready(kedge_hub *hub)
         bool output = kedge_link_output_told(link);
         if (output || link->reminded || kedge_link_event_waiting(link)) {
             link->reminded = false;
-            link->handed = output;
+            link->handed = link->handed || output; /* its host may not have seen the end yet */
             return link;
         }
     }

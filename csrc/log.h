@@ -11,7 +11,9 @@
  * Telling thousands of readers may be put off: a log of a *teller* that has many is only put on its list, and
  * what was appended is not shown to readers until somebody wants it (a cursor that has nothing else to read,
  * a hub whose ready links were all given). While the list is not empty, the other logs of the teller put
- * off too: so nobody reads what has a greater stamp before what has not been told yet.
+ * off too: so nobody reads what has a greater stamp before what has not been told yet. Only a reader that was
+ * there before can rely on that (what is restored is older than what was shown; `slowest` knows of no index
+ * that was never shown): hence all is told before a cursor is opened, which goes back to what it missed.
  */
 #ifndef KEDGE_PRIVATE_LOG_H
 #define KEDGE_PRIVATE_LOG_H

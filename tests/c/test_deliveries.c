@@ -215,6 +215,82 @@ START_TEST(who_is_held_back_is_left_alone)
 }
 END_TEST
 
+/* A link that is given for something else is not yet one whose host takes more. */
+START_TEST(who_is_held_back_stays_so_whatever_else_it_is_given_for)
+{
+    kedge_output output;
+    kedge_link_hold_back(clients[0].link);
+    kedge_link_remind(clients[0].link, world.now);
+    ck_assert_uint_eq(next(ROOM), 1);
+    ck_assert_ptr_eq(deliveries[0].link, clients[0].link);
+    ck_assert_int_eq(deliveries[0].kind, 0);
+    publish(7);
+    check_messages(1, 4);
+    ck_assert_uint_eq(next(ROOM), 0);
+    ck_assert(kedge_link_next_output(clients[0].link, &output));
+    kedge_output_release(&output);
+    ck_assert(!kedge_link_next_output(clients[0].link, &output));
+    publish(8);
+    ck_assert_uint_eq(next(ROOM), 5);
+}
+END_TEST
+
+/* What it missed was not told to the others yet: its replay ends all the same, in words. */
+START_TEST(who_resumes_while_others_are_still_to_be_told_has_it_all_at_once)
+{
+    kedge_output output;
+    hub_client *client = &clients[0];
+    hub_client_lose(client);
+    publish(7);
+    ck_assert_ptr_nonnull(world.hub->teller.first);
+    ck_assert_int_eq(hub_client_connect(client), KEDGE_OK);
+    client->slow = true;
+    ck_assert_int_eq(hub_client_resume(client), KEDGE_OK);
+    ck_assert_int_eq(hub_client_accept(client, NULL, 0), KEDGE_OK);
+    size_t looked_at = 0;
+    size_t count;
+    while ((count = next(ROOM)) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            if (deliveries[i].kind == 0) {
+                while (kedge_link_next_output(deliveries[i].link, &output)) {
+                    kedge_output_release(&output);
+                }
+            } else {
+                ck_assert_ptr_ne(deliveries[i].link, client->link);
+            }
+            looked_at += deliveries[i].link == client->link;
+        }
+    }
+    ck_assert_uint_eq(looked_at, 1);
+    ck_assert_uint_eq(kedge_link_position(client->link), 2);
+    ck_assert(!kedge_link_output_waiting(client->link)); /* `resumed` is out, too */
+}
+END_TEST
+
+/* The host lost some of those that were told, and of those that were not. */
+START_TEST(links_that_end_halfway_are_not_given)
+{
+    publish(7);
+    ck_assert_uint_eq(next(2), 2);
+    hub_client_lose(&clients[0]);
+    hub_client_lose(&clients[4]);
+    ck_assert_uint_eq(next(ROOM), 2);
+    ck_assert_ptr_ne(deliveries[0].link, deliveries[1].link);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert(deliveries[i].link == clients[2].link || deliveries[i].link == clients[3].link);
+        check_text(&deliveries[i], "{\"seq\":2,\"type\":\"event\",\"d\":{\"n\":7}}");
+    }
+    ck_assert_uint_eq(next(ROOM), 0);
+    publish(8);
+    hub_client_lose(&clients[2]);
+    ck_assert_uint_eq(next(1), 1);
+    hub_client_lose(&clients[1]);
+    hub_client_lose(&clients[3]);
+    ck_assert_uint_eq(next(ROOM), 0);
+    ck_assert(!kedge_hub_ready_waiting(world.hub));
+}
+END_TEST
+
 /* Its host pulled what it was listed for, before the hub gave it. */
 START_TEST(who_was_listed_for_nothing_hides_nobody)
 {
@@ -592,6 +668,9 @@ Suite *kedge_deliveries_suite(void)
     tcase_add_test(plain, nobody_is_given_who_has_all);
     tcase_add_test(plain, the_last_of_several_may_be_a_ready_link);
     tcase_add_test(plain, who_is_held_back_is_left_alone);
+    tcase_add_test(plain, who_is_held_back_stays_so_whatever_else_it_is_given_for);
+    tcase_add_test(plain, who_resumes_while_others_are_still_to_be_told_has_it_all_at_once);
+    tcase_add_test(plain, links_that_end_halfway_are_not_given);
     tcase_add_test(plain, who_was_listed_for_nothing_hides_nobody);
     tcase_add_test(plain, a_connections_link_is_looked_at);
     tcase_add_test(plain, an_applications_cursor_is_told);

@@ -780,6 +780,39 @@ START_TEST(the_end_of_a_session_ends_its_cursors)
 END_TEST
 
 /* Stamps of one counter, given to two logs in the wrong order: no order is promised, but nothing breaks. */
+/* A log that somebody reads puts off to tell, and so another one does, which nobody reads yet. */
+START_TEST(who_begins_to_read_while_others_are_to_be_told_is_outrun_like_them)
+{
+    kedge_log_teller teller = {NULL, 1};
+    kedge_cursor early;
+    kedge_cursor late;
+    kedge_log *read = log_new(8);
+    kedge_log *unread = log_new(8);
+    kedge_session *first = session_new(8);
+    kedge_session *second = session_new(8);
+    read->teller = &teller;
+    unread->teller = &teller;
+    first->own.teller = &teller;
+    second->own.teller = &teller;
+    follow(first, read);
+    follow(second, unread);
+    ck_assert_int_eq(kedge_cursor_open(&early, first, 0), KEDGE_OK);
+    publish(read);
+    publish_many(unread, 2);
+    ck_assert_ptr_nonnull(teller.first);
+    ck_assert_int_eq(kedge_cursor_open(&late, second, 0), KEDGE_OK);
+    kedge_log_trim(unread, 1);
+    check_outrun(&late);
+    check_next(&early, 1, read, 1);
+    kedge_cursor_close(&early);
+    kedge_cursor_close(&late);
+    kedge_session_destroy(first);
+    kedge_session_destroy(second);
+    kedge_log_destroy(read);
+    kedge_log_destroy(unread);
+}
+END_TEST
+
 START_TEST(stamps_that_do_not_rise_from_log_to_log_break_nothing)
 {
     kedge_session *session = session_new(3);
@@ -1516,6 +1549,7 @@ Suite *kedge_session_suite(void)
     tcase_add_test(cursors, sessions_that_nobody_reads_have_no_reader);
     tcase_add_test(cursors, the_cursors_of_a_session_read_apart);
     tcase_add_test(cursors, the_end_of_a_session_ends_its_cursors);
+    tcase_add_test(cursors, who_begins_to_read_while_others_are_to_be_told_is_outrun_like_them);
     tcase_add_test(cursors, stamps_that_do_not_rise_from_log_to_log_break_nothing);
     tcase_add_test(cursors, folding_an_open_span_against_the_contract_breaks_nothing);
     suite_add_tcase(suite, cursors);

@@ -394,6 +394,35 @@ START_TEST(a_session_goes_on_at_another_hub)
 }
 END_TEST
 
+/* What a session was sent alone is older than what the hub has told others, and comes while it has put off
+ * to tell them more. */
+START_TEST(a_session_comes_to_a_hub_that_has_yet_to_tell_others)
+{
+    begin();
+    nodes[1].hub->teller.least = 1;
+    login(0, 0, 2);
+    login(1, 1, 1);
+    number(NOBODY, home[0]);
+    number(0, NOBODY);
+    feed(1, entry_count);
+    settle(1);
+    ck_assert_uint_eq(clients[1].position, 2);
+    number(0, NOBODY);
+    number(1, NOBODY);
+    hub_client_lose(&clients[0]);
+    clients[0].world = &nodes[1];
+    ck_assert_int_eq(hub_client_connect(&clients[0]), KEDGE_OK);
+    ck_assert_int_eq(hub_client_resume(&clients[0]), KEDGE_OK);
+    feed(1, entry_count);
+    ck_assert_ptr_nonnull(nodes[1].hub->teller.first);
+    ck_assert_int_eq(accept(&clients[0], NULL, 0), KEDGE_OK);
+    settle(1);
+    ck_assert_uint_eq(clients[0].position, 5);
+    ck_assert_uint_eq(clients[1].position, 3);
+    end();
+}
+END_TEST
+
 START_TEST(who_is_attached_elsewhere_is_taken_over)
 {
     kedge_hub_event event;
@@ -1053,6 +1082,7 @@ Suite *kedge_store_suite(void)
     TCase *two = tcase_create("two hubs");
     tcase_set_timeout(two, 120);
     tcase_add_test(two, a_session_goes_on_at_another_hub);
+    tcase_add_test(two, a_session_comes_to_a_hub_that_has_yet_to_tell_others);
     tcase_add_test(two, who_is_attached_elsewhere_is_taken_over);
     tcase_add_test(two, a_hub_that_dies_takes_no_session_with_it);
     tcase_add_test(two, what_the_store_dropped_is_lost_history_in_words);

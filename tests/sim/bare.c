@@ -212,8 +212,9 @@ static bare_pulled pull(sim_world *world, sim_wire *wire)
 
 void sim_bare_flush(sim_world *world, sim_wire *wire)
 {
+    bool held_back = wire->far_blocked;
     wire->far_blocked = sim_write_out(world, wire, false);
-    if (wire->far_blocked) {
+    if (wire->far_blocked && !held_back) {
         kedge_link_hold_back(wire->link);
     }
 }

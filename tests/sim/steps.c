@@ -26,11 +26,7 @@ void sim_start_server(sim_world *world, int node)
     } while (status == KEDGE_NO_MEMORY);
     SIM_EXPECT(world, status == KEDGE_OK, "no hub: %s", kedge_status_name(status));
     (void)kedge_hub_clock(world->hubs[node], sim_wall(world), sim_server_now(world));
-    /* Worlds of the store break where telling is put off for so few, for a reason not known yet: they
-     * keep the hub's own bound. */
-    if (world->protocol != &sim_store) {
-        world->hubs[node]->teller.least = 1 + (size_t)sim_below(world, SIM_CLIENTS);
-    }
+    world->hubs[node]->teller.least = 1 + (size_t)sim_below(world, SIM_CLIENTS);
     sim_note(&world->trace, "server: process %" PRIu64, world->processes);
 }
 
