@@ -95,6 +95,8 @@ class _Socket(Socket):
 
     async def end(self) -> None:
         await self._connection.wait_closed()
+        # One of TLS that the peer closed complains, before Python 3.11, that nobody closed it.
+        self._connection.transport.close()
 
 
 def ended_by(closed: ConnectionClosed) -> Ended:
