@@ -80,6 +80,7 @@ async def command(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONWARNINGS": "error", **environment},
+        limit=1 << 24,  # of a line, in which all logs may be
     )
     try:
         yield Process(process)
