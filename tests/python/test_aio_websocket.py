@@ -318,10 +318,12 @@ async def test_who_sends_while_the_peer_takes_nothing_waits() -> None:
         kedge.connect(server.urls[0]) as websocket,
     ):
         sent = 0
-        while not websocket._wire.held:
-            await soon(websocket.send(b"x" * 500_000))
-            sent += 1
-            await asyncio.sleep(0)  # it is written
+        (peer,) = server._open
+        while peer.reading or not websocket._wire.held:
+            if not websocket._wire.held:
+                await soon(websocket.send(b"x" * 500_000))
+                sent += 1
+            await asyncio.sleep(0.02)  # what can be written is
         last = asyncio.create_task(websocket.send(b"last"))
         await asyncio.sleep(0.05)
         assert not last.done()
