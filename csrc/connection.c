@@ -6,6 +6,8 @@
 /* Where the link's protocol has no sign of life of its own. */
 #define PING_INTERVAL (30 * KEDGE_SECOND)
 
+#define CLOSE_CODE_SIZE 2
+
 /* ---- Life --------------------------------------------------------------------------------------- */
 
 kedge_connection_config kedge_connection_config_default(void)
@@ -101,6 +103,7 @@ static void discard(kedge_connection *connection)
     kedge_exchange_free(connection->exchange, allocator);
     kedge_reader_release(&connection->reader);
     kedge_memory_free(allocator, connection->early, connection->early_capacity);
+    kedge_memory_free(allocator, connection->reason, connection->reason_size);
     kedge_wipe(&connection->random, sizeof connection->random);
     kedge_memory_free(allocator, connection, sizeof *connection);
 }
@@ -293,22 +296,27 @@ void kedge_connection_keep_reason(kedge_connection *connection, kedge_span reaso
         return;
     }
     connection->reason_known = true;
-    connection->reason_size = (uint8_t)reason.size;
-    if (connection->reason_size > 0) {
-        memcpy(connection->reason, reason.data, connection->reason_size);
+    connection->reason =
+        reason.size == 0 ? NULL : kedge_memory_new(connection->allocator, reason.size);
+    if (connection->reason != NULL) { /* else it ends all the same, without its words */
+        memcpy(connection->reason, reason.data, reason.size);
+        connection->reason_size = (uint8_t)reason.size;
     }
 }
 
 kedge_status kedge_connection_begin_close(kedge_connection *connection, uint16_t code,
                                           kedge_span reason)
 {
+    uint8_t body[KEDGE_CONTROL_PAYLOAD_MAX];
     size_t size;
-    kedge_status status = kedge_close_write(code, reason, connection->control, &size);
+    kedge_status status = kedge_close_write(code, reason, body, &size);
     if (status != KEDGE_OK) {
         return status;
     }
     kedge_connection_keep_reason(connection, reason);
-    connection->control_size = (uint8_t)size;
+    if (kedge_connection_keep_control(connection, kedge_span_of(body, size)) != KEDGE_OK) {
+        (void)kedge_connection_keep_control(connection, kedge_span_of(body, CLOSE_CODE_SIZE));
+    }
     connection->close_waits = true;
     connection->pong_waits = false;
     connection->ping_waits = false;
@@ -610,11 +618,7 @@ static void take_ping(kedge_connection *connection, kedge_span payload)
     if (connection->phase != KEDGE_PHASE_OPEN) {
         return;
     }
-    connection->pong_waits = true;
-    connection->control_size = (uint8_t)payload.size;
-    if (payload.size > 0) {
-        memcpy(connection->control, payload.data, payload.size);
-    }
+    connection->pong_waits = kedge_connection_keep_control(connection, payload) == KEDGE_OK;
 }
 
 static void take_item(kedge_connection *connection, const kedge_reader_item *item)

@@ -75,6 +75,9 @@ typedef struct kedge_outgoing {
     } as;
 } kedge_outgoing;
 
+/* The payloads of most pings, and a close's code. A longer one takes memory while it waits. */
+#define KEDGE_CONTROL_FEW 8
+
 /* Two things at once are usual, a backlog has more. Both take memory only until it is written: most
  * connections have nothing to write most of the time. */
 #define KEDGE_WINDOW_FEW 2
@@ -97,53 +100,56 @@ struct kedge_connection {
     kedge_connection_config config;
     kedge_role role;
     kedge_phase phase;
-    kedge_time now;
     unsigned tells;
+    uint32_t link_connection; /* client: the link's number of this one */
+    kedge_time now;
 
     kedge_link *link; /* null: none, or it went on to another connection, or is gone */
-    bool linked;      /* it had one, and has not yet seen that it is gone */
-    bool
-        passable; /* its host takes deliveries of the link past it, while nothing else is to be written */
-    uint32_t link_connection; /* client: the link's number of this one */
-    bool link_told;           /* it knows the end of this connection, or never heard of its begin */
+    /* it had one, and has not yet seen that it is gone */
+    bool linked;
+    /* its host takes deliveries of the link past it, while nothing else is to be written */
+    bool passable;
+    /* the link knows the end of this connection, or never heard of its begin */
+    bool link_told;
+    bool ping_out;
+    bool feeding; /* the reader has the chunk */
+    bool stirred; /* a message came out of this chunk */
+    bool stream_lost;
+    bool message_binary;
+    bool ping_waits;
+    bool pong_waits;
+    bool close_waits;    /* the close frame is not in the window yet; then no pong waits any more */
+    bool hangup_awaited; /* OVER: the peer is to close the stream first */
+    uint8_t control_size; /* of the payload of whichever of pong and close waits */
 
     kedge_deadline timeout; /* of HEAD, REFUSED, CLOSING, OVER */
     kedge_deadline dead;    /* while a ping is out: when the peer is dead */
-    bool ping_out;
-    kedge_time heard; /* when the last bytes came */
+    kedge_time heard;       /* when the last bytes came */
 
     const uint8_t *chunk; /* what was received and is not read yet */
     uint8_t *writable;    /* the same, if it may be written to */
     size_t unread;
-    bool feeding; /* the reader has it */
-    bool stirred; /* a message came out of this chunk */
-    bool stream_lost;
     uint8_t *early; /* what came behind the head before it was answered; a refusal's body */
     size_t early_size;
     size_t early_capacity;
     kedge_exchange *exchange; /* null once it is open and told */
     kedge_reader reader;
     kedge_span message; /* TELL_MESSAGE */
-    bool message_binary;
 
     kedge_random random; /* client: mask keys */
     kedge_window window;
     kedge_queued_frame *queue_first;
     kedge_queued_frame *queue_last;
     size_t queue_bytes; /* those in the window not counted */
-    bool ping_waits;
-    bool pong_waits;
-    bool close_waits; /* the close frame is not in the window yet; then no pong waits any more */
-    uint8_t control_size; /* of whichever of them waits, with this payload */
-    uint8_t control[KEDGE_CONTROL_PAYLOAD_MAX];
+    uint8_t control_few[KEDGE_CONTROL_FEW];
+    uint8_t *control; /* null: it is among the few */
 
-    bool hangup_awaited; /* OVER: the peer is to close the stream first */
     kedge_status cause;
     uint16_t sent;
     uint16_t received;
     bool reason_known;
     uint8_t reason_size;
-    uint8_t reason[KEDGE_REASON_MAX];
+    uint8_t *reason; /* null where it is empty */
 };
 
 /* ---- connection.c -------------------------------------------------------------------------------- */
@@ -227,6 +233,9 @@ kedge_status kedge_connection_place(kedge_connection *connection, size_t size, u
 
 /* Forgets what is not in the window yet, but for a close. */
 void kedge_connection_clear_queue(kedge_connection *connection);
+
+/* Keeps the payload of the pong or close that is to be written. NO_MEMORY: only for a long one. */
+kedge_status kedge_connection_keep_control(kedge_connection *connection, kedge_span payload);
 
 /* Forgets everything. */
 void kedge_connection_clear_output(kedge_connection *connection);

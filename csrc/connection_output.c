@@ -136,6 +136,37 @@ static void write_frame(kedge_connection *connection, kedge_opcode opcode, const
     }
 }
 
+static void drop_control(kedge_connection *connection)
+{
+    kedge_memory_free(connection->allocator, connection->control, connection->control_size);
+    connection->control = NULL;
+    connection->control_size = 0;
+}
+
+kedge_status kedge_connection_keep_control(kedge_connection *connection, kedge_span payload)
+{
+    uint8_t *room = connection->control_few;
+    drop_control(connection);
+    if (payload.size > KEDGE_CONTROL_FEW) {
+        room = connection->control = kedge_memory_new(connection->allocator, payload.size);
+    }
+    if (room == NULL) {
+        return KEDGE_NO_MEMORY;
+    }
+    if (payload.size > 0) {
+        memcpy(room, payload.data, payload.size);
+    }
+    connection->control_size = (uint8_t)payload.size;
+    return KEDGE_OK;
+}
+
+static kedge_span control_of(const kedge_connection *connection)
+{
+    return kedge_span_of(connection->control != NULL ? connection->control
+                                                     : connection->control_few,
+                         connection->control_size);
+}
+
 static void place_control(kedge_connection *connection, kedge_outgoing *slot, kedge_opcode opcode,
                           kedge_span payload)
 {
@@ -226,6 +257,7 @@ void kedge_connection_clear_queue(kedge_connection *connection)
 void kedge_connection_clear_output(kedge_connection *connection)
 {
     kedge_connection_clear_queue(connection);
+    drop_control(connection);
     connection->close_waits = false;
     empty_window(connection);
 }
@@ -350,8 +382,8 @@ static bool fill_one(kedge_connection *connection)
     }
     if (connection->pong_waits) {
         connection->pong_waits = false;
-        place_control(connection, slot, KEDGE_OPCODE_PONG,
-                      kedge_span_of(connection->control, connection->control_size));
+        place_control(connection, slot, KEDGE_OPCODE_PONG, control_of(connection));
+        drop_control(connection);
     } else if (connection->ping_waits) {
         connection->ping_waits = false;
         place_control(connection, slot, KEDGE_OPCODE_PING, kedge_text(NULL));
@@ -361,8 +393,8 @@ static bool fill_one(kedge_connection *connection)
         return pull(connection, slot);
     } else {
         connection->close_waits = false;
-        place_control(connection, slot, KEDGE_OPCODE_CLOSE,
-                      kedge_span_of(connection->control, connection->control_size));
+        place_control(connection, slot, KEDGE_OPCODE_CLOSE, control_of(connection));
+        drop_control(connection);
     }
     return true;
 }

@@ -152,6 +152,7 @@ typedef struct core_state {
     PyObject *abort;
     PyObject *call_soon;
     PyObject *buffer_size;
+    PyObject *room;       /* the latest that a wire read into */
     PyObject *monotonic;  /* time.monotonic */
     PyObject *time_ns;    /* time.time_ns */
     PyObject *clock;      /* of objects that were given none: the first, unless another was set */

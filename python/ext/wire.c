@@ -428,12 +428,69 @@ static bool is_attached(core_wire *self)
     return true;
 }
 
+/* ---- What is read into ----------------------------------------------------------------------- */
+
+/* Mostly one for all wires of a thread, which so need not have a Py_buffer each. */
+static const char room_name[] = "kedge._core.room";
+
+static Py_buffer *buffer_of(PyObject *room)
+{
+    return PyCapsule_GetPointer(room, room_name);
+}
+
+static void free_room(PyObject *room)
+{
+    Py_buffer *buffer = buffer_of(room);
+    PyBuffer_Release(buffer);
+    PyMem_Free(buffer);
+}
+
+static PyObject *new_room(PyObject *object)
+{
+    Py_buffer *buffer = PyMem_Malloc(sizeof *buffer);
+    if (buffer == NULL) {
+        return PyErr_NoMemory();
+    }
+    if (PyObject_GetBuffer(object, buffer, PyBUF_WRITABLE) < 0) {
+        PyMem_Free(buffer);
+        return NULL;
+    }
+    PyObject *room = PyCapsule_New(buffer, room_name, free_room);
+    if (room == NULL) {
+        PyBuffer_Release(buffer);
+        PyMem_Free(buffer);
+    }
+    return room;
+}
+
+/* The latest is remembered. */
+static PyObject *room_of(core_state *state, PyObject *object)
+{
+    if (state->room == NULL || buffer_of(state->room)->obj != object) {
+        PyObject *room = new_room(object);
+        if (room == NULL) {
+            return NULL;
+        }
+        Py_XSETREF(state->room, room);
+    }
+    return Py_NewRef(state->room);
+}
+
+/* False, with an exception, for one whose __init__ was not called. */
+static bool has_room(core_wire *self)
+{
+    if (self->room == NULL) {
+        core_raise_state(self->state, "there is nothing to read into");
+    }
+    return self->room != NULL;
+}
+
 /* ---- What asyncio calls ---------------------------------------------------------------------- */
 
 static PyObject *wire_get_buffer(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    return Py_NewRef(wire_of(object)->view);
+    return has_room(wire_of(object)) ? Py_NewRef(buffer_of(wire_of(object)->room)->obj) : NULL;
 }
 
 /* Reads the bytes; what a failed call left behind comes first. */
@@ -443,7 +500,7 @@ static int receive(core_wire *self, size_t size, news *found)
     if (core_connection_begin(connection) < 0) {
         return -1;
     }
-    uint8_t *bytes = self->buffer.buf;
+    uint8_t *bytes = buffer_of(self->room)->buf;
     core_trace_received(connection->link, bytes, size, connection->last);
     kedge_status status =
         kedge_connection_receive_mutable(connection->connection, bytes, size, connection->last);
@@ -472,7 +529,10 @@ static PyObject *wire_buffer_updated(PyObject *object, PyObject *count)
     if (size == (size_t)-1 && PyErr_Occurred() != NULL) {
         return NULL;
     }
-    if (size > (size_t)self->buffer.len) {
+    if (!has_room(self)) {
+        return NULL;
+    }
+    if (size > (size_t)buffer_of(self->room)->len) {
         core_raise_argument(self->state, "nbytes is more than the buffer holds");
         return NULL;
     }
@@ -523,7 +583,7 @@ static PyObject *wire_look(PyObject *object, PyObject *unused)
 /* Where a link and a connection are hot: hints, that are right for any layout. */
 #define LINK_HOT 384
 #define LINK_HOT_SIZE 768
-#define CONNECTION_WINDOW 640
+#define CONNECTION_WINDOW 576
 
 static void want(const void *memory, size_t size)
 {
@@ -1052,16 +1112,14 @@ static int wire_init(PyObject *object, PyObject *arguments, PyObject *keywords)
         .function = "Wire", .positional = 1, .required = 1, .names = {"buffer"}};
     core_wire *self = wire_of(object);
     PyObject *values[CORE_ARGUMENTS_MAX];
-    Py_buffer buffer;
-    if (core_constructor_arguments(&signature, arguments, keywords, values) < 0 ||
-        PyObject_GetBuffer(values[0], &buffer, PyBUF_WRITABLE) < 0) {
+    if (core_constructor_arguments(&signature, arguments, keywords, values) < 0) {
         return -1;
     }
-    if (self->view != NULL) {
-        PyBuffer_Release(&self->buffer);
+    PyObject *room = room_of(self->state, values[0]);
+    if (room == NULL) {
+        return -1;
     }
-    self->buffer = buffer;
-    Py_XSETREF(self->view, Py_NewRef(values[0]));
+    Py_XSETREF(self->room, room);
     return 0;
 }
 
@@ -1073,7 +1131,6 @@ static int wire_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->transport);
     Py_VISIT(self->loop);
     Py_VISIT(self->mailbox);
-    Py_VISIT(self->view);
     return 0;
 }
 
@@ -1087,10 +1144,7 @@ static void wire_dealloc(PyObject *object)
     untell_link(self);
     (void)wire_clear(object);
     Py_CLEAR(self->connection);
-    if (self->view != NULL) {
-        PyBuffer_Release(&self->buffer);
-    }
-    Py_CLEAR(self->view);
+    Py_CLEAR(self->room);
     core_free(object);
 }
 

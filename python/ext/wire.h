@@ -33,8 +33,7 @@ typedef struct core_wire {
     int socket;      /* that it writes to; -1: nobody else may */
     PyObject *loop;
     core_mailbox *mailbox;
-    PyObject *view; /* what is read into */
-    Py_buffer buffer;
+    PyObject *room; /* what is read into: a capsule around its Py_buffer */
     PyObject *weak_references;
     kedge_time alarm; /* when it rings; KEDGE_NEVER: it is not set */
 } core_wire;

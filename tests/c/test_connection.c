@@ -1715,8 +1715,15 @@ static void converse_plain(void)
                                     kedge_span_of(large, sizeof large), pair.now);
     }
     connection_pair_settle(&pair);
+    if (pair.server.connection != NULL) {
+        static const uint8_t ping[] = {0x89, 0x89, 0,   0,   0,   0,   'a', 'n',
+                                       ' ',  'a',  'n', 's', 'w', 'e', 'r'};
+        connection_host_read(&pair.server, ping, sizeof ping, pair.now);
+    }
+    connection_pair_settle(&pair);
     if (pair.client.connection != NULL) {
-        (void)kedge_connection_close(pair.client.connection, 1000, kedge_text(NULL), pair.now);
+        (void)kedge_connection_close(pair.client.connection, 1000, kedge_text("that was all"),
+                                     pair.now);
     }
     connection_pair_settle(&pair);
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from kedge import ArgumentError, StateError
 from kedge._core import Wire
 from kedge.aio._wire import plain_socket
 from kedge.websocket import Connection, Requested
@@ -161,3 +162,21 @@ async def test_only_transports_that_are_known_are_passed(pair: Pair) -> None:
     assert plain_socket(asyncio.BaseTransport()) == -1
     transport.close()
     await asyncio.sleep(0)
+
+
+def test_wires_share_what_they_read_into(pair: Pair) -> None:
+    one, other = memoryview(bytearray(8)), memoryview(bytearray(4))
+    wires = [Wire(one), Wire(one), Wire(other), Wire(one)]
+    assert [wire.get_buffer(-1) for wire in wires] == [one, one, other, one]
+    with pytest.raises(ArgumentError, match="more than the buffer holds"):
+        wires[2].buffer_updated(5)
+    with pytest.raises(BufferError):
+        one.release()
+    with pytest.raises(BufferError):
+        Wire(memoryview(b"constant"))
+    with pytest.raises(TypeError):
+        Wire(1)  # type: ignore[arg-type]
+    unmade = Wire.__new__(Wire)
+    for call in (lambda: unmade.get_buffer(-1), lambda: unmade.buffer_updated(0)):
+        with pytest.raises(StateError, match="nothing to read into"):
+            call()
