@@ -1,11 +1,11 @@
 """Plants the bugs of tests/sim/mutants.json, one at a time, and tells in how many worlds the
 simulation finds each.
 
-    tools/mutants.py FOLDER SEEDS [NAMES]
+    tools/mutants.py FOLDER WORLDS [NAMES]
 
-FOLDER is a build of CMake's that has kedge-sim; NAMES are mutants, with commas between. The file
-that a mutant changes is compiled by itself and linked before the library. The last line is
-`N of N found`.
+FOLDER is a build of CMake's that has kedge-sim; NAMES are mutants, with commas between. A mutant
+that can only show in one protocol's worlds is looked for in about so many of those. The file that a
+mutant changes is compiled by itself and linked before the library. The last line is `N of N found`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build/mutants"
 SECONDS = 600
+PROTOCOLS = 5  # of worlds, in turns of chance: the four, and the gateway with a store
 
 
 class Mutant(NamedTuple):
@@ -53,12 +54,13 @@ def build(mutant: Mutant, folder: Path) -> Path:
     return program
 
 
-def broken(mutant: Mutant, folder: Path, seeds: str) -> tuple[int, int]:
+def broken(mutant: Mutant, folder: Path, worlds: int) -> tuple[int, int]:
     """In how many worlds of how many it is found. What hangs beyond all bounds is found."""
     program = build(mutant, folder)
+    which = [str(worlds * PROTOCOLS), "0", mutant.protocol] if mutant.protocol else [str(worlds)]
     try:
         run = subprocess.run(
-            [str(program), "count", seeds, "0", *([mutant.protocol] if mutant.protocol else [])],
+            [str(program), "count", *which],
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -74,13 +76,13 @@ def broken(mutant: Mutant, folder: Path, seeds: str) -> tuple[int, int]:
 
 
 def main() -> int:
-    folder, seeds = Path(sys.argv[1]).resolve(), sys.argv[2]
+    folder, worlds = Path(sys.argv[1]).resolve(), int(sys.argv[2])
     names = sys.argv[3].split(",") if len(sys.argv) > 3 and sys.argv[3] else None
     chosen = [mutant for mutant in mutants() if names is None or mutant.name in names]
     WORK.mkdir(parents=True, exist_ok=True)
     found = 0
     for mutant in chosen:
-        bad, all_of = broken(mutant, folder, seeds)
+        bad, all_of = broken(mutant, folder, worlds)
         found += bad > 0
         print(f"{mutant.name:26} {bad:6} of {all_of} worlds   {mutant.says}", flush=True)
     print(f"{found} of {len(chosen)} found")
