@@ -108,7 +108,7 @@ ECHO = (
 )
 PROTOCOL = (
     "A kedge.websocket.Protocol of two lines, which checks UTF-8, limits and time-outs, and"
-    " takes and sends texts as bytes. "
+    " takes and sends texts as bytes, past the loop's transport where the socket takes them. "
 )
 DOES = {
     "bare": "bare: a BufferedProtocol that answers so many bytes with so many, no WebSocket.",
@@ -219,8 +219,9 @@ def echo_rows(effort: Effort, loop: str, in_flight: int, known: dict[str, str]) 
 
 PUBLISH = (
     f"One event of 190 B to {live.LINKS} TCP connections, the server's CPU for each: kedge's hub"
-    " encodes it once, numbers it for each session and keeps it for a replay; the peers write a"
-    " text that is there already, unnumbered. "
+    " encodes it once, numbers it for each session (here all count alike, and 32 share a frame),"
+    " keeps it for a replay and sends it past the loop's transports; the peers write a text that is"
+    " there already, unnumbered. "
 )
 PUBLISHES = {
     "bare": (at_most(1.15), "bare: ready-made bytes to each transport."),
