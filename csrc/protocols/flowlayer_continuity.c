@@ -222,7 +222,19 @@ static bool jumps(const kedge_continuity *continuity, uint64_t seq)
     return continuity->last > 0 && seq - 1 > greater(continuity->last, continuity->gap_told);
 }
 
-/* Nothing is asked: is there a hole to ask for? */
+/* Turned to their ends, for each entry is counted. */
+static void drop_pages(kedge_continuity *continuity)
+{
+    while (continuity->pages != NULL) {
+        while (continuity->pages->has_head) {
+            turn(continuity, continuity->pages);
+        }
+        spend_page(continuity);
+    }
+}
+
+/* Nothing is asked: is there a hole to ask for? Pages behind it, those of an epoch that they overtook, come
+ * again with the answer, and would be held twice. */
 static void settle(kedge_continuity *continuity)
 {
     if (continuity->state != KEDGE_CONTINUITY_IDLE) {
@@ -231,6 +243,7 @@ static void settle(kedge_continuity *continuity)
     skip(continuity);
     uint64_t seq = next_seq(continuity);
     if (seq > 0 && jumps(continuity, seq) && seq - 1 > continuity->authority) {
+        drop_pages(continuity);
         want_range(continuity, 0);
     }
 }
@@ -238,6 +251,7 @@ static void settle(kedge_continuity *continuity)
 void kedge_continuity_begin(kedge_continuity *continuity)
 {
     continuity->authority = 0;
+    continuity->overflow = 0;
     continuity->highest = 0;
     continuity->gap_told = 0;
     continuity->differs = false;
@@ -255,8 +269,10 @@ void kedge_continuity_asked(kedge_continuity *continuity)
 
 /* ---- Epochs ------------------------------------------------------------------------------------- */
 
+/* What was asked went out from the numbers of before: of those below nobody has asked. */
 static void start_epoch(kedge_continuity *continuity)
 {
+    continuity->authority = continuity->overflow;
     continuity->epoch_waits = true;
     continuity->epoch_last = continuity->last;
     continuity->last = 0;
@@ -291,6 +307,7 @@ static kedge_status hold(kedge_continuity *continuity, const kedge_flowlayer_log
 {
     if (is_full(continuity, sizeof(kedge_continuity_held) + raw.size)) {
         continuity->lost++;
+        continuity->overflow = log->seq;
         continuity->authority = greater(continuity->authority, log->seq);
         return KEDGE_OK;
     }
@@ -457,9 +474,10 @@ static void turn_back(kedge_continuity *continuity, uint64_t first)
 
 static void judge_range(kedge_continuity *continuity, bool truncated, const survey *seen)
 {
-    continuity->authority =
-        greater(continuity->authority,
-                greater(continuity->last, greater(seen->newest, continuity->asked_at)));
+    if (continuity->question.before == 0) {
+        continuity->authority =
+            greater(continuity->authority, greater(seen->newest, continuity->asked_at));
+    }
     if (goes_on(continuity, truncated, seen)) {
         turn_back(continuity, seen->first);
     } else if (continuity->verify && !seen->same) {

@@ -7,7 +7,9 @@
  * Rule 3  A connection begins with a question if `last` > 0: the entry `last` must come back as it was. If
  *         it does not, one more question, for the newest entry, tells a new EPOCH from a gap. Where more
  *         was missed than can be held, that entry is asked for by itself.
- * Rule 4  A hole between live entries is asked for once. What was asked for and did not come is a gap.
+ * Rule 4  A hole between live entries is asked for once. What was asked for and did not come is a gap. An
+ *         epoch begins with nothing asked: an answer may have overtaken what is live, and a hole in front
+ *         of its entries is one like any other.
  * Rule 5  What is held is bounded; past that live entries are counted as lost, and the hole they leave is
  *         told, not asked for.
  *
@@ -86,7 +88,8 @@ typedef struct kedge_continuity {
     bool unverified; /* nobody could say: a live entry not above `last` will */
     bool epoch_waits;
     uint64_t epoch_last;
-    uint64_t authority; /* up to here the server was asked: a hole below is a gap */
+    uint64_t authority; /* up to here the server was asked in this epoch: a hole below is a gap */
+    uint64_t overflow;  /* up to here live entries of this connection were lost */
     uint64_t highest;   /* that came live on this connection */
     uint64_t asked_at;  /* `highest` when the question went out */
     uint64_t gap_told;  /* up to here */

@@ -432,6 +432,115 @@ START_TEST(a_live_entry_that_differs_after_the_answer_is_a_new_epoch)
 }
 END_TEST
 
+/* An answer's entries overtook those of before them, which are still on their way. */
+static void meet_another_ahead_of_its_live_entries(void)
+{
+    reconnect_at(12);
+    ck_assert_str_eq(ask(), "after=11 limit=10");
+    ck_assert_int_eq(live_of(6, "another"), KEDGE_OK);
+    ck_assert_int_eq(live_of(7, "another"), KEDGE_OK);
+    answer_as(12, 14, false, "another");
+    ck_assert_str_eq(ask(), "limit=1");
+    ck_assert_int_eq(live_of(8, "another"), KEDGE_OK);
+    ck_assert_int_eq(live_of(9, "another"), KEDGE_OK);
+    answer_as(14, 14, true, "another");
+    ck_assert_str_eq(tell(), "EPOCH(12) 6 7 8 9 ");
+    ck_assert_uint_eq(logs.held, 0); /* what was held behind the hole comes with the answer */
+    ck_assert_uint_eq(logs.bytes, 0);
+    ck_assert_str_eq(ask(), "after=8 limit=10");
+}
+
+START_TEST(a_hole_in_another_servers_log_is_asked_for)
+{
+    meet_another_ahead_of_its_live_entries();
+    ck_assert_int_eq(live_of(10, "another"), KEDGE_OK);
+    answer_as(9, 14, false, "another");
+    ck_assert_str_eq(tell(), "10 11 12 13 14 ");
+    for (uint64_t seq = 11; seq <= 14; seq++) {
+        ck_assert_int_eq(live_of(seq, "another"), KEDGE_OK);
+    }
+    ck_assert_int_eq(live_of(15, "another"), KEDGE_OK);
+    ck_assert_str_eq(tell(), "15 ");
+    ck_assert_uint_eq(logs.gaps, 0);
+}
+END_TEST
+
+START_TEST(a_hole_that_another_server_does_not_tell_of_is_filled_by_what_comes)
+{
+    meet_another_ahead_of_its_live_entries();
+    kedge_continuity_failed(&logs);
+    ck_assert_str_eq(tell(), "");
+    for (uint64_t seq = 10; seq <= 15; seq++) {
+        ck_assert_int_eq(live_of(seq, "another"), KEDGE_OK);
+        ck_assert_str_ne(tell(), "");
+    }
+    ck_assert_str_eq(ask(), "");
+    ck_assert_uint_eq(logs.last, 15);
+    ck_assert_uint_eq(logs.gaps, 0);
+}
+END_TEST
+
+/* What was asked by the numbers of before says nothing about those of now. */
+START_TEST(a_hole_below_what_was_seen_of_before_is_asked_for)
+{
+    reconnect_at(50);
+    ck_assert_str_eq(ask(), "after=49 limit=10");
+    answer(0, 0, false);
+    ck_assert_str_eq(ask(), "limit=1");
+    answer_as(7, 7, true, "another");
+    ck_assert_str_eq(tell(), "EPOCH(50) ");
+    ck_assert_int_eq(live_of(8, "another"), KEDGE_OK);
+    ck_assert_str_eq(tell(), "8 ");
+    ck_assert_int_eq(live_of(10, "another"), KEDGE_OK);
+    ck_assert_str_eq(ask(), "after=7 limit=10");
+    answer_as(8, 10, false, "another");
+    ck_assert_str_eq(tell(), "9 10 ");
+}
+END_TEST
+
+START_TEST(past_the_bound_the_hole_in_another_servers_log_is_told)
+{
+    begin_with(4);
+    reconnect_at(9);
+    ck_assert_str_eq(ask(), "after=8 limit=4");
+    ck_assert_int_eq(live_of(6, "another"), KEDGE_OK);
+    ck_assert_int_eq(live_of(7, "another"), KEDGE_OK);
+    answer_as(9, 10, false, "another");
+    ck_assert_str_eq(ask(), "limit=1");
+    ck_assert_int_eq(live_of(8, "another"), KEDGE_OK);
+    ck_assert_uint_eq(logs.lost, 1);
+    answer_as(10, 10, true, "another");
+    ck_assert_str_eq(tell(), "EPOCH(9) 6 7 GAP(8-8) 9 10 ");
+    kedge_continuity_end(&logs);
+    kedge_continuity_begin(&logs); /* what was lost is of the connection */
+    ck_assert_str_eq(ask(), "after=9 limit=4");
+    answer_as(0, 0, false, "third");
+    ck_assert_str_eq(ask(), "limit=1");
+    answer_as(2, 2, true, "third");
+    ck_assert_int_eq(live_of(3, "third"), KEDGE_OK);
+    ck_assert_int_eq(live_of(5, "third"), KEDGE_OK);
+    ck_assert_str_eq(tell(), "EPOCH(10) 3 ");
+    ck_assert_str_eq(ask(), "after=2 limit=4");
+}
+END_TEST
+
+/* The page before was asked for, and nothing else. */
+START_TEST(a_hole_behind_the_pages_is_asked_for)
+{
+    reconnect_at(15);
+    ck_assert_str_eq(ask(), "after=14 limit=10");
+    live(20);
+    answer(18, 20, true);
+    live(23);
+    ck_assert_str_eq(ask(), "after=14 before=18 limit=10");
+    answer(15, 17, false);
+    ck_assert_str_eq(tell(), "16 17 18 19 20 ");
+    ck_assert_str_eq(ask(), "after=19 limit=10");
+    answer(20, 23, false);
+    ck_assert_str_eq(tell(), "21 22 23 ");
+}
+END_TEST
+
 START_TEST(a_live_entry_that_is_the_same_is_no_new_epoch)
 {
     reconnect_at(5);
@@ -799,6 +908,11 @@ Suite *kedge_flowlayer_continuity_suite(void)
     tcase_add_test(tests, an_entry_that_differs_is_a_new_epoch_without_a_further_answer);
     tcase_add_test(tests, a_live_entry_that_differs_is_a_new_epoch);
     tcase_add_test(tests, a_live_entry_that_differs_after_the_answer_is_a_new_epoch);
+    tcase_add_test(tests, a_hole_in_another_servers_log_is_asked_for);
+    tcase_add_test(tests, a_hole_that_another_server_does_not_tell_of_is_filled_by_what_comes);
+    tcase_add_test(tests, a_hole_below_what_was_seen_of_before_is_asked_for);
+    tcase_add_test(tests, past_the_bound_the_hole_in_another_servers_log_is_told);
+    tcase_add_test(tests, a_hole_behind_the_pages_is_asked_for);
     tcase_add_test(tests, a_live_entry_that_is_the_same_is_no_new_epoch);
     tcase_add_test(tests, the_newest_entry_that_differs_is_a_new_epoch);
     tcase_add_test(tests, no_entries_at_all_are_a_new_epoch);
