@@ -292,6 +292,7 @@ kedge_status kedge_link_make(kedge_link **link, const kedge_link_config *config,
     memset(made, 0, operations->size);
     made->operations = operations;
     made->config = config;
+    made->passable = true;
     made->allocator = allocator;
     made->commons = commons;
     made->now = kedge_time_told(now);

@@ -385,9 +385,9 @@ struct kedge_link {
     bool listed; /* it is on the list of changed links */
     bool handed; /* its host was told to pull output and has not seen the end of it: a publish does
                       not list it. Set by the hub, cleared when next_output has nothing */
-    bool reminded;       /* a reminder passed; cleared by the hub */
-    bool ready;          /* it is on the hub's list of ready links */
-    bool passable;       /* its kedge_connection has nothing to write, and may be passed by */
+    bool reminded; /* a reminder passed; cleared by the hub */
+    bool ready;    /* it is on the hub's list of ready links */
+    bool passable; /* its host takes its messages as deliveries; no connection has other output */
     kedge_cursor cursor; /* its begin is looked at too */
 };
 

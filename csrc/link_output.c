@@ -368,7 +368,7 @@ size_t kedge_link_next_deliveries(kedge_link *link, kedge_delivery *deliveries, 
  * ready since the hub took that in, or its host has not pulled all yet. */
 static bool is_free(const kedge_link *link)
 {
-    return !link->ready && !link->handed && (link->holder == NULL || link->passable) && flows(link);
+    return !link->ready && !link->handed && link->passable && flows(link);
 }
 
 bool kedge_link_take(kedge_log_taker *taker, void *owner, kedge_publication *publication)
@@ -394,6 +394,13 @@ void kedge_link_hold_back(kedge_link *link)
 {
     if (link != NULL) {
         link->handed = true;
+    }
+}
+
+void kedge_link_let_pass(kedge_link *link, bool passable)
+{
+    if (link != NULL && link->holder == NULL) {
+        link->passable = passable;
     }
 }
 

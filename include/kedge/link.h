@@ -455,6 +455,11 @@ KEDGE_API size_t kedge_link_next_deliveries(kedge_link *link, kedge_delivery *de
  * for events of its session, until its host has seen next_output run dry. */
 KEDGE_API void kedge_link_hold_back(kedge_link *link);
 
+/* Whether kedge_hub_next_deliveries may give the messages of this link, which no kedge_connection has: at
+ * first it may, and else gives the link as one that is ready. A connection that takes the link has the say from
+ * then on (kedge_connection_let_pass), and leaves it so that they may not. */
+KEDGE_API void kedge_link_let_pass(kedge_link *link, bool passable);
+
 /* True if next_output would give something (without giving it). */
 KEDGE_API bool kedge_link_output_waiting(const kedge_link *link);
 

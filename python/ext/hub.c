@@ -321,6 +321,7 @@ CORE_METHOD(hub_link)
     kedge_status status = KEDGE_OK;
     if (link != NULL) {
         status = kedge_hub_link(self->hub, &link->link, link, now);
+        kedge_link_let_pass(link->link, false); /* who has no Wire takes outputs() */
         if (status == KEDGE_OK && PySet_Add(self->links, (PyObject *)link) < 0) {
             Py_CLEAR(link);
         }

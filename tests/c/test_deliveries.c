@@ -311,18 +311,6 @@ START_TEST(who_was_listed_for_nothing_hides_nobody)
 }
 END_TEST
 
-START_TEST(a_connections_link_is_looked_at)
-{
-    kedge_link *held;
-    clients[0].link->holder = &held;
-    publish(7);
-    ck_assert_uint_eq(next(ROOM), 5);
-    ck_assert_ptr_eq(deliveries[4].link, clients[0].link);
-    ck_assert_int_eq(deliveries[4].kind, 0);
-    clients[0].link->holder = NULL;
-}
-END_TEST
-
 /* ---- Past a connection -------------------------------------------------------------------------- */
 
 static connection_pair pair;
@@ -469,6 +457,9 @@ END_TEST
 
 START_TEST(only_servers_let_pass)
 {
+    pair.server.link->passable = false;
+    kedge_link_let_pass(pair.server.link, true);
+    ck_assert(!pair.server.link->passable); /* its connection has the say */
     ck_assert_int_eq(kedge_connection_let_pass(NULL, true), KEDGE_INVALID_ARGUMENT);
     ck_assert_int_eq(kedge_connection_let_pass(pair.client.connection, true), KEDGE_WRONG_ROLE);
 }
@@ -623,6 +614,29 @@ START_TEST(who_is_held_back_may_pull_and_stays_so)
 }
 END_TEST
 
+START_TEST(a_link_without_a_connection_may_want_to_be_asked)
+{
+    kedge_output output;
+    kedge_link_let_pass(NULL, true);
+    kedge_link_let_pass(clients[1].link, false);
+    for (uint64_t round = 0; round < 2; round++) { /* the second after its output ran dry */
+        publish(round);
+        ck_assert_uint_eq(next(ROOM), CLIENTS);
+        ck_assert_ptr_eq(deliveries[CLIENTS - 1].link, clients[1].link);
+        ck_assert_int_eq(deliveries[CLIENTS - 1].kind, 0);
+        ck_assert(kedge_link_next_output(clients[1].link, &output));
+        kedge_output_release(&output);
+        ck_assert(!kedge_link_next_output(clients[1].link, &output));
+        ck_assert_uint_eq(next(ROOM), 0);
+    }
+    kedge_link_let_pass(clients[1].link, true);
+    publish(2);
+    ck_assert_uint_eq(next(ROOM), CLIENTS);
+    ck_assert_ptr_eq(deliveries[1].link, clients[1].link);
+    ck_assert_int_eq(deliveries[1].kind, KEDGE_OUTPUT_TEXT);
+}
+END_TEST
+
 START_TEST(what_must_be_compressed_first_is_left)
 {
     kedge_output output;
@@ -668,11 +682,11 @@ Suite *kedge_deliveries_suite(void)
     tcase_add_test(plain, nobody_is_given_who_has_all);
     tcase_add_test(plain, the_last_of_several_may_be_a_ready_link);
     tcase_add_test(plain, who_is_held_back_is_left_alone);
+    tcase_add_test(plain, a_link_without_a_connection_may_want_to_be_asked);
     tcase_add_test(plain, who_is_held_back_stays_so_whatever_else_it_is_given_for);
     tcase_add_test(plain, who_resumes_while_others_are_still_to_be_told_has_it_all_at_once);
     tcase_add_test(plain, links_that_end_halfway_are_not_given);
     tcase_add_test(plain, who_was_listed_for_nothing_hides_nobody);
-    tcase_add_test(plain, a_connections_link_is_looked_at);
     tcase_add_test(plain, an_applications_cursor_is_told);
     tcase_add_test(plain, where_somebody_was_left_out_all_are_looked_at);
     tcase_add_test(plain, calls_that_are_wrong_give_nothing);

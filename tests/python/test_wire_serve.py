@@ -10,7 +10,7 @@ from typing import Any
 import kedge
 import pytest
 from kedge import Attached, Identify
-from kedge._core import HubLink, Wire
+from kedge._core import HubLink, Text, Wire
 from kedge.gateway import Hub
 from kedge.websocket import Connection, Requested
 
@@ -273,6 +273,24 @@ def test_a_link_of_the_hub_may_have_no_wire(world: World) -> None:
     world.publish()
     assert Wire.serve(world.hub) == [link]
     assert world.take(39) == [1]
+
+
+def test_a_link_that_is_asked_for_its_outputs_needs_no_wire(world: World) -> None:
+    link = world.hub.link()
+    link.requested("/gateway")
+    link.outputs()
+    link.opened()
+    text = b'{"type":"identify","d":{"token":"t","protocol_version":1}}'
+    (identify,) = link.receive_text(text)
+    assert isinstance(identify, Identify)
+    link.accept(identify, user="by itself", topics=["news"])
+    assert len(link.outputs()) == 2
+    for number in range(2, 5):
+        assert world.hub.publish("news", "note", number) == LINKS + 1
+        assert Wire.serve(world.hub) == [link]
+        note = b'{"seq":%d,"type":"note","d":%d}' % (number, number)
+        assert link.outputs() == [Text(note)]
+        assert world.take(39) == [number]
 
 
 def test_a_hub_that_is_busy_serves_nobody(world: World) -> None:
