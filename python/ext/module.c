@@ -250,6 +250,7 @@ static int module_exec(PyObject *module)
         DO((state)->abort);                                                                        \
         DO((state)->call_soon);                                                                    \
         DO((state)->buffer_size);                                                                  \
+        DO((state)->is_closing);                                                                   \
         DO((state)->room);                                                                         \
         DO((state)->monotonic);                                                                    \
         DO((state)->time_ns);                                                                      \

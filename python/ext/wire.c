@@ -198,13 +198,20 @@ static bool may_have_output(const core_connection *connection)
     return connection->link != NULL || kedge_connection_output_waiting(connection->connection);
 }
 
-/* Whether the transport has nothing left to write: it has not as long as it was given nothing. */
+/* Whether the transport has nothing left to write, and still would: so it stays as long as it is given
+ * nothing. One that was aborted has forgotten what it had, in the midst of a frame perhaps. */
 static bool is_drained(core_wire *self)
 {
     if (!self->drained) {
-        PyObject *size = PyObject_CallMethodNoArgs(self->transport, self->state->buffer_size);
-        self->drained = size != NULL && PyLong_Check(size) && PyLong_AsLong(size) == 0;
+        PyObject *transport = Py_NewRef(self->transport);
+        PyObject *size = PyObject_CallMethodNoArgs(transport, self->state->buffer_size);
+        if (size != NULL && PyLong_Check(size) && PyLong_AsLong(size) == 0) {
+            PyObject *closing = PyObject_CallMethodNoArgs(transport, self->state->is_closing);
+            self->drained = closing != NULL && PyObject_IsTrue(closing) == 0;
+            Py_XDECREF(closing);
+        }
         Py_XDECREF(size);
+        Py_DECREF(transport);
         PyErr_Clear(); /* it is asked to write then, and says itself what is wrong */
     }
     return self->drained;
@@ -218,8 +225,8 @@ static size_t send_now(core_wire *self, PyObject *bytes)
     const char *data = PyBytes_AS_STRING(bytes);
     size_t size = (size_t)PyBytes_GET_SIZE(bytes);
     ssize_t sent = -1;
-    int descriptor = self->socket;
-    if (descriptor >= 0 && is_drained(self)) {
+    if (self->socket >= 0 && is_drained(self)) {
+        int descriptor = self->socket;
         Py_BEGIN_ALLOW_THREADS;
         sent = send(descriptor, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
         Py_END_ALLOW_THREADS;
@@ -239,6 +246,32 @@ static PyObject *without_first(PyObject *bytes, size_t size)
                                                  PyBytes_GET_SIZE(bytes) - (Py_ssize_t)size);
 }
 
+/* The socket is dropped as it is, and nothing is sent any more. */
+static int drop(core_wire *self)
+{
+    self->socket = -1;
+    if (self->transport == NULL) {
+        return 0;
+    }
+    PyObject *transport = Py_NewRef(self->transport);
+    PyObject *result = PyObject_CallMethodNoArgs(transport, self->state->abort);
+    Py_DECREF(transport);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Something that was to be written is lost, which was raised: what comes behind it must not be read in its
+ * place. The session is whole again when it is resumed. */
+static int drop_torn(core_wire *self)
+{
+    PyObject *raised = core_take_raised();
+    if (drop(self) < 0) {
+        PyErr_Clear(); /* it comes of the same */
+    }
+    core_raise_again(raised);
+    return -1;
+}
+
 /* The transport is there. What the socket does not take, for whatever reason, is the transport's. */
 static int write_one(core_wire *self, PyObject *bytes)
 {
@@ -246,17 +279,15 @@ static int write_one(core_wire *self, PyObject *bytes)
     if (sent == (size_t)PyBytes_GET_SIZE(bytes) || self->transport == NULL) {
         return 0;
     }
-    PyObject *rest = without_first(bytes, sent);
-    if (rest == NULL) {
-        return -1;
-    }
     self->drained = false;
     PyObject *transport = Py_NewRef(self->transport);
-    PyObject *result = PyObject_CallMethodOneArg(transport, self->state->write, rest);
+    PyObject *rest = without_first(bytes, sent);
+    PyObject *result =
+        rest == NULL ? NULL : PyObject_CallMethodOneArg(transport, self->state->write, rest);
     Py_DECREF(transport);
-    Py_DECREF(rest);
+    Py_XDECREF(rest);
     Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return result == NULL ? drop_torn(self) : 0;
 }
 
 /* Writes until there is nothing, or the transport takes no more; 1 if something was written. */
@@ -267,7 +298,7 @@ static int write_all(core_wire *self)
     while (can_write(self) && may_have_output(self->connection)) {
         PyObject *bytes = core_connection_output(self->connection, OUTPUT_LIMIT);
         if (bytes == NULL) {
-            return -1;
+            return PyErr_ExceptionMatches(PyExc_MemoryError) ? drop_torn(self) : -1;
         }
         bool empty = PyBytes_GET_SIZE(bytes) == 0;
         int failed = empty ? 0 : write_one(self, bytes);
@@ -707,21 +738,13 @@ static int take_batch(PyObject *object, batch *taken, PyObject *ready)
     return failed < 0 ? -1 : count > 0;
 }
 
-/* Whose message is lost for want of memory loses the connection too: so the session is whole again when it
- * is resumed. */
+/* Whose message is lost for want of memory loses the connection too. */
 static int write_past(core_wire *wire, PyObject *frame)
 {
-    int failed = 0;
-    if (wire->transport != NULL && frame != NULL) {
-        failed = write_one(wire, frame);
-    } else if (wire->transport != NULL) {
-        PyObject *transport = Py_NewRef(wire->transport);
-        PyObject *result = PyObject_CallMethodNoArgs(transport, wire->state->abort);
-        Py_DECREF(transport);
-        Py_XDECREF(result);
-        failed = result == NULL ? -1 : 0;
+    if (frame == NULL) {
+        return drop(wire);
     }
-    return failed;
+    return wire->transport == NULL ? 0 : write_one(wire, frame);
 }
 
 static int look_at(core_wire *wire)
@@ -758,7 +781,7 @@ static int tell_failure(int failed, PyObject *link)
 /* All of them, though one of them interrupts: that is raised in the end. */
 static int write_batch(batch *taken)
 {
-    PyObject *raised = NULL;
+    PyObject *raised = core_take_raised(); /* why there are no more */
     for (size_t i = 0; i < taken->count; i++) {
         core_wire *wire = taken->wires[i];
         want_next(taken, i + NEAR);
@@ -952,7 +975,7 @@ CORE_METHOD(wire_attach)
         return NULL;
     }
     self->socket = descriptor < 0 || descriptor > INT_MAX ? -1 : (int)descriptor;
-    self->drained = true;
+    self->drained = false; /* it may have something to write from before */
     untell_link(self);
     Py_XSETREF(self->connection, (core_connection *)Py_NewRef(values[0]));
     Py_XSETREF(self->transport, Py_NewRef(values[1]));
@@ -973,7 +996,17 @@ static PyObject *wire_detach(PyObject *object, PyObject *unused)
 {
     (void)unused;
     untell_link(wire_of(object));
+    wire_of(object)->socket = -1; /* from now on others may get its number */
     (void)wire_clear(object);
+    Py_RETURN_NONE;
+}
+
+static PyObject *wire_abort(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    if (drop(wire_of(object)) < 0) {
+        return NULL;
+    }
     Py_RETURN_NONE;
 }
 
@@ -1187,6 +1220,8 @@ static PyMethodDef methods[] = {
                     "nothing is."),
     {"_detach", wire_detach, METH_NOARGS,
      PyDoc_STR("_detach($self, /)\n--\n\nThe transport is gone.")},
+    {"abort", wire_abort, METH_NOARGS,
+     PyDoc_STR("abort($self, /)\n--\n\nDrops the socket as it is.")},
     {"_alarm_rang", wire_alarm_rang, METH_NOARGS,
      PyDoc_STR("_alarm_rang($self, /)\n--\n\nThe time of the last _set_alarm has come.")},
     {"_leave_time", wire_leave_time, METH_NOARGS,
@@ -1260,6 +1295,7 @@ int core_add_wire(PyObject *module, core_state *state)
         {&state->abort, "abort"},
         {&state->call_soon, "call_soon"},
         {&state->buffer_size, "get_write_buffer_size"},
+        {&state->is_closing, "is_closing"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         *names[i].name = PyUnicode_InternFromString(names[i].text);

@@ -2446,6 +2446,8 @@ class Wire:
         /,
     ) -> None:
         """The transport is there. What its socket takes at once is sent past it; -1: nothing is."""
+    def abort(self) -> None:
+        """Drops the socket as it is."""
     def _detach(self) -> None:
         """The transport is gone."""
     def _alarm_rang(self) -> None:

@@ -222,6 +222,7 @@ def test_who_fails_costs_the_others_nothing(world: World, monkeypatch: pytest.Mo
     assert Wire.serve(world.hub) == []
     assert [str(one.exc_value) for one in told] == ["as it should"]
     assert [world.take(number) for number in (2, 3, 4)] == [[1], [], [1]]
+    assert world.wires[3].out.dropped, "it would read the next event in place of the lost one"
 
 
 def test_an_interrupt_comes_after_the_frames_that_were_taken(world: World) -> None:

@@ -26,9 +26,21 @@ class Transport:
         self.near = near
         self.waits = b""
         self.fails = False
+        self.closing = False
+        self.failure: Exception | None = None
 
     def write(self, data: bytes) -> None:
-        self.waits += data
+        if self.failure is not None:
+            raise self.failure
+        if not self.closing:
+            self.waits += data
+
+    def abort(self) -> None:
+        self.closing = True
+        self.waits = b""
+
+    def is_closing(self) -> bool:
+        return self.closing
 
     def get_write_buffer_size(self) -> int:
         if self.fails:
@@ -45,11 +57,12 @@ class Transport:
 
 
 class Plain(Wire):
-    def __init__(self, near: socket.socket, descriptor: int) -> None:
+    def __init__(self, near: socket.socket, descriptor: int, waits: bytes = b"") -> None:
         buffer = memoryview(bytearray(REQUEST))
         super().__init__(buffer)
         self.tells_written = False
         self.out = Transport(near)
+        self.out.waits = waits
         self._attach(Connection.accept(), self.out, self.out, descriptor)  # type: ignore[arg-type]
         self.buffer_updated(len(buffer))
 
@@ -133,6 +146,80 @@ def test_a_transport_that_cannot_say_is_given_all(pair: Pair) -> None:
     take(far)
     wire.say("hello")
     assert wire.out.waits == b"\x81\x05hello"
+
+
+def test_what_the_transport_has_from_before_comes_first(pair: Pair) -> None:
+    near, far = pair
+    wire = Plain(near, near.fileno(), b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert take(far) == b""
+    assert wire.out.waits.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 ")
+
+
+def test_nothing_follows_a_frame_that_an_abort_cut_off(pair: Pair) -> None:
+    near, far = pair
+    wire = Plain(near, near.fileno())
+    take(far)
+    wire.say("x" * 1_000_000)
+    assert wire.out.waits
+    wire.out.abort()
+    found = take(far)
+    wire.say("hello")
+    assert set(found[10:]) == {ord("x")}
+    assert take(far) == b""
+
+
+def test_nothing_follows_an_abort(pair: Pair) -> None:
+    near, far = pair
+    wire = Plain(near, near.fileno())
+    wire.say("hello")
+    assert take(far).endswith(b"hello")
+    wire.abort()
+    wire.say("again")
+    assert take(far) == b""
+    wire._detach()
+    wire.abort()
+
+
+async def test_nothing_follows_an_abort_of_a_real_transport(pair: Pair) -> None:
+    near, far = pair
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
+    wire = Plain(near, near.fileno())
+    wire._attach(wire.connection, transport, asyncio.get_running_loop(), plain_socket(transport))
+    take(far)
+    wire.say("x" * 1_000_000)
+    assert transport.get_write_buffer_size() > 0
+    transport.abort()
+    take(far)
+    wire.say("hello")
+    assert take(far) == b""
+    wire._detach()
+    await asyncio.sleep(0)
+
+
+def test_a_transport_that_loses_what_it_is_given_is_dropped(pair: Pair) -> None:
+    near, far = pair
+    wire = Plain(near, near.fileno())
+    take(far)
+    wire.out.failure = OSError("as it should")
+    with pytest.raises(OSError, match="as it should"):
+        wire.say("x" * 1_000_000)
+    assert wire.out.closing
+    take(far)
+    wire.out.failure = None
+    wire.say("hello")
+    assert take(far) == b""
+
+
+def test_how_it_is_dropped_does_not_matter(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    near, far = pair
+    wire = Plain(near, near.fileno())
+    take(far)
+    wire.out.failure = OSError("as it should")
+    monkeypatch.setattr(Transport, "abort", None)
+    with pytest.raises(OSError, match="as it should"):
+        wire.say("x" * 1_000_000)
+    with pytest.raises(TypeError):
+        wire.abort()
 
 
 @pytest.mark.parametrize("descriptor", [-1, -7, 1 << 40])

@@ -128,11 +128,6 @@ class Carrier(_core.Wire, asyncio.BufferedProtocol):
         self.flush_soon()
         return True
 
-    def abort(self) -> None:
-        """Drops the socket as it is."""
-        if self.transport is not None:
-            self.transport.abort()
-
     def leave_time_to_hub(self) -> None:
         """From now on a hub's deadline includes this connection's."""
         self._leave_time()
