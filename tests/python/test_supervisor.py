@@ -161,6 +161,29 @@ async def test_who_does_not_end_is_killed() -> None:
         ]
 
 
+def cancel_all_others() -> None:
+    """As asyncio.run does at an interrupt before Python 3.11."""
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+async def test_who_is_cancelled_with_all_others_ends_as_it_should() -> None:
+    async with supervising({"it": python(PRINT_AND_STAY)}) as (_, book):
+        await book.printed("it", "up")
+        cancel_all_others()
+        await book.became("it", "stopped")
+        assert book.lines("it", "exit") == ["was ended by SIGTERM"]
+
+
+async def test_who_is_cancelled_again_is_killed() -> None:
+    async with supervising({"it": shell(STUBBORN)}, grace=60) as (supervisor, book):
+        await book.printed("it", "up")
+        for _ in range(2):
+            cancel_all_others()
+            await asyncio.sleep(0.05)
+        await until(lambda: supervisor.process_of("it") is None)
+
+
 async def test_the_whole_group_is_stopped() -> None:
     code = "sleep 60 & (sleep 60; :) & echo up; wait"
     async with supervising({"it": shell(code)}) as (supervisor, book):

@@ -285,7 +285,19 @@ class Service:
 
     async def _live(self, group: Group) -> str | None:
         """From its start to its end. Tells why it could not be ended."""
-        await group.ends()
+        try:
+            return await self._live_to_the_end(group)
+        except asyncio.CancelledError:
+            group.abandon()
+            self._group = self._life = None
+            raise
+
+    async def _live_to_the_end(self, group: Group) -> str | None:
+        try:
+            await group.ends()
+        except asyncio.CancelledError:
+            # The loop ends, and waits for us: before Python 3.11 all tasks are cancelled at once.
+            group.ask_to_end()
         asked = group.asked_to_end
         failure = None
         if group.is_there():  # to be stopped, or what its leader left behind
@@ -439,6 +451,11 @@ class Group(asyncio.SubprocessProtocol):
     def signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.id, number)
+
+    def abandon(self) -> None:
+        """Kills it, and hears no more of it."""
+        self.signal(signal.SIGKILL)
+        self._transport.close()
 
     def is_there(self) -> bool:
         """Whether any process of it lives."""
