@@ -153,6 +153,7 @@ typedef struct core_state {
     PyObject *call_soon;
     PyObject *buffer_size;
     PyObject *is_closing;
+    PyObject *is_closed;
     PyObject *room;       /* the latest that a wire read into */
     PyObject *monotonic;  /* time.monotonic */
     PyObject *time_ns;    /* time.time_ns */

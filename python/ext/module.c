@@ -251,6 +251,7 @@ static int module_exec(PyObject *module)
         DO((state)->call_soon);                                                                    \
         DO((state)->buffer_size);                                                                  \
         DO((state)->is_closing);                                                                   \
+        DO((state)->is_closed);                                                                    \
         DO((state)->room);                                                                         \
         DO((state)->monotonic);                                                                    \
         DO((state)->time_ns);                                                                      \

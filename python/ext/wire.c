@@ -217,6 +217,18 @@ static bool is_drained(core_wire *self)
     return self->drained;
 }
 
+/* A loop that is closed may have closed its sockets, whose numbers may be other files' by now. */
+static bool is_loop_open(const core_wire *self)
+{
+    PyObject *loop = Py_NewRef(self->loop);
+    PyObject *closed = PyObject_CallMethodNoArgs(loop, self->state->is_closed);
+    bool open = closed != NULL && PyObject_IsTrue(closed) == 0;
+    Py_DECREF(loop);
+    Py_XDECREF(closed);
+    PyErr_Clear();
+    return open;
+}
+
 /* What the socket takes at once needs no transport, which would do the same with more ado. Tells how many
  * bytes that are. */
 static size_t send_now(core_wire *self, PyObject *bytes)
@@ -225,7 +237,7 @@ static size_t send_now(core_wire *self, PyObject *bytes)
     const char *data = PyBytes_AS_STRING(bytes);
     size_t size = (size_t)PyBytes_GET_SIZE(bytes);
     ssize_t sent = -1;
-    if (self->socket >= 0 && is_drained(self)) {
+    if (self->socket >= 0 && is_loop_open(self) && is_drained(self)) {
         int descriptor = self->socket;
         Py_BEGIN_ALLOW_THREADS;
         sent = send(descriptor, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -1296,6 +1308,7 @@ int core_add_wire(PyObject *module, core_state *state)
         {&state->call_soon, "call_soon"},
         {&state->buffer_size, "get_write_buffer_size"},
         {&state->is_closing, "is_closing"},
+        {&state->is_closed, "is_closed"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         *names[i].name = PyUnicode_InternFromString(names[i].text);

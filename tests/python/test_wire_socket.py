@@ -27,6 +27,7 @@ class Transport:
         self.waits = b""
         self.fails = False
         self.closing = False
+        self.closed = False
         self.failure: Exception | None = None
 
     def write(self, data: bytes) -> None:
@@ -41,6 +42,10 @@ class Transport:
 
     def is_closing(self) -> bool:
         return self.closing
+
+    def is_closed(self) -> bool:
+        """Of the loop."""
+        return self.closed
 
     def get_write_buffer_size(self) -> int:
         if self.fails:
@@ -134,6 +139,17 @@ def test_what_it_does_not_take_is_the_transports_in_its_order(pair: Pair) -> Non
     assert found == b"\x81\x04last"
     wire.say("again")
     assert take(far) == b"\x81\x05again"
+
+
+def test_nothing_goes_past_the_transport_of_a_loop_that_is_closed(pair: Pair) -> None:
+    """Its descriptor may be another file's by now."""
+    near, far = pair
+    wire = Plain(near, near.fileno())
+    take(far)
+    wire.out.closed = True
+    wire.say("hello")
+    assert take(far) == b""
+    assert wire.out.waits == b"\x81\x05hello"
 
 
 def test_a_transport_that_cannot_say_is_given_all(pair: Pair) -> None:
