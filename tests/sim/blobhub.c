@@ -146,6 +146,7 @@ static void take(sim_world *world, size_t topic, uint64_t n, size_t told)
             right++;
         }
     }
+    world->passed[topic]++;
     SIM_EXPECT(world, told <= right && told + outrun >= right, "%zu links are told instead of %zu",
                told, right);
 }

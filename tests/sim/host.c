@@ -372,7 +372,7 @@ static bool is_left_out(const sim_session *session, const sim_except *except)
 void sim_must_see(sim_world *world, sim_wire *wire, size_t topic, uint64_t n, bool optional)
 {
     SIM_EXPECT(world, wire->passed_count < SIM_PASSING, "too much passes for this model");
-    sim_passed passed = {n, topic, sim_wall(world), optional};
+    sim_passed passed = {n, topic, world->passed[topic], sim_wall(world), optional};
     wire->passed[wire->passed_count++] = passed;
 }
 
@@ -393,6 +393,7 @@ void sim_pass_on(sim_world *world, size_t topic, uint64_t n, const sim_except *e
         }
         sim_must_see(world, wire, topic, n, false);
     }
+    world->passed[topic]++;
 }
 
 static void count(sim_world *world, size_t topic, uint64_t n, const sim_except *except,
@@ -478,11 +479,9 @@ void sim_step_publish(sim_world *world)
 bool sim_passed_too_much(const sim_world *world, const sim_wire *wire)
 {
     const sim_limits *limits = &world->model.limits;
-    size_t counts[SIM_TOPICS] = {0};
     for (size_t i = 0; i < wire->passed_count; i++) {
         const sim_passed *passed = &wire->passed[i];
-        counts[passed->topic]++;
-        if (counts[passed->topic] > limits->count ||
+        if (world->passed[passed->topic] - passed->place > limits->count ||
             sim_wall(world) - passed->time >= limits->age) {
             return true;
         }

@@ -71,6 +71,7 @@ typedef struct sim_client {
 typedef struct sim_passed {
     uint64_t n;
     size_t topic;
+    uint64_t place; /* among all that passed of its topic, whoever was left out */
     kedge_time time;
     bool optional; /* its topic was left since */
 } sim_passed;
@@ -265,6 +266,7 @@ struct sim_world {
     uint64_t processes;
     uint64_t receipts;
     uint64_t published;
+    uint64_t passed[SIM_TOPICS]; /* of each topic */
     uint64_t noticed;
     uint64_t connections;
     uint64_t call_count;           /* ever */
