@@ -298,6 +298,7 @@ void sim_far_event(sim_world *world, sim_wire *wire, const kedge_event *event)
     if (event->kind == KEDGE_EVENT_CLOSED) {
         SIM_EXPECT(world, !wire->ended, "a server's link ended twice");
         wire->ended = true;
+        wire->ended_at = world->now;
         wire->sent = event->as.closed.sent;
         forget_questions(world, wire);
         sim_calls_leave(world, wire->link);
@@ -342,6 +343,12 @@ static bool is_awake(const sim_world *world, const sim_wire *wire)
     return wire->near != NULL && wire->near_asleep <= world->now;
 }
 
+/* Its server has closed it, and did not get the last words through in time. */
+static bool is_given_up(const sim_world *world, const sim_wire *wire)
+{
+    return wire->ended && world->now - wire->ended_at >= SIM_CLOSE_TIMEOUT;
+}
+
 /* A connection ends by what happened to its own wire, not to one before. */
 static void check_end(sim_world *world, const sim_client *client, const kedge_event *event)
 {
@@ -349,7 +356,9 @@ static void check_end(sim_world *world, const sim_client *client, const kedge_ev
     if (wire == NULL) {
         return;
     }
-    SIM_EXPECT(world, event->as.closed.cause != KEDGE_LOST || sim_in_trouble(world, wire),
+    SIM_EXPECT(world,
+               event->as.closed.cause != KEDGE_LOST || sim_in_trouble(world, wire) ||
+                   is_given_up(world, wire),
                "client %zu lost a connection that was well", client->index);
     SIM_EXPECT(world,
                event->as.closed.received == 0 || !wire->ended ||

@@ -37,6 +37,9 @@ enum {
 /* So long after the last trouble a time-out may still come of it. */
 #define SIM_AFTERMATH (400 * KEDGE_SECOND)
 
+/* So long a server waits until its last words are taken. */
+#define SIM_CLOSE_TIMEOUT (5 * KEDGE_SECOND)
+
 typedef struct sim_world sim_world;
 typedef struct sim_wire sim_wire;
 
@@ -90,7 +93,8 @@ struct sim_wire {
     bool passable;          /* it has one, whose messages may be written past it */
     uint8_t *rest;          /* of such a message, what did not fit; null: nothing */
     size_t rest_size;
-    bool ended;    /* that link told CLOSED */
+    bool ended; /* that link told CLOSED */
+    kedge_time ended_at;
     uint16_t sent; /* with which code; 0: none */
     sim_pipe up;
     sim_pipe down;
